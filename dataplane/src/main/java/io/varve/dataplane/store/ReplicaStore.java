@@ -1,0 +1,67 @@
+package io.varve.dataplane.store;
+
+import java.util.BitSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One replica store: the disks of one group with their journal, index and checksums, holding many streams. Confined to the group's loop;
+ * callbacks arrive there, never inside the call that caused them.
+ *
+ * <p>It knows nothing of access points: who may write what is decided above ({@code replication.Replica}); the store makes it durable,
+ * finds it again, and tells what it has after a crash.
+ */
+public interface ReplicaStore {
+    /** UUID of the disk group. */
+    String uuid();
+
+    /** Null if the stream is not here. */
+    @Nullable StreamState stream(long stream);
+
+    /** Every stream here; a copy. */
+    java.util.List<StreamState> streams();
+
+    /** Makes an empty replica, durably. {@code created} gets OK, also when the same (stream, creationId) exists already; NO_SPACE; IO_ERROR. */
+    void create(long stream, long creationId, int blocks, StatusCallback created);
+
+    /** Forgets the replica and frees its space, durably. OK also when it is not here. */
+    void delete(long stream, StatusCallback deleted);
+
+    /** Appends behind everything appended before. Order of calls is the order in the log. */
+    void append(JournalRecord record);
+
+    /** Newest version of each block, uncommitted ones included; see {@link StoreRead#highestSeq}. Every block returned was verified. */
+    void read(StoreRead read);
+
+    void readTail(TailRead read);
+
+    /** The access point says that everything up to {@code commitSeq} is committed. Not durable by itself: it rides on the next record. */
+    void commit(long stream, long commitSeq);
+
+    /** Puts verified data in place of a block that rotted: never journalled, written to a new allocation unit. {@code version}: the seq below which the replacement is valid. */
+    void repair(long stream, int block, io.netty.buffer.ByteBuf data, int dataIndex, int crc, StatusCallback repaired);
+
+    /** Room as of now. The record returned may be reused by the next call: read it at once. */
+    Credits credits();
+
+    /** Pieces (64 KiB, see Geometry) of the slab that take space here, in the index or in the journal. A copy. */
+    void allocatedPieces(long stream, java.util.function.Consumer<BitSet> told);
+
+    /** A hash over the content of one extent (absent blocks count as zeros), at whatever seq; with the highest seq that touched it. */
+    void digest(long stream, int extent, DigestCallback told);
+
+    /** Figures for people. */
+    StoreStats stats();
+
+    /** Destages everything committed, checkpoints, closes the devices. */
+    void close(Runnable closed);
+
+    @FunctionalInterface
+    interface StatusCallback {
+        void done(StoreStatus status);
+    }
+
+    @FunctionalInterface
+    interface DigestCallback {
+        void done(StoreStatus status, int crc, long extentVersion);
+    }
+}

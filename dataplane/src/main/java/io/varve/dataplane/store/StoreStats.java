@@ -1,0 +1,16 @@
+package io.varve.dataplane.store;
+
+/** Figures of one store since it was opened; sizes in bytes, times in nanoseconds. */
+public record StoreStats(
+        long journalBytes,
+        long journalUsedBytes,
+        long capacityBytes,
+        long allocatedBytes,
+        long reservedBytes,
+        long writtenBytes,
+        long frames,
+        long records,
+        long checkpoints,
+        long lastCheckpointNanos,
+        long checksumErrors,
+        long repairedBlocks) {}

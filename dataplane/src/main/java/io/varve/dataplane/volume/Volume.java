@@ -1,0 +1,31 @@
+package io.varve.dataplane.volume;
+
+import io.varve.dataplane.time.Loop;
+
+/** A volume attached here, as a front end sees it. Confined to {@link #loop}. */
+public interface Volume {
+    String name();
+
+    long sizeBytes();
+
+    /** The loop on which everything of this volume happens. */
+    Loop loop();
+
+    /** Takes a request. Requests beyond the volume's queue limit wait in order, bounded by {@link #canTakeMore}. */
+    void submit(BlockRequest request);
+
+    /** False while more requests are queued than the limit: the front end stops reading from its sockets until {@link #onDrained} runs. */
+    boolean canTakeMore();
+
+    /** Runs {@code task} once when {@link #canTakeMore} is true again. */
+    void onDrained(Runnable task);
+
+    /** Tells which parts of a range take space, in order, merged, until the range ends or {@code told} returns false. */
+    void allocation(long offsetBytes, long lengthBytes, AllocationVisitor told);
+
+    @FunctionalInterface
+    interface AllocationVisitor {
+        /** A run of {@code lengthBytes}; a hole (reads as zeros) unless {@code allocated}. */
+        boolean run(long offsetBytes, long lengthBytes, boolean allocated);
+    }
+}
