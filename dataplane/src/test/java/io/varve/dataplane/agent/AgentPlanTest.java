@@ -1,0 +1,101 @@
+package io.varve.dataplane.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.api.Attachment;
+import io.varve.api.NodeView;
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class AgentPlanTest {
+    private static final Set<String> GROUPS = Set.of("g1");
+
+    @Test
+    void makesAReplicaOnlyWhileTheTruthCallsItNew() {
+        assertThat(plan(
+                        volume(VolumeState.VOLUME_CREATING, ReplicaPhase.REPLICA_NEW)
+                                .build(),
+                        Map.of()))
+                .singleElement()
+                .isInstanceOf(AgentAction.CreateReplicas.class);
+        assertThat(plan(
+                        volume(VolumeState.VOLUME_DETACHED, ReplicaPhase.REPLICA_CREATED)
+                                .build(),
+                        Map.of()))
+                .isEmpty();
+    }
+
+    @Test
+    void deletesEveryReplicaOfAVolumeBeingDeleted() {
+        assertThat(plan(
+                        volume(VolumeState.VOLUME_DELETING, ReplicaPhase.REPLICA_CREATED)
+                                .build(),
+                        Map.of()))
+                .singleElement()
+                .isInstanceOf(AgentAction.DeleteReplicas.class);
+    }
+
+    @Test
+    void attachesWhatIsWantedHereOnceItExists() {
+        Volume detached = volume(VolumeState.VOLUME_DETACHED, ReplicaPhase.REPLICA_CREATED)
+                .setWantedNode("n1")
+                .build();
+        assertThat(plan(detached, Map.of())).containsExactly(new AgentAction.Attach(detached));
+        Volume creating =
+                detached.toBuilder().setState(VolumeState.VOLUME_CREATING).build();
+        assertThat(plan(creating, Map.of())).isEmpty();
+        assertThat(plan(detached.toBuilder().setEpoch(4).build(), Map.of(7L, 4)))
+                .isEmpty();
+    }
+
+    @Test
+    void stopsServingWhenTheVolumeIsWantedElsewhere() {
+        Volume moved = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setWantedNode("n2")
+                .setEpoch(4)
+                .build();
+        assertThat(plan(moved, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true));
+    }
+
+    @Test
+    void stopsServingAnEpochThatWasReplaced() {
+        Volume replaced = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setWantedNode("n1")
+                .setEpoch(5)
+                .build();
+        assertThat(plan(replaced, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true));
+    }
+
+    @Test
+    void releasesAnAttachmentOfAnEarlierLifeThatNobodyWants() {
+        Volume stale = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setEpoch(3)
+                .setAttachment(Attachment.newBuilder().setNode("n1").setEpoch(3))
+                .build();
+        assertThat(plan(stale, Map.of())).containsExactly(new AgentAction.ReleaseStale(7, 3));
+    }
+
+    @Test
+    void stopsServingAVolumeThatTheTruthNoLongerKnows() {
+        assertThat(AgentPlan.of(NodeView.getDefaultInstance(), "n1", GROUPS, Map.of(7L, 4)))
+                .containsExactly(new AgentAction.Detach(7, 4, false));
+    }
+
+    private static java.util.List<AgentAction> plan(Volume volume, Map<Long, Integer> attached) {
+        return AgentPlan.of(NodeView.newBuilder().addVolumes(volume).build(), "n1", GROUPS, attached);
+    }
+
+    private static Volume.Builder volume(VolumeState state, ReplicaPhase phase) {
+        return Volume.newBuilder()
+                .setId(7)
+                .setState(state)
+                .addSlabs(Slab.newBuilder()
+                        .addReplicas(Replica.newBuilder().setGroup("g1").setPhase(phase)));
+    }
+}
