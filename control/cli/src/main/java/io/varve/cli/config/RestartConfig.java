@@ -1,0 +1,86 @@
+package io.varve.cli.config;
+
+import io.varve.model.ByteSize;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What may change at a restart of the node.
+ *
+ * @param dataDir the node's directory for its lock, incarnation, metadata and index; absolute
+ * @param zone failure domain above the node; empty for none
+ * @param advertise host name that others reach this node by; empty means the addresses it listens on
+ * @param listen the ports
+ * @param groups the disk groups, in the order of the file
+ * @param limits bounds on memory, connections and time
+ * @param log where and how much to log
+ */
+public record RestartConfig(
+        Path dataDir, String zone, String advertise, Listen listen, List<Group> groups, Limits limits, Log log) {
+    public RestartConfig {
+        groups = List.copyOf(groups);
+    }
+
+    /**
+     * Where the node listens. {@code peer} and {@code nbd} name the port of the first event loop; loop k uses port + k.
+     *
+     * @param raft empty: the address in the node's own entry of the metadata members; not used on other nodes
+     */
+    public record Listen(Endpoint management, Endpoint peer, Optional<Endpoint> raft, Endpoint nbd, Endpoint metrics) {}
+
+    /**
+     * The disks that share one journal and one event loop.
+     *
+     * @param name unique on the node
+     * @param journal size of the journal, taken from the first flash device; fixed once the group was made
+     * @param devices at least one, the first of them flash when there is any
+     */
+    public record Group(String name, ByteSize journal, List<Device> devices) {
+        public Group {
+            devices = List.copyOf(devices);
+        }
+    }
+
+    /** The kind of a device: decides where it stands in a group and how large its allocation units are. */
+    public enum Kind {
+        NVME,
+        SSD,
+        HDD
+    }
+
+    /**
+     * One disk.
+     *
+     * @param path a block device, or a file
+     * @param kind nvme, ssd or hdd
+     * @param createSize a missing file is made this large; empty: a missing path is an error
+     */
+    public record Device(Path path, Kind kind, Optional<ByteSize> createSize) {}
+
+    /**
+     * Bounds of the node.
+     *
+     * @param queue request data that may wait in memory, for each event loop
+     * @param nbdConnections NBD clients served at once, for each event loop
+     * @param stop how long a graceful stop may take before the process ends anyway
+     */
+    public record Limits(ByteSize queue, int nbdConnections, Duration stop) {}
+
+    /**
+     * Where the log goes.
+     *
+     * @param level the least severe event that is logged
+     * @param file a second copy of the log; empty: standard output only
+     */
+    public record Log(Level level, Optional<Path> file) {}
+
+    /** Severity; ERROR means that a person must act. */
+    public enum Level {
+        ERROR,
+        WARN,
+        INFO,
+        DEBUG
+    }
+}

@@ -1,0 +1,9 @@
+/**
+ * The one program {@code varve}: command line, node process, demo. {@link io.varve.cli.Main} picks the command; the
+ * packages below do not know each other except that {@code command}, {@code server} and {@code demo} use {@code client},
+ * {@code config} and {@code output}.
+ */
+@NullMarked
+package io.varve.cli;
+
+import org.jspecify.annotations.NullMarked;
