@@ -1,0 +1,273 @@
+"""A Varve cluster of real processes on this machine: started, killed, frozen, started again, asked, and cleaned up.
+
+Ports are loopback ones below the ephemeral range, so that no outgoing connection takes a dead node's port meanwhile.
+"""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from nbd import NbdClient, NbdError
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LAUNCHER = ROOT / "varve"
+START_SECONDS = 60
+OPEN_SECONDS = 90
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, each the first of four that are free (one for each event loop)."""
+    found: list[int] = []
+    while len(found) < count:
+        first = random.randrange(12000, 30000, 4)
+        if first not in found and all(_is_free(first + i) for i in range(4)):
+            found.append(first)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+class CommandError(Exception):
+    """A command of the CLI failed; holds its exit code and what it said."""
+
+    def __init__(self, command: list[str], code: int, said: str):
+        super().__init__(f"varve {' '.join(command)}: exit code {code}: {said.strip()}")
+        self.code = code
+
+
+class Node:
+    """One `varve server`. Its directory holds its data directory, its disk file, its configuration and its log."""
+
+    def __init__(self, name: str, directory: pathlib.Path):
+        self.name, self.directory = name, directory
+        self.management, self.peer, self.raft, self.nbd, self.metrics = free_ports(5)
+        self.process: subprocess.Popen | None = None
+        self.log = directory.parent / f"{name}.log"
+        self.config = directory.parent / f"{name}.yaml"
+
+    @property
+    def disk(self) -> pathlib.Path:
+        return self.directory / "disk.img"
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        assert not self.running, f"{self.name} runs already"
+        with open(self.log, "ab") as log:
+            log.write(f"---- started by the rig at {time.time():.3f}\n".encode())
+            self.process = subprocess.Popen([LAUNCHER, "server", "--config", self.config], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def signal(self, number: int) -> None:
+        if self.running:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """As if its power went, except that the operating system keeps what it was given."""
+        if self.process is not None:
+            if self.running:
+                self.process.kill()
+            self.process.wait()
+
+    def stop(self, seconds: float = 30) -> int:
+        """Gracefully; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not stop within {seconds} s; see {self.log}") from None
+
+    def http(self, path: str, timeout: float = 5) -> tuple[int, str]:
+        """Status and body of a GET on the metrics port; status 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}{path}", timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str) -> float:
+        """The sum over all label sets of one Prometheus metric; 0 when there is none."""
+        total = 0.0
+        for line in self.http("/metrics")[1].splitlines():
+            if line.startswith((name + " ", name + "{")):
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def wait_live(self, seconds: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
+        while self.http("/health/live", 2)[0] != 200:
+            if not self.running:
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log_end()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.name} is not live after {seconds} s:\n{self.log_end()}")
+            time.sleep(0.05)
+
+    def log_end(self, lines: int = 30) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Cluster:
+    """Use as a context manager, or call `close`."""
+
+    def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
+                 node_directories: dict[str, pathlib.Path] | None = None):
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self.disk_bytes, self.journal_bytes = disk_bytes, journal_bytes
+        self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}")) for i in range(nodes)]
+        self.closed = False
+        for node in self.nodes:
+            node.directory.mkdir(parents=True, exist_ok=True)
+            node.config.write_text(self._yaml(node))
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _yaml(self, node: Node) -> str:
+        members = "\n".join(
+            f'    - {{node: {n.name}, raft: "127.0.0.1:{n.raft}", management: "127.0.0.1:{n.management}"}}' for n in self.nodes)
+        return f"""cluster: rig
+node: {node.name}
+dataDir: {node.directory}/data
+listen:
+  management: 127.0.0.1:{node.management}
+  peer: 127.0.0.1:{node.peer}
+  raft: 127.0.0.1:{node.raft}
+  nbd: 127.0.0.1:{node.nbd}
+  metrics: 127.0.0.1:{node.metrics}
+metadata:
+  members:
+{members}
+disks:
+  - group: main
+    journal: {self.journal_bytes >> 20}MiB
+    devices:
+      - {{path: {node.disk}, class: nvme, size: {self.disk_bytes >> 20}MiB}}
+"""
+
+    def pids(self) -> list[int]:
+        return [n.process.pid for n in self.nodes if n.running]
+
+    def node(self, name: str) -> Node:
+        return next(n for n in self.nodes if n.name == name)
+
+    def start(self, nodes: list[Node] | None = None) -> None:
+        """Starts those that do not run, side by side, and waits until all are live."""
+        chosen = [n for n in (nodes or self.nodes) if not n.running]
+        for node in chosen:
+            node.start()
+        for node in chosen:
+            node.wait_live()
+
+    def kill(self, nodes: list[Node] | None = None) -> None:
+        """All at once: first the signals, then the waiting."""
+        chosen = nodes if nodes is not None else self.nodes
+        for node in chosen:
+            node.signal(signal.SIGKILL)
+        for node in chosen:
+            node.kill()
+
+    def cli(self, *command: str, timeout: float = 120) -> str:
+        servers = [a for n in self.nodes if n.running for a in ("--server", f"127.0.0.1:{n.management}")]
+        done = subprocess.run([LAUNCHER, *command, *servers], capture_output=True, text=True, timeout=timeout, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise CommandError(list(command), done.returncode, done.stderr or done.stdout)
+        return done.stdout
+
+    def json(self, *command: str, timeout: float = 120) -> dict:
+        return json.loads(self.cli(*command, "-o", "json", timeout=timeout))
+
+    def initialise(self) -> None:
+        self.cli("cluster", "init", "--name", "rig")
+        self.wait_registered()
+
+    def wait_registered(self, seconds: float = 60) -> None:
+        """Until every node has told the metadata group of itself and of its disk group."""
+        deadline = time.monotonic() + seconds
+        while True:
+            status = self.json("cluster", "status")
+            if len(status["nodes"]) == len(self.nodes) == len(status["groups"]):
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nodes or groups missing after {seconds} s: {status}")
+            time.sleep(0.2)
+
+    def create_volume(self, name: str, size: int, replicas: int = 2) -> None:
+        self.cli("volume", "create", name, "--size", f"{size >> 20}MiB", "--replicas", str(replicas))
+
+    def attach(self, name: str, node: str | None = None, seconds: float = OPEN_SECONDS) -> str:
+        """Returns the NBD URI once the volume is open."""
+        where = ["--node", node] if node else []
+        volume = self.json("volume", "attach", name, *where, timeout=seconds + 30)
+        return volume["attachment"]["nbdUri"]
+
+    def volume(self, name: str) -> dict:
+        return self.json("volume", "show", name)
+
+    def wait_export(self, uri: str, seconds: float = OPEN_SECONDS) -> None:
+        """Until the export is served again after a restart: asked over NBD itself, as a client would."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                NbdClient(uri, timeout=10).close()
+                return
+            except (NbdError, OSError) as problem:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{uri} is not served after {seconds} s: {problem}\n{self.logs()}") from None
+            time.sleep(0.1)
+
+    def verify(self, name: str, timeout: float = 600) -> None:
+        """Compares all replicas block by block; raises CommandError when they differ."""
+        self.cli("volume", "verify", name, timeout=timeout)
+
+    def logs(self, lines: int = 15) -> str:
+        return "\n".join(f"==== {n.name}\n{n.log_end(lines)}" for n in self.nodes if n.log.exists())
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        for node in self.nodes:
+            node.signal(signal.SIGCONT)
+        self.kill()
+
+
+def own_build() -> None:
+    """Builds once before many nodes start side by side."""
+    subprocess.run([LAUNCHER, "version"], check=True, capture_output=True, timeout=900)
+
+
+def rounds(quick: int, normal: int, long: int) -> int:
+    """How often a rig repeats: VARVE_ROUNDS, else by the mode of tests/run."""
+    if "VARVE_ROUNDS" in os.environ:
+        return int(os.environ["VARVE_ROUNDS"])
+    return {"quick": quick, "normal": normal, "long": long}[os.environ.get("VARVE_TEST_MODE", "normal")]
+
+
+def seed() -> int:
+    """VARVE_SEED, else a new one; the rig prints it."""
+    return int(os.environ.get("VARVE_SEED", random.SystemRandom().randrange(1 << 32)))
