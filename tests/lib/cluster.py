@@ -202,7 +202,7 @@ disks:
         return json.loads(self.cli(*command, "-o", "json", timeout=timeout))
 
     def initialise(self) -> None:
-        self.cli("cluster", "init", "--name", "rig")
+        self.cli("cluster", "init", "rig")
         self.wait_registered()
 
     def wait_registered(self, seconds: float = 60) -> None:
@@ -228,6 +228,11 @@ disks:
     def volume(self, name: str) -> dict:
         return self.json("volume", "show", name)
 
+    def holders(self, name: str) -> list[Node]:
+        """The nodes that keep a copy of the volume's first slab."""
+        groups = {g["uuid"]: g["node"] for g in self.json("cluster", "status")["groups"]}
+        return [self.node(groups[r["group"]]) for r in self.volume(name)["slabs"][0]["replicas"]]
+
     def wait_export(self, uri: str, seconds: float = OPEN_SECONDS) -> None:
         """Until the export is served again after a restart: asked over NBD itself, as a client would."""
         deadline = time.monotonic() + seconds
@@ -239,6 +244,10 @@ disks:
                 if time.monotonic() > deadline:
                     raise AssertionError(f"{uri} is not served after {seconds} s: {problem}\n{self.logs()}") from None
             time.sleep(0.1)
+
+    def stat(self, node: Node, field: str) -> int:
+        """The sum of one field over everything that `varve node show` tells about a node, for instance checksumErrors."""
+        return _sum_of(self.json("node", "show", node.name), field)
 
     def verify(self, name: str, timeout: float = 600) -> None:
         """Compares all replicas block by block; raises CommandError when they differ."""
@@ -254,6 +263,14 @@ disks:
         for node in self.nodes:
             node.signal(signal.SIGCONT)
         self.kill()
+
+
+def _sum_of(tree: object, field: str) -> int:
+    if isinstance(tree, dict):
+        return sum(int(v) if k == field and not isinstance(v, (dict, list)) else _sum_of(v, field) for k, v in tree.items())
+    if isinstance(tree, list):
+        return sum(_sum_of(item, field) for item in tree)
+    return 0
 
 
 def own_build() -> None:
