@@ -1,0 +1,205 @@
+package io.varve.cli.client;
+
+import io.varve.cli.config.Endpoint;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.client.GrpcClient;
+import io.vertx.grpc.client.GrpcClientOptions;
+import io.vertx.grpc.client.GrpcClientRequest;
+import io.vertx.grpc.client.GrpcClientResponse;
+import io.vertx.grpc.common.GrpcStatus;
+import io.vertx.grpc.common.ServiceMethod;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+
+/**
+ * Calls the management API. A call goes to the first server that takes the connection; once a request was sent it is
+ * not repeated at another one, because only the caller knows whether that is harmless.
+ *
+ * <p>Any thread may call; the blocking methods not from an event loop. Owns its Vert.x instance; {@link #close} ends it.
+ */
+public final class ManagementConnection implements AutoCloseable {
+    /** A server on the way out of a rack answers within milliseconds; a dead address must not hold up the next one. */
+    private static final Duration CONNECT_LIMIT = Duration.ofSeconds(2);
+    /** Beyond the call's own limit, so that the server's explanation arrives before the client gives up. */
+    private static final Duration GRACE = Duration.ofSeconds(2);
+
+    private final Vertx vertx;
+    private final GrpcClient client;
+    private final List<Endpoint> servers;
+
+    /** A connection to one of several servers, tried in this order. */
+    public ManagementConnection(List<Endpoint> servers) {
+        this.servers = List.copyOf(servers);
+        this.vertx = Vertx.vertx(new VertxOptions()
+                .setEventLoopPoolSize(1)
+                .setWorkerPoolSize(1)
+                .setInternalBlockingPoolSize(1)
+                .setFileSystemOptions(
+                        new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
+        this.client = GrpcClient.client(vertx, new GrpcClientOptions(), new HttpClientOptions().setConnectTimeout((int)
+                        CONNECT_LIMIT.toMillis()));
+    }
+
+    public List<Endpoint> servers() {
+        return servers;
+    }
+
+    /** Calls the first server that can be reached and waits for its one answer, at most {@code limit}. */
+    public <Q, R> CallResult<R> call(ServiceMethod<R, Q> method, Q request, Duration limit) {
+        return await(callFrom(0, method, request, limit, ""), limit);
+    }
+
+    private <Q, R> Future<CallResult<R>> callFrom(
+            int index, ServiceMethod<R, Q> method, Q request, Duration limit, String failures) {
+        return callAt(servers.get(index), method, request, limit).compose(result -> {
+            if (result instanceof CallResult.Unreachable<R>(var reason)) {
+                var all = failures.isEmpty() ? reason : failures + "; " + reason;
+                return index + 1 < servers.size()
+                        ? callFrom(index + 1, method, request, limit, all)
+                        : Future.succeededFuture(new CallResult.Unreachable<R>(all));
+            }
+            return Future.succeededFuture(result);
+        });
+    }
+
+    /** Calls one server. The future always succeeds; it completes on this connection's event loop. */
+    public <Q, R> Future<CallResult<R>> callAt(Endpoint server, ServiceMethod<R, Q> method, Q request, Duration limit) {
+        return open(server, method).transform(opened -> {
+            if (opened.failed()) {
+                return Future.succeededFuture(new CallResult.Unreachable<R>(describe(server, opened.cause())));
+            }
+            return exchange(opened.result(), request)
+                    .timeout(limit.toMillis(), TimeUnit.MILLISECONDS)
+                    .otherwise(cause -> new CallResult.Unknown<>(
+                            cause instanceof TimeoutException
+                                    ? server + " did not answer within " + limit.toMillis() + " ms"
+                                    : describe(server, cause)));
+        });
+    }
+
+    private <Q, R> Future<GrpcClientRequest<Q, R>> open(Endpoint server, ServiceMethod<R, Q> method) {
+        return client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+    }
+
+    private static <Q, R> Future<CallResult<R>> exchange(GrpcClientRequest<Q, R> call, Q message) {
+        return call.send(message).compose(response -> {
+            var last = Promise.<CallResult<R>>promise();
+            collectLast(response, last);
+            return last.future();
+        });
+    }
+
+    /** A refusal may come with the headers or with the trailers: only the end of the stream tells. */
+    private static <Q, R> void collectLast(GrpcClientResponse<Q, R> response, Promise<CallResult<R>> last) {
+        var latest = new Object[1];
+        response.handler(message -> latest[0] = message);
+        response.exceptionHandler(last::tryFail);
+        response.endHandler(ended -> last.tryComplete(ended(response, latest[0])));
+    }
+
+    @SuppressWarnings("unchecked") // what the handler above was given
+    private static <R> CallResult<R> ended(
+            GrpcClientResponse<?, R> response, @org.jspecify.annotations.Nullable Object latest) {
+        if (response.status() != null && response.status() != GrpcStatus.OK) {
+            var message = response.statusMessage();
+            return new CallResult.Refused<>(response.status(), message == null ? "" : message);
+        }
+        if (latest == null) {
+            return new CallResult.Unknown<>("the server ended the call without an answer");
+        }
+        return new CallResult.Answered<>((R) latest);
+    }
+
+    /**
+     * Calls the first server that can be reached and hands on each of its answers, in order, on this connection's event
+     * loop; answers when the stream has ended.
+     *
+     * @param idleLimit how long may pass without a message
+     * @return the last message, or how it failed
+     */
+    public <Q, R> CallResult<R> stream(ServiceMethod<R, Q> method, Q request, Consumer<R> each, Duration idleLimit) {
+        var failures = new StringBuilder();
+        for (var server : servers) {
+            var opened = awaitOpen(server, method, failures);
+            if (opened != null) {
+                var done = Promise.<CallResult<R>>promise();
+                follow(opened, request, each, idleLimit, done);
+                try {
+                    return done.future().await();
+                } catch (RuntimeException e) {
+                    return new CallResult.Unknown<>(describe(server, e));
+                }
+            }
+        }
+        return new CallResult.Unreachable<>(failures.toString());
+    }
+
+    private <Q, R> @org.jspecify.annotations.Nullable GrpcClientRequest<Q, R> awaitOpen(
+            Endpoint server, ServiceMethod<R, Q> method, StringBuilder failures) {
+        try {
+            return this.<Q, R>open(server, method)
+                    .await(CONNECT_LIMIT.plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
+        } catch (Exception e) {
+            failures.append(failures.isEmpty() ? "" : "; ").append(describe(server, e));
+            return null;
+        }
+    }
+
+    private <Q, R> void follow(
+            GrpcClientRequest<Q, R> call,
+            Q message,
+            Consumer<R> each,
+            Duration idleLimit,
+            Promise<CallResult<R>> done) {
+        var latest = new Object[1];
+        var idle = new long[1];
+        Runnable rewind = () -> {
+            vertx.cancelTimer(idle[0]);
+            idle[0] = vertx.setTimer(
+                    idleLimit.toMillis(),
+                    fired -> done.tryFail(new TimeoutException("nothing heard for " + idleLimit.toSeconds() + " s")));
+        };
+        rewind.run();
+        done.future().onComplete(ended -> vertx.cancelTimer(idle[0]));
+        call.send(message).onFailure(done::tryFail).onSuccess(response -> {
+            response.handler(item -> {
+                latest[0] = item;
+                rewind.run();
+                each.accept(item);
+            });
+            response.exceptionHandler(done::tryFail);
+            response.endHandler(ended -> done.tryComplete(ended(response, latest[0])));
+        });
+    }
+
+    private static <R> CallResult<R> await(Future<CallResult<R>> future, Duration limit) {
+        try {
+            return future.await(limit.plus(CONNECT_LIMIT).plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
+        } catch (Exception e) {
+            return new CallResult.Unknown<>(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static String describe(Endpoint server, Throwable cause) {
+        var message = cause.getMessage();
+        return server + ": "
+                + (message == null
+                        ? cause.getClass().getSimpleName()
+                        : message.lines().findFirst().orElse(message));
+    }
+
+    @Override
+    public void close() {
+        client.close();
+        vertx.close();
+    }
+}

@@ -1,0 +1,130 @@
+package io.varve.cli.command;
+
+import io.varve.api.AddDiskRequest;
+import io.varve.api.DeviceClass;
+import io.varve.api.DiskGroup;
+import io.varve.api.ListDiskGroupsRequest;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.cli.output.Table;
+import io.varve.cli.output.Text;
+import io.varve.model.ByteSize;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code varve disk …}. */
+@Command(
+        name = "disk",
+        description = "Disks and the groups that they form.",
+        subcommands = {DiskCommand.ListDisks.class, DiskCommand.Add.class},
+        footerHeading = "%nExamples:%n",
+        footer = {"  varve disk list", "  varve disk add /dev/nvme1n1 --node n1 --group fast --class nvme"})
+final class DiskCommand extends GroupCommand {
+    /** A file of many gigabytes is filled with zeros before it can be used. */
+    private static final Duration ADD_LIMIT = Duration.ofMinutes(30);
+
+    @Command(
+            name = "list",
+            description = "Disk groups and their devices.",
+            footerHeading = "%nExamples:%n",
+            footer = {"  varve disk list", "  varve disk list --node n1"})
+    static final class ListDisks implements Runnable {
+        @Option(names = "--node", paramLabel = "NODE", description = "Only this node's.")
+        private String node = "";
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            var root = RootCommand.of(spec);
+            var answer = root.ask(ManagementGrpcClient.ListDiskGroups, ListDiskGroupsRequest.getDefaultInstance());
+            var wanted = answer.toBuilder()
+                    .clearGroups()
+                    .addAllGroups(answer.getGroupsList().stream()
+                            .filter(group -> node.isEmpty() || group.getNode().equals(node))
+                            .toList())
+                    .build();
+            root.print(wanted, groups -> table(groups.getGroupsList()));
+        }
+    }
+
+    @Command(
+            name = "add",
+            description = {
+                "Gives a device to a disk group of a node.",
+                "A device that holds a file system, a partition table or another owner's data is refused."
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  varve disk add /dev/nvme1n1 --node n1 --group fast --class nvme",
+                "  varve disk add /var/lib/varve/disk2 --node n1 --group fast --class hdd --size 20GiB",
+            })
+    static final class Add implements Runnable {
+        @Parameters(paramLabel = "PATH", description = "Block device or file, as the node sees it.")
+        private String path = "";
+
+        @Option(names = "--node", paramLabel = "NODE", required = true, description = "The node that has the device.")
+        private String node = "";
+
+        @Option(names = "--group", paramLabel = "GROUP", required = true, description = "A disk group of that node.")
+        private String group = "";
+
+        @Option(names = "--class", paramLabel = "CLASS", required = true, description = "nvme, ssd or hdd.")
+        private Kind kind = Kind.SSD;
+
+        @Option(names = "--size", paramLabel = "SIZE", description = "Make a missing file this large.")
+        private @Nullable ByteSize size;
+
+        @Option(names = "--wipe", description = "Take the device whatever it holds. Everything on it is lost.")
+        private boolean wipe;
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            var root = RootCommand.of(spec);
+            var request = AddDiskRequest.newBuilder()
+                    .setNode(node)
+                    .setGroup(group)
+                    .setPath(path)
+                    .setDeviceClass(DeviceClass.valueOf(kind.name()))
+                    .setWipe(wipe)
+                    .setCreateBytes(size == null ? 0 : size.bytes())
+                    .build();
+            root.print(root.ask(ManagementGrpcClient.AddDisk, request, ADD_LIMIT), added -> table(List.of(added)));
+        }
+    }
+
+    /** What a device can be called on the command line. */
+    enum Kind {
+        NVME,
+        SSD,
+        HDD
+    }
+
+    private static String table(List<DiskGroup> groups) {
+        var table = Table.of("NODE", "GROUP", "DEVICE", "CLASS", "STATE", ">SIZE", ">FREE", ">GROUP FREE");
+        for (var group : groups) {
+            for (var device : group.getDevicesList()) {
+                table.row(
+                        group.getNode(),
+                        group.getName(),
+                        device.getPath(),
+                        device.getDeviceClass().name().toLowerCase(Locale.ROOT),
+                        device.getState(),
+                        Text.size(device.getSizeBytes()),
+                        Text.size(device.getFreeBytes()),
+                        Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()));
+            }
+        }
+        return RootCommand.tableOr(table, "No disks.");
+    }
+}

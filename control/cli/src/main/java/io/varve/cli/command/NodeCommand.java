@@ -1,0 +1,75 @@
+package io.varve.cli.command;
+
+import io.varve.api.DiskGroup;
+import io.varve.api.GetStatusRequest;
+import io.varve.api.ListNodesResponse;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Node;
+import io.varve.cli.output.Table;
+import io.varve.cli.output.Text;
+import java.time.Duration;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code varve node …}. */
+@Command(
+        name = "node",
+        description = "Nodes of the cluster.",
+        subcommands = {NodeCommand.ListNodes.class, NodeShowCommand.class},
+        footerHeading = "%nExamples:%n",
+        footer = {"  varve node list", "  varve node show n1"})
+final class NodeCommand extends GroupCommand {
+    /** A node that was silent for longer is shown as such; it reports every few seconds. */
+    private static final Duration SILENT = Duration.ofSeconds(15);
+
+    @Command(
+            name = "list",
+            description = "Nodes, where they are and how much room they have.",
+            footerHeading = "%nExamples:%n",
+            footer = {"  varve node list", "  varve node list -o json"})
+    static final class ListNodes implements Runnable {
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            var root = RootCommand.of(spec);
+            var status = root.ask(ManagementGrpcClient.GetStatus, GetStatusRequest.getDefaultInstance());
+            var nodes = ListNodesResponse.newBuilder()
+                    .addAllNodes(status.getNodesList())
+                    .build();
+            root.print(nodes, answer -> table(answer.getNodesList(), status.getGroupsList()));
+        }
+    }
+
+    static String table(List<Node> nodes, List<DiskGroup> groups) {
+        var table = Table.of("NODE", "ZONE", "STATE", "MANAGEMENT", "NBD", "METADATA", ">CAPACITY", ">FREE", "VERSION");
+        for (var node : nodes) {
+            var own = groups.stream()
+                    .filter(group -> group.getNode().equals(node.getId()))
+                    .toList();
+            table.row(
+                    node.getId(),
+                    Text.orDash(node.getZone()),
+                    state(node),
+                    Text.orDash(node.getManagementAddress()),
+                    Text.orDash(node.getNbdAddress()),
+                    node.getMetadataMember() ? "member" : "-",
+                    Text.size(
+                            own.stream().mapToLong(DiskGroup::getCapacityBytes).sum()),
+                    Text.size(own.stream().mapToLong(DiskGroup::getFreeBytes).sum()),
+                    Text.orDash(node.getVersion()));
+        }
+        return RootCommand.tableOr(table, "No nodes have joined.");
+    }
+
+    static String state(Node node) {
+        if (node.getLastSeenUnixMillis() == 0) {
+            return "not seen";
+        }
+        var silent = Duration.ofMillis(Math.max(0, System.currentTimeMillis() - node.getLastSeenUnixMillis()));
+        return silent.compareTo(SILENT) < 0 ? "up" : "silent " + Text.age(silent);
+    }
+}

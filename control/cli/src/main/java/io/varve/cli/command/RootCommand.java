@@ -1,0 +1,193 @@
+package io.varve.cli.command;
+
+import com.google.protobuf.Message;
+import io.varve.cli.client.CallResult;
+import io.varve.cli.client.ManagementConnection;
+import io.varve.cli.config.Endpoint;
+import io.varve.cli.output.MessageTree;
+import io.varve.cli.output.OutputFormat;
+import io.varve.cli.output.Table;
+import io.varve.model.ByteSize;
+import io.vertx.grpc.common.ServiceMethod;
+import java.io.Console;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Function;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code varve}: the options that every command has, and what commands share to ask the cluster and to print. */
+@Command(
+        name = "varve",
+        description = "Replicated block storage in user space: runs a node, and asks a cluster.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            StatusCommand.class,
+            ClusterCommand.class,
+            NodeCommand.class,
+            DiskCommand.class,
+            VolumeCommand.class,
+            CompletionCommand.class,
+            VersionCommand.class,
+        },
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:done",
+            "1:failed; the message says why",
+            "2:wrong command line or configuration; nothing was tried",
+            "3:no server could be reached",
+            "4:what was named does not exist",
+            "5:data is not safe (status --check), or replicas differ (volume verify)",
+            "6:another process uses the same data directory",
+            "7:a graceful stop took too long",
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  varve demo                              try it: three nodes on this machine, a database on them",
+            "  varve status                            is my data safe?",
+            "  varve volume create db --size 20GiB     a volume with two copies",
+            "  varve volume attach db                  make it usable, print where",
+            "  varve volume list -o json               for scripts",
+        })
+public final class RootCommand implements Runnable {
+    /** Ordinary calls are answered from memory or by one round of the metadata group. */
+    static final Duration CALL_LIMIT = Duration.ofSeconds(15);
+
+    @Option(
+            names = "--server",
+            scope = ScopeType.INHERIT,
+            split = ",",
+            paramLabel = "HOST:PORT",
+            defaultValue = "${env:VARVE_SERVER:-127.0.0.1:7400}",
+            description =
+                    "Management address of any node; several are tried in turn. Default: VARVE_SERVER, else 127.0.0.1:7400.")
+    private List<Endpoint> servers = List.of();
+
+    @Option(
+            names = {"-o", "--output"},
+            scope = ScopeType.INHERIT,
+            paramLabel = "FORMAT",
+            defaultValue = "table",
+            description = "table, json or yaml. Default: table.")
+    private OutputFormat format = OutputFormat.TABLE;
+
+    @Option(
+            names = {"-h", "--help"},
+            scope = ScopeType.INHERIT,
+            usageHelp = true,
+            description = "Show this help.")
+    @SuppressWarnings("UnusedVariable") // picocli sets it and acts on it
+    private boolean help;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** The whole command line, ready to execute. */
+    public static CommandLine commandLine() {
+        var line = new CommandLine(new RootCommand());
+        line.registerConverter(Endpoint.class, converting(Endpoint::parse));
+        line.registerConverter(ByteSize.class, converting(ByteSize::parse));
+        line.registerConverter(Duration.class, converting(Durations::parse));
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setUsageHelpAutoWidth(false);
+        line.setUsageHelpWidth(110);
+        line.setExecutionExceptionHandler((failure, command, parsed) -> report(failure, command));
+        return line;
+    }
+
+    private static <T> CommandLine.ITypeConverter<T> converting(Function<String, T> parse) {
+        return text -> {
+            try {
+                return parse.apply(text);
+            } catch (IllegalArgumentException e) {
+                throw new CommandLine.TypeConversionException(e.getMessage());
+            }
+        };
+    }
+
+    /** The one place where a failure becomes words and an exit code. */
+    private static int report(Exception failure, CommandLine command) throws Exception {
+        if (!(failure instanceof CommandFailure known)) {
+            throw failure;
+        }
+        var err = command.getErr();
+        err.println("varve: " + known.getMessage());
+        if (!known.remedy().isEmpty()) {
+            err.println("       " + known.remedy());
+        }
+        err.flush();
+        return known.exitCode();
+    }
+
+    static RootCommand of(CommandSpec command) {
+        return (RootCommand) command.root().userObject();
+    }
+
+    @Override
+    public void run() {
+        throw new CommandLine.ParameterException(spec.commandLine(), "Say what to do: name a command.");
+    }
+
+    ManagementConnection connect() {
+        return new ManagementConnection(servers);
+    }
+
+    OutputFormat format() {
+        return format;
+    }
+
+    PrintWriter out() {
+        return spec.commandLine().getOut();
+    }
+
+    /** Whether a person sits at a terminal; the console is null when input or output is redirected. */
+    static boolean isInteractive() {
+        return terminal().isPresent();
+    }
+
+    static Optional<Console> terminal() {
+        return Optional.ofNullable(System.console()).filter(Console::isTerminal);
+    }
+
+    /** One call, its answer or the command's end. */
+    <Q, R> R ask(ServiceMethod<R, Q> method, Q request, Duration limit) {
+        try (var connection = connect()) {
+            return answer(connection.call(method, request, limit));
+        }
+    }
+
+    <Q, R> R ask(ServiceMethod<R, Q> method, Q request) {
+        return ask(method, request, CALL_LIMIT);
+    }
+
+    private static <R> R answer(CallResult<R> result) {
+        return CommandFailure.orThrow(result);
+    }
+
+    /** Prints a message in the format asked for; {@code people} is its form for people. */
+    <M extends Message> void print(M message, Function<M, String> people) {
+        out().print(
+                        switch (format) {
+                            case TABLE -> people.apply(message);
+                            case JSON -> MessageTree.json(message);
+                            case YAML -> MessageTree.yaml(message);
+                        });
+        out().flush();
+    }
+
+    /** A table, or a sentence when there is nothing to show. */
+    static String tableOr(Table table, String whenEmpty) {
+        return table.isEmpty() ? whenEmpty + "\n" : table.render();
+    }
+
+    static String lowerCase(Enum<?> constant, String prefix) {
+        return constant.name().replace(prefix, "").toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,233 @@
+package io.varve.cli.command;
+
+import io.varve.api.AddDiskRequest;
+import io.varve.api.AttachVolumeRequest;
+import io.varve.api.Attachment;
+import io.varve.api.ClusterStatus;
+import io.varve.api.CreateVolumeRequest;
+import io.varve.api.DeleteVolumeRequest;
+import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.Device;
+import io.varve.api.DiskGroup;
+import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.GetStatusRequest;
+import io.varve.api.GetVolumeRequest;
+import io.varve.api.GroupStats;
+import io.varve.api.InitClusterRequest;
+import io.varve.api.ListDiskGroupsRequest;
+import io.varve.api.ListDiskGroupsResponse;
+import io.varve.api.ListVolumesRequest;
+import io.varve.api.ListVolumesResponse;
+import io.varve.api.ManagementGrpcService;
+import io.varve.api.ManagementService;
+import io.varve.api.Node;
+import io.varve.api.NodeStats;
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.Slab;
+import io.varve.api.VerifyProgress;
+import io.varve.api.VerifyVolumeRequest;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.streams.WriteStream;
+import io.vertx.grpc.common.GrpcStatus;
+import io.vertx.grpc.server.GrpcServer;
+import io.vertx.grpc.server.StatusException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** A cluster of one node that speaks the management API over a real socket and keeps volumes in a map. */
+final class SmallCluster extends ManagementService implements AutoCloseable {
+    private final Vertx vertx = Vertx.vertx();
+    private final Map<String, Volume> volumes = new LinkedHashMap<>();
+    private final HttpServer server;
+    volatile boolean safe = true;
+    volatile boolean replicasDiffer;
+
+    SmallCluster() {
+        var grpc = GrpcServer.server(vertx).addService(ManagementGrpcService.of(this));
+        server = vertx.createHttpServer()
+                .requestHandler(grpc)
+                .listen(0, "127.0.0.1")
+                .await();
+    }
+
+    String address() {
+        return "127.0.0.1:" + server.actualPort();
+    }
+
+    @Override
+    public Future<ClusterStatus> initCluster(InitClusterRequest request) {
+        return Future.succeededFuture(ClusterStatus.newBuilder()
+                .setName(request.getName())
+                .setClusterUuid("c0ffee")
+                .setInitialized(true)
+                .build());
+    }
+
+    @Override
+    public synchronized Future<ClusterStatus> getStatus(GetStatusRequest request) {
+        var status = ClusterStatus.newBuilder()
+                .setName("lab")
+                .setInitialized(true)
+                .setSafe(safe)
+                .setHeadline(safe ? "Your data is safe." : "Your data is at risk: one copy of db is missing.")
+                .addNodes(node())
+                .addGroups(group())
+                .addAllVolumes(volumes.values())
+                .setMetadataMembers(1)
+                .setMetadataMembersUp(1)
+                .setMetadataLeader("n1");
+        if (!safe) {
+            status.addProblems("node n2 was not seen for 5 minutes: start it");
+        }
+        return Future.succeededFuture(status.build());
+    }
+
+    private Node node() {
+        return Node.newBuilder()
+                .setId("n1")
+                .setZone("rack-a")
+                .setManagementAddress(address())
+                .setNbdAddress("127.0.0.1:10809")
+                .setMetadataMember(true)
+                .setLastSeenUnixMillis(System.currentTimeMillis())
+                .setVersion("0.1.0")
+                .build();
+    }
+
+    private static DiskGroup group() {
+        return DiskGroup.newBuilder()
+                .setUuid("g-1")
+                .setNode("n1")
+                .setName("fast")
+                .setCapacityBytes(10L << 30)
+                .setFreeBytes(9L << 30)
+                .addDevices(Device.newBuilder()
+                        .setPath("/dev/nvme0n1")
+                        .setSizeBytes(10L << 30)
+                        .setState("OK"))
+                .build();
+    }
+
+    @Override
+    public Future<ListDiskGroupsResponse> listDiskGroups(ListDiskGroupsRequest request) {
+        return Future.succeededFuture(
+                ListDiskGroupsResponse.newBuilder().addGroups(group()).build());
+    }
+
+    @Override
+    public Future<DiskGroup> addDisk(AddDiskRequest request) {
+        if (!request.getWipe()) {
+            return failed(
+                    GrpcStatus.FAILED_PRECONDITION,
+                    request.getPath() + " holds an ext4 file system: nothing was changed");
+        }
+        return Future.succeededFuture(group());
+    }
+
+    @Override
+    public synchronized Future<Volume> createVolume(CreateVolumeRequest request) {
+        if (volumes.containsKey(request.getName())) {
+            return failed(GrpcStatus.ALREADY_EXISTS, "there is already a volume '" + request.getName() + "'");
+        }
+        var volume = Volume.newBuilder()
+                .setId(volumes.size() + 1L)
+                .setName(request.getName())
+                .setSizeBytes(request.getSizeBytes())
+                .setReplicas(request.getReplicas())
+                .setState(VolumeState.VOLUME_DETACHED)
+                .addSlabs(Slab.newBuilder()
+                        .setGen(1)
+                        .addReplicas(Replica.newBuilder().setGroup("g-1").setPhase(ReplicaPhase.REPLICA_CREATED))
+                        .addReplicas(Replica.newBuilder().setGroup("g-2").setPhase(ReplicaPhase.REPLICA_CREATED))
+                        .addIsr("g-1")
+                        .addIsr("g-2"))
+                .build();
+        volumes.put(volume.getName(), volume);
+        return Future.succeededFuture(volume);
+    }
+
+    @Override
+    public synchronized Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
+        return Future.succeededFuture(
+                ListVolumesResponse.newBuilder().addAllVolumes(volumes.values()).build());
+    }
+
+    @Override
+    public Future<Volume> getVolume(GetVolumeRequest request) {
+        return named(request.getName());
+    }
+
+    private synchronized Future<Volume> named(String name) {
+        var volume = volumes.get(name);
+        return volume == null
+                ? failed(GrpcStatus.NOT_FOUND, "there is no volume '" + name + "'")
+                : Future.succeededFuture(volume);
+    }
+
+    @Override
+    public Future<Volume> attachVolume(AttachVolumeRequest request) {
+        return named(request.getName()).map(volume -> {
+            var attached = volume.toBuilder()
+                    .setState(VolumeState.VOLUME_ATTACHED)
+                    .setAttachment(Attachment.newBuilder()
+                            .setNode("n1")
+                            .setOpen(true)
+                            .setNbdUri("nbd://127.0.0.1:10809/" + volume.getName()))
+                    .build();
+            synchronized (this) {
+                volumes.put(attached.getName(), attached);
+            }
+            return attached;
+        });
+    }
+
+    @Override
+    public Future<DeleteVolumeResponse> deleteVolume(DeleteVolumeRequest request) {
+        return named(request.getName()).map(volume -> {
+            synchronized (this) {
+                volumes.remove(volume.getName());
+            }
+            return DeleteVolumeResponse.getDefaultInstance();
+        });
+    }
+
+    @Override
+    public void verifyVolume(VerifyVolumeRequest request, WriteStream<VerifyProgress> stream) {
+        for (var extent = 1; extent <= 8; extent++) {
+            var progress = VerifyProgress.newBuilder()
+                    .setExtentsTotal(8)
+                    .setExtentsDone(extent)
+                    .setExtentsEqual(replicasDiffer && extent >= 5 ? extent - 1 : extent)
+                    .setFinished(extent == 8);
+            if (replicasDiffer && extent == 5) {
+                progress.addDifferences("slab 0 extent 4: g-1 and g-2");
+            }
+            stream.write(progress.build());
+        }
+        stream.end();
+    }
+
+    @Override
+    public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
+        return Future.succeededFuture(NodeStats.newBuilder()
+                .setNode("n1")
+                .setIoBackend("io_uring")
+                .setResidentBytes(200L << 20)
+                .addGroups(GroupStats.newBuilder().setName("fast").setCapacityBytes(10L << 30))
+                .build());
+    }
+
+    private static <T> Future<T> failed(GrpcStatus status, String message) {
+        return Future.failedFuture(new StatusException(status, message));
+    }
+
+    @Override
+    public void close() {
+        vertx.close().await();
+    }
+}
