@@ -1,0 +1,285 @@
+package io.varve.control.meta;
+
+import io.varve.api.Attachment;
+import io.varve.api.Node;
+import io.varve.api.Slab;
+import io.varve.api.SlabOpen;
+import io.varve.api.SlabOpened;
+import io.varve.api.TruthCode;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.WantNode;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Who may write a volume, and which replicas are in sync. Every change of epoch, gen or ISR here has compared the caller's
+ * epoch, and for a slab its gen too: that comparison is what fences an access point that was replaced.
+ */
+final class AttachRules {
+    private AttachRules() {}
+
+    /** The fewest in-sync replicas with which a slab may be written: 1, 1, 2 for 1, 2, 3 replicas. */
+    static int minInSync(int replicas) {
+        return replicas >= 3 ? 2 : 1;
+    }
+
+    static Outcome wantNode(MetaState state, long index, WantNode command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            return refused(index, "volume '" + volume.getName() + "' is being deleted");
+        }
+        Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
+        Volume after = volume.toBuilder().setWantedNode(command.node()).build();
+        if (command.node().isEmpty()) {
+            // Nobody is left to say Detached when who was attached is a former incarnation.
+            Optional<Node> attached = state.node(volume.getAttachment().getNode());
+            if (attached.isPresent() && isAttachedToFormer(volume, attached.get())) {
+                after = withoutAttachment(after);
+            }
+        } else {
+            if (state.node(command.node()).isEmpty()) {
+                return VolumeRules.no(
+                        TruthCode.TRUTH_UNKNOWN, index, "there is no node '" + command.node() + "' in this cluster");
+            }
+            String attachedTo = volume.getAttachment().getNode();
+            if (!attachedTo.isEmpty() && !attachedTo.equals(command.node())) {
+                return refused(
+                        index,
+                        "volume '" + volume.getName() + "' is attached to " + attachedTo + ": detach it there first");
+            }
+        }
+        state.putVolume(after);
+        Outcome outcome = VolumeRules.changed(state, index, after);
+        before.addAll(outcome.concerned());
+        return new Outcome(outcome.result(), before, false);
+    }
+
+    static Outcome attach(MetaState state, long index, Attach command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        Attachment attachment = volume.getAttachment();
+        if (!command.attachId().isEmpty()
+                && attachment.getAttachId().equals(command.attachId())
+                && attachment.getNode().equals(command.node())) {
+            return attachedAs(state, index, volume);
+        }
+        Optional<String> objection = objection(state, volume, command);
+        if (objection.isPresent()) {
+            return refused(index, objection.get());
+        }
+        if (command.expectedEpoch() != volume.getEpoch()) {
+            return stale(index, volume, command.expectedEpoch());
+        }
+        Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
+        Volume after = volume.toBuilder()
+                .setEpoch(volume.getEpoch() + 1)
+                .setState(VolumeState.VOLUME_ATTACHING)
+                .setAttachment(Attachment.newBuilder()
+                        .setEpoch(volume.getEpoch() + 1)
+                        .setNode(command.node())
+                        .setIncarnation(command.incarnation())
+                        .setAttachId(command.attachId()))
+                .build();
+        state.putVolume(after);
+        Outcome outcome = attachedAs(state, index, after);
+        before.addAll(outcome.concerned());
+        return new Outcome(outcome.result(), before, false);
+    }
+
+    /** Why this node must not attach the volume, whatever the epoch; empty when it may. */
+    private static Optional<String> objection(MetaState state, Volume volume, Attach command) {
+        String name = "volume '" + volume.getName() + "' ";
+        if (command.attachId().isEmpty()) {
+            return Optional.of("an attach needs an id, so that it can be repeated");
+        }
+        if (volume.getState() == VolumeState.VOLUME_CREATING) {
+            return Optional.of(name + "is being created: not every replica has been reported yet");
+        }
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            return Optional.of(name + "is being deleted");
+        }
+        if (!volume.getWantedNode().equals(command.node())) {
+            return Optional.of(name + "is wanted "
+                    + (volume.getWantedNode().isEmpty() ? "nowhere" : "on " + volume.getWantedNode()) + ", not on "
+                    + command.node());
+        }
+        Optional<Node> node = state.node(command.node());
+        if (node.isEmpty() || node.get().getIncarnation() != command.incarnation()) {
+            return Optional.of(
+                    "node '" + command.node() + "' is not registered as incarnation " + command.incarnation());
+        }
+        return Optional.empty();
+    }
+
+    /** The answer to an attach: gen and ISR of every slab, and where the replicas are, as of this very command. */
+    private static Outcome attachedAs(MetaState state, long index, Volume volume) {
+        Outcome outcome = VolumeRules.changed(state, index, volume);
+        List<Slab> slabs = state.slabs(volume.getId());
+        return new Outcome(outcome.result().withGroups(state.groupsOf(slabs)), outcome.concerned(), false);
+    }
+
+    static Outcome open(MetaState state, long index, Open command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        if (command.epoch() != volume.getEpoch()) {
+            return stale(index, volume, command.epoch());
+        }
+        if (!volume.hasAttachment()) {
+            return refused(index, "volume '" + volume.getName() + "' is detached");
+        }
+        List<SlabOpened> answers = new ArrayList<>();
+        boolean anyChanged = false;
+        for (SlabOpen asked : command.slabs()) {
+            Optional<Slab> slab = state.slab(volume.getId(), asked.getIndex());
+            if (slab.isEmpty()) {
+                answers.add(SlabOpened.newBuilder()
+                        .setIndex(asked.getIndex())
+                        .setCode(TruthCode.TRUTH_UNKNOWN)
+                        .build());
+                continue;
+            }
+            TruthCode code = judge(volume, slab.get(), asked);
+            Slab after = slab.get();
+            if (code == TruthCode.TRUTH_OK && !isRepeated(volume, after, asked)) {
+                after = after.toBuilder()
+                        .setGen(after.getGen() + 1)
+                        .clearIsr()
+                        .addAllIsr(asked.getIsrList())
+                        .setEpochStartSeq(asked.getStartSeq())
+                        .setOpenedEpoch(volume.getEpoch())
+                        .build();
+                state.putSlab(volume.getId(), after);
+                anyChanged = true;
+            }
+            answers.add(SlabOpened.newBuilder()
+                    .setIndex(asked.getIndex())
+                    .setCode(code)
+                    .setGen(after.getGen())
+                    .addAllIsr(after.getIsrList())
+                    .build());
+        }
+        Outcome outcome = VolumeRules.changed(state, index, volume);
+        return new Outcome(outcome.result().withSlabs(answers), anyChanged ? outcome.concerned() : Set.of(), false);
+    }
+
+    private static TruthCode judge(Volume volume, Slab slab, SlabOpen asked) {
+        if (isRepeated(volume, slab, asked)) {
+            return TruthCode.TRUTH_OK;
+        }
+        if (asked.getGen() != slab.getGen()) {
+            return TruthCode.TRUTH_STALE_GEN;
+        }
+        Set<String> isr = new HashSet<>(asked.getIsrList());
+        boolean admissible = isr.size() == asked.getIsrCount()
+                && isr.size() >= minInSync(volume.getReplicas())
+                // Only who was in sync can be found to hold everything; others come back through a resync.
+                && new HashSet<>(slab.getIsrList()).containsAll(isr)
+                // A start below the last one would be a history that lost something.
+                && asked.getStartSeq() > 0
+                && Long.compareUnsigned(asked.getStartSeq(), slab.getEpochStartSeq()) >= 0;
+        return admissible ? TruthCode.TRUTH_OK : TruthCode.TRUTH_REFUSED;
+    }
+
+    /** The caller's own earlier attempt, whose answer it did not get. */
+    private static boolean isRepeated(Volume volume, Slab slab, SlabOpen asked) {
+        return slab.getOpenedEpoch() == volume.getEpoch()
+                && slab.getGen() == asked.getGen() + 1
+                && slab.getIsrList().equals(asked.getIsrList())
+                && slab.getEpochStartSeq() == asked.getStartSeq();
+    }
+
+    static Outcome opened(MetaState state, long index, Opened command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        if (command.epoch() != volume.getEpoch()) {
+            return stale(index, volume, command.epoch());
+        }
+        if (!volume.hasAttachment()) {
+            return refused(index, "volume '" + volume.getName() + "' is detached");
+        }
+        for (Slab slab : state.slabs(volume.getId())) {
+            if (slab.getOpenedEpoch() != command.epoch()) {
+                return refused(
+                        index,
+                        "slab " + slab.getIndex() + " of volume '" + volume.getName() + "' is not open in epoch "
+                                + command.epoch());
+            }
+        }
+        Volume after = volume.toBuilder()
+                .setState(VolumeState.VOLUME_ATTACHED)
+                .setAttachment(volume.getAttachment().toBuilder().setOpen(true).setNbdUri(command.nbdUri()))
+                .build();
+        state.putVolume(after);
+        return VolumeRules.changed(state, index, after);
+    }
+
+    static Outcome detached(MetaState state, long index, Detached command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        if (command.epoch() != volume.getEpoch()) {
+            return stale(index, volume, command.epoch());
+        }
+        if (!volume.hasAttachment()) {
+            return Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
+        }
+        Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
+        Volume after = withoutAttachment(volume);
+        state.putVolume(after);
+        Outcome outcome = VolumeRules.changed(state, index, after);
+        return new Outcome(outcome.result(), before, false);
+    }
+
+    /** Whether an older incarnation of that node attached the volume. */
+    static boolean isAttachedToFormer(Volume volume, Node node) {
+        return volume.hasAttachment()
+                && volume.getAttachment().getNode().equals(node.getId())
+                && volume.getAttachment().getIncarnation() < node.getIncarnation();
+    }
+
+    /** The epoch stays: it only ever rises. */
+    static Volume withoutAttachment(Volume volume) {
+        return volume.toBuilder()
+                .setState(VolumeState.VOLUME_DETACHED)
+                .clearAttachment()
+                .build();
+    }
+
+    private static Outcome stale(long index, Volume volume, int epoch) {
+        return VolumeRules.no(
+                TruthCode.TRUTH_STALE_EPOCH,
+                index,
+                "volume '" + volume.getName() + "' is at epoch " + volume.getEpoch() + ", not " + epoch);
+    }
+
+    private static Outcome unknown(long index, long volume) {
+        return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + volume);
+    }
+
+    private static Outcome refused(long index, String message) {
+        return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, message);
+    }
+}

@@ -1,0 +1,237 @@
+package io.varve.control.meta;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.varve.api.AttachRequest;
+import io.varve.api.DetachedRequest;
+import io.varve.api.OpenRequest;
+import io.varve.api.OpenedRequest;
+import io.varve.api.RegisterGroupRequest;
+import io.varve.api.RegisterNodeRequest;
+import io.varve.api.ReplicasCreatedRequest;
+import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.TruthCode;
+import io.varve.api.meta.CommandRecord;
+import io.varve.api.meta.CreateVolumeRecord;
+import io.varve.api.meta.DeleteVolumeRecord;
+import io.varve.api.meta.InitClusterRecord;
+import io.varve.api.meta.ResultRecord;
+import io.varve.api.meta.SlabPlacementRecord;
+import io.varve.api.meta.WantNodeRecord;
+import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.RegisterGroup;
+import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.WantNode;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Commands and results as bytes: what stands in the Raft log, and what the leader answers the proposer. */
+public final class CommandCodec {
+    /** Rises with every change that an older member would apply differently. */
+    static final int VERSION = 1;
+
+    private CommandCodec() {}
+
+    public static byte[] encode(MetaCommand command) {
+        CommandRecord.Builder record = CommandRecord.newBuilder().setVersion(VERSION);
+        switch (command) {
+            case InitCluster c ->
+                record.setInitCluster(
+                        InitClusterRecord.newBuilder().setUuid(c.uuid()).setName(c.name()));
+            case RegisterNode c ->
+                record.setRegisterNode(
+                        RegisterNodeRequest.newBuilder().setNode(c.node()).setClusterUuid(c.clusterUuid()));
+            case RegisterGroup c ->
+                record.setRegisterGroup(
+                        RegisterGroupRequest.newBuilder().setGroup(c.group()).setIncarnation(c.incarnation()));
+            case CreateVolume c -> record.setCreateVolume(encodeCreate(c));
+            case WantNode c ->
+                record.setWantNode(
+                        WantNodeRecord.newBuilder().setVolume(c.volume()).setNode(c.node()));
+            case DeleteVolume c ->
+                record.setDeleteVolume(DeleteVolumeRecord.newBuilder().setVolume(c.volume()));
+            case ReplicasCreated c ->
+                record.setReplicasCreated(ReplicasCreatedRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setGroup(c.group())
+                        .addAllSlabs(c.slabs()));
+            case ReplicasDeleted c ->
+                record.setReplicasDeleted(ReplicasDeletedRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setGroup(c.group())
+                        .addAllSlabs(c.slabs()));
+            case Attach c ->
+                record.setAttach(AttachRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setExpectedEpoch(c.expectedEpoch())
+                        .setNode(c.node())
+                        .setIncarnation(c.incarnation())
+                        .setAttachId(c.attachId()));
+            case Open c ->
+                record.setOpen(OpenRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setEpoch(c.epoch())
+                        .addAllSlabs(c.slabs()));
+            case Opened c ->
+                record.setOpened(OpenedRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setEpoch(c.epoch())
+                        .setNbdUri(c.nbdUri()));
+            case Detached c ->
+                record.setDetached(
+                        DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
+        }
+        return record.build().toByteArray();
+    }
+
+    /**
+     * Reads a command.
+     *
+     * @throws IllegalStateException when a later version of Varve wrote it, or it is damaged: the member must stop, because
+     *     leaving the command out would make it differ from the others
+     */
+    public static MetaCommand decode(byte[] bytes) {
+        CommandRecord record;
+        try {
+            record = CommandRecord.parseFrom(bytes);
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("a command in the metadata log cannot be read", e);
+        }
+        if (record.getVersion() != VERSION) {
+            throw new IllegalStateException("a command in the metadata log is of version " + record.getVersion()
+                    + ", this Varve reads " + VERSION + ": upgrade this node");
+        }
+        return switch (record.getCommandCase()) {
+            case INIT_CLUSTER ->
+                new InitCluster(
+                        record.getInitCluster().getUuid(),
+                        record.getInitCluster().getName());
+            case REGISTER_NODE -> of(record.getRegisterNode());
+            case REGISTER_GROUP -> of(record.getRegisterGroup());
+            case CREATE_VOLUME -> decodeCreate(record.getCreateVolume());
+            case WANT_NODE ->
+                new WantNode(
+                        record.getWantNode().getVolume(), record.getWantNode().getNode());
+            case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
+            case REPLICAS_CREATED -> of(record.getReplicasCreated());
+            case REPLICAS_DELETED -> of(record.getReplicasDeleted());
+            case ATTACH -> of(record.getAttach());
+            case OPEN -> of(record.getOpen());
+            case OPENED -> of(record.getOpened());
+            case DETACHED -> of(record.getDetached());
+            case COMMAND_NOT_SET ->
+                throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
+        };
+    }
+
+    /** The groups once, then each slab by their places: the uuids of 65 536 slabs would not fit into one log entry. */
+    private static CreateVolumeRecord encodeCreate(CreateVolume c) {
+        List<String> groups =
+                c.slabs().stream().flatMap(List::stream).distinct().toList();
+        Map<String, Integer> places = new HashMap<>();
+        groups.forEach(group -> places.put(group, places.size()));
+        CreateVolumeRecord.Builder create = CreateVolumeRecord.newBuilder()
+                .setName(c.name())
+                .setSizeBytes(c.sizeBytes())
+                .setReplicas(c.replicas())
+                .setSlabBytes(c.slabBytes())
+                .setCreatedUnixMillis(c.createdUnixMillis())
+                .addAllGroups(groups);
+        for (List<String> slab : c.slabs()) {
+            create.addSlabs(SlabPlacementRecord.newBuilder()
+                    .addAllGroups(slab.stream().map(places::get).toList()));
+        }
+        return create.build();
+    }
+
+    private static CreateVolume decodeCreate(CreateVolumeRecord c) {
+        List<String> groups = List.copyOf(c.getGroupsList());
+        return new CreateVolume(
+                c.getName(),
+                c.getSizeBytes(),
+                c.getReplicas(),
+                c.getSlabBytes(),
+                c.getCreatedUnixMillis(),
+                c.getSlabsList().stream()
+                        .map(slab ->
+                                slab.getGroupsList().stream().map(groups::get).toList())
+                        .toList());
+    }
+
+    /** What a node asked for, as the command that does it. */
+    public static MetaCommand of(RegisterNodeRequest r) {
+        return new RegisterNode(r.getNode(), r.getClusterUuid());
+    }
+
+    public static MetaCommand of(RegisterGroupRequest r) {
+        return new RegisterGroup(r.getGroup(), r.getIncarnation());
+    }
+
+    public static MetaCommand of(ReplicasCreatedRequest r) {
+        return new ReplicasCreated(r.getVolume(), r.getGroup(), r.getSlabsList());
+    }
+
+    public static MetaCommand of(ReplicasDeletedRequest r) {
+        return new ReplicasDeleted(r.getVolume(), r.getGroup(), r.getSlabsList());
+    }
+
+    public static MetaCommand of(AttachRequest r) {
+        return new Attach(r.getVolume(), r.getExpectedEpoch(), r.getNode(), r.getIncarnation(), r.getAttachId());
+    }
+
+    public static MetaCommand of(OpenRequest r) {
+        return new Open(r.getVolume(), r.getEpoch(), r.getSlabsList());
+    }
+
+    public static MetaCommand of(OpenedRequest r) {
+        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri());
+    }
+
+    public static MetaCommand of(DetachedRequest r) {
+        return new Detached(r.getVolume(), r.getEpoch());
+    }
+
+    public static byte[] encode(MetaResult result) {
+        ResultRecord.Builder record = ResultRecord.newBuilder()
+                .setCode(result.code().getNumber())
+                .setMessage(result.message())
+                .setIndex(result.index())
+                .setClusterUuid(result.clusterUuid())
+                .addAllSlabs(result.slabs())
+                .addAllGroups(result.groups());
+        if (result.volume() != null) {
+            record.setVolume(result.volume());
+        }
+        return record.build().toByteArray();
+    }
+
+    /**
+     * Reads a result.
+     *
+     * @throws IllegalStateException when the bytes are no result
+     */
+    public static MetaResult decodeResult(byte[] bytes) {
+        try {
+            ResultRecord record = ResultRecord.parseFrom(bytes);
+            TruthCode code = TruthCode.forNumber(record.getCode());
+            return new MetaResult(
+                    code == null ? TruthCode.TRUTH_REFUSED : code,
+                    record.getMessage(),
+                    record.getIndex(),
+                    record.getClusterUuid(),
+                    record.hasVolume() ? record.getVolume() : null,
+                    record.getSlabsList(),
+                    record.getGroupsList());
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("the answer of the metadata group cannot be read", e);
+        }
+    }
+}

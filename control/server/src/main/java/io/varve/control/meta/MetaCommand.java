@@ -1,0 +1,68 @@
+package io.varve.control.meta;
+
+import io.varve.api.DiskGroup;
+import io.varve.api.Node;
+import io.varve.api.SlabOpen;
+import java.util.List;
+
+/** A change of the truth, as it stands in the Raft log. What each compares and does is told in docs/internals/metadata.md. */
+public sealed interface MetaCommand {
+    /** The first one wins; the same name again is answered with the uuid of the first. */
+    record InitCluster(String uuid, String name) implements MetaCommand {}
+
+    /**
+     * A node says who it is, at every start.
+     *
+     * @param clusterUuid which cluster the node believes to be in; empty: none yet
+     */
+    record RegisterNode(Node node, String clusterUuid) implements MetaCommand {}
+
+    record RegisterGroup(DiskGroup group, long incarnation) implements MetaCommand {}
+
+    /**
+     * Brings a volume into being, with the placement that the proposer chose.
+     *
+     * @param slabs for each slab in order, the uuids of the disk groups that get a replica
+     */
+    record CreateVolume(
+            String name, long sizeBytes, int replicas, long slabBytes, long createdUnixMillis, List<List<String>> slabs)
+            implements MetaCommand {
+        public CreateVolume {
+            slabs = slabs.stream().map(List::copyOf).toList();
+        }
+    }
+
+    /**
+     * Says where a volume shall be attached; the node concerned does it.
+     *
+     * @param node where the volume shall be attached; empty: nowhere
+     */
+    record WantNode(long volume, String node) implements MetaCommand {}
+
+    record DeleteVolume(long volume) implements MetaCommand {}
+
+    record ReplicasCreated(long volume, String group, List<Integer> slabs) implements MetaCommand {
+        public ReplicasCreated {
+            slabs = List.copyOf(slabs);
+        }
+    }
+
+    record ReplicasDeleted(long volume, String group, List<Integer> slabs) implements MetaCommand {
+        public ReplicasDeleted {
+            slabs = List.copyOf(slabs);
+        }
+    }
+
+    record Attach(long volume, int expectedEpoch, String node, long incarnation, String attachId)
+            implements MetaCommand {}
+
+    record Open(long volume, int epoch, List<SlabOpen> slabs) implements MetaCommand {
+        public Open {
+            slabs = List.copyOf(slabs);
+        }
+    }
+
+    record Opened(long volume, int epoch, String nbdUri) implements MetaCommand {}
+
+    record Detached(long volume, int epoch) implements MetaCommand {}
+}

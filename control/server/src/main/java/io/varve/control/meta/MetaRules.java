@@ -1,0 +1,45 @@
+package io.varve.control.meta;
+
+import io.varve.api.TruthCode;
+import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.RegisterGroup;
+import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.WantNode;
+
+/**
+ * The one entrance for changes of the truth. Deterministic: the same state, index and command give the same state and outcome on
+ * every member, today and when the log is replayed.
+ */
+public final class MetaRules {
+    private MetaRules() {}
+
+    /** @param index the command's place in the log; it only ends up in results and tombs */
+    public static Outcome apply(MetaState state, long index, MetaCommand command) {
+        if (!(command instanceof InitCluster) && state.cluster().isEmpty()) {
+            return Outcome.nobody(MetaResult.no(
+                    TruthCode.TRUTH_REFUSED, index, "the cluster is not initialised: run varve cluster init"));
+        }
+        return switch (command) {
+            case InitCluster init -> MemberRules.initCluster(state, index, init);
+            case RegisterNode register -> MemberRules.registerNode(state, index, register);
+            case RegisterGroup register -> MemberRules.registerGroup(state, index, register);
+            case CreateVolume create -> VolumeRules.create(state, index, create);
+            case ReplicasCreated created -> VolumeRules.replicasCreated(state, index, created);
+            case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
+            case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
+            case WantNode want -> AttachRules.wantNode(state, index, want);
+            case Attach attach -> AttachRules.attach(state, index, attach);
+            case Open open -> AttachRules.open(state, index, open);
+            case Opened opened -> AttachRules.opened(state, index, opened);
+            case Detached detached -> AttachRules.detached(state, index, detached);
+        };
+    }
+}

@@ -1,0 +1,193 @@
+package io.varve.control.meta;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
+import com.google.protobuf.Parser;
+import io.varve.api.DiskGroup;
+import io.varve.api.Node;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import io.varve.api.meta.ClusterRecord;
+import io.varve.api.meta.TombRecord;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The truth, typed, over one transaction's {@link KeyValues}. Reading is open to all; only the rules of this package write.
+ * Lives as long as the transaction, on its thread.
+ */
+public final class MetaState {
+    /** Of the whole map; a member refuses to open a map of a later one. */
+    private static final int FORMAT = 1;
+
+    private final KeyValues map;
+
+    public MetaState(KeyValues map) {
+        this.map = map;
+    }
+
+    /** (term, index) of the newest command that this map holds; (0, -1) before the first. */
+    public record Applied(long term, long index) {
+        public static final Applied NONE = new Applied(0, -1);
+    }
+
+    /**
+     * Up to where the log is in this map.
+     *
+     * @throws IllegalStateException when a later version of Varve wrote this map
+     */
+    public Applied applied() {
+        byte[] value = map.get(MetaKey.APPLIED);
+        if (value == null) {
+            return Applied.NONE;
+        }
+        ByteBuffer fields = ByteBuffer.wrap(value);
+        int format = fields.getInt();
+        if (format != FORMAT) {
+            throw new IllegalStateException(
+                    "the metadata is of format " + format + ", this version of Varve reads " + FORMAT);
+        }
+        return new Applied(fields.getLong(), fields.getLong());
+    }
+
+    public void putApplied(Applied applied) {
+        map.put(
+                MetaKey.APPLIED,
+                ByteBuffer.allocate(20)
+                        .putInt(FORMAT)
+                        .putLong(applied.term())
+                        .putLong(applied.index())
+                        .array());
+    }
+
+    /** Empty until the cluster is initialised. */
+    public Optional<ClusterRecord> cluster() {
+        return find(MetaKey.CLUSTER, ClusterRecord.parser());
+    }
+
+    public Optional<Node> node(String id) {
+        return find(MetaKey.node(id), Node.parser());
+    }
+
+    public List<Node> nodes() {
+        return list(MetaKey.NODES, Node.parser());
+    }
+
+    public Optional<DiskGroup> group(String uuid) {
+        return find(MetaKey.group(uuid), DiskGroup.parser());
+    }
+
+    public List<DiskGroup> groups() {
+        return list(MetaKey.GROUPS, DiskGroup.parser());
+    }
+
+    /** The volume without its slabs. */
+    public Optional<Volume> volume(long id) {
+        return find(MetaKey.volume(id), Volume.parser());
+    }
+
+    /** The volume of that name without its slabs. */
+    public Optional<Volume> volume(String name) {
+        byte[] id = map.get(MetaKey.volumeName(name));
+        return id == null ? Optional.empty() : volume(ByteBuffer.wrap(id).getLong());
+    }
+
+    /** All volumes without their slabs, in the order of their ids. */
+    public List<Volume> volumes() {
+        return list(MetaKey.VOLUMES, Volume.parser());
+    }
+
+    public Optional<Slab> slab(long volume, int index) {
+        return find(MetaKey.slab(volume, index), Slab.parser());
+    }
+
+    public List<Slab> slabs(long volume) {
+        return list(MetaKey.slabs(volume), Slab.parser());
+    }
+
+    /** The same volume with its slabs as they stand now. */
+    public Volume withSlabs(Volume volume) {
+        return volume.toBuilder()
+                .clearSlabs()
+                .addAllSlabs(slabs(volume.getId()))
+                .build();
+    }
+
+    /** Every group that holds a replica of these slabs, each once, in the order met. Unknown groups are left out. */
+    public List<DiskGroup> groupsOf(List<Slab> slabs) {
+        Map<String, DiskGroup> found = new LinkedHashMap<>();
+        for (Slab slab : slabs) {
+            for (var replica : slab.getReplicasList()) {
+                if (!found.containsKey(replica.getGroup())) {
+                    group(replica.getGroup()).ifPresent(group -> found.put(group.getUuid(), group));
+                }
+            }
+        }
+        return List.copyOf(found.values());
+    }
+
+    public Optional<TombRecord> tomb(long volume) {
+        return find(MetaKey.tomb(volume), TombRecord.parser());
+    }
+
+    void putCluster(ClusterRecord cluster) {
+        map.put(MetaKey.CLUSTER, cluster.toByteArray());
+    }
+
+    void putNode(Node node) {
+        map.put(MetaKey.node(node.getId()), node.toByteArray());
+    }
+
+    void putGroup(DiskGroup group) {
+        map.put(MetaKey.group(group.getUuid()), group.toByteArray());
+    }
+
+    /** Stores the volume's own fields; its slabs, if it carries any, are left as they are in the map. */
+    void putVolume(Volume volume) {
+        map.put(
+                MetaKey.volume(volume.getId()),
+                volume.toBuilder().clearSlabs().build().toByteArray());
+        map.put(
+                MetaKey.volumeName(volume.getName()),
+                ByteBuffer.allocate(8).putLong(volume.getId()).array());
+    }
+
+    void putSlab(long volume, Slab slab) {
+        map.put(MetaKey.slab(volume, slab.getIndex()), slab.toByteArray());
+    }
+
+    /** Takes the volume, its slabs and its name away and leaves the tomb. */
+    void bury(Volume volume, TombRecord tomb) {
+        for (Slab slab : slabs(volume.getId())) {
+            map.delete(MetaKey.slab(volume.getId(), slab.getIndex()));
+        }
+        map.delete(MetaKey.volume(volume.getId()));
+        map.delete(MetaKey.volumeName(volume.getName()));
+        map.put(MetaKey.tomb(volume.getId()), tomb.toByteArray());
+    }
+
+    private <T extends MessageLite> Optional<T> find(byte[] key, Parser<T> parser) {
+        byte[] value = map.get(key);
+        return value == null ? Optional.empty() : Optional.of(parse(value, parser));
+    }
+
+    private <T extends MessageLite> List<T> list(byte[] prefix, Parser<T> parser) {
+        List<T> found = new ArrayList<>();
+        map.scan(prefix, (key, value) -> found.add(parse(value, parser)));
+        return found;
+    }
+
+    private static <T> T parse(byte[] value, Parser<T> parser) {
+        try {
+            return parser.parseFrom(value);
+        } catch (InvalidProtocolBufferException e) {
+            // Nothing but this class writes the map: what it cannot read is damage, and guessing would make members
+            // differ.
+            throw new IllegalStateException("the metadata holds a value that cannot be read", e);
+        }
+    }
+}

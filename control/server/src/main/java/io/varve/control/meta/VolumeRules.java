@@ -1,0 +1,252 @@
+package io.varve.control.meta;
+
+import io.varve.api.DiskGroup;
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.Slab;
+import io.varve.api.TruthCode;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.varve.api.meta.ClusterRecord;
+import io.varve.api.meta.TombRecord;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.model.Geometry;
+import io.varve.model.StreamId;
+import io.varve.model.VolumeName;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** How volumes and their replicas come into being and go. */
+final class VolumeRules {
+    static final int MAX_REPLICAS = 3;
+
+    private VolumeRules() {}
+
+    static Outcome create(MetaState state, long index, CreateVolume command) {
+        Optional<String> objection = objection(state, command);
+        if (objection.isPresent()) {
+            return no(TruthCode.TRUTH_REFUSED, index, objection.get());
+        }
+        ClusterRecord cluster = state.cluster().orElseThrow();
+        Volume volume = Volume.newBuilder()
+                .setId(cluster.getNextVolume())
+                .setName(command.name())
+                .setSizeBytes(command.sizeBytes())
+                .setReplicas(command.replicas())
+                .setSlabBytes(command.slabBytes())
+                .setState(VolumeState.VOLUME_CREATING)
+                .setCreatedUnixMillis(command.createdUnixMillis())
+                .build();
+        long creation = cluster.getNextCreation();
+        for (int slab = 0; slab < command.slabs().size(); slab++) {
+            Slab.Builder placed = Slab.newBuilder().setIndex(slab).setGen(1);
+            for (String group : command.slabs().get(slab)) {
+                placed.addReplicas(Replica.newBuilder()
+                        .setGroup(group)
+                        .setCreationId(creation++)
+                        .setPhase(ReplicaPhase.REPLICA_NEW));
+                placed.addIsr(group);
+            }
+            state.putSlab(volume.getId(), placed.build());
+        }
+        state.putVolume(volume);
+        state.putCluster(cluster.toBuilder()
+                .setNextVolume(volume.getId() + 1)
+                .setNextCreation(creation)
+                .build());
+        return changed(state, index, volume);
+    }
+
+    /** Why this volume must not be created; empty when it may. */
+    private static Optional<String> objection(MetaState state, CreateVolume command) {
+        if (!VolumeName.isValid(command.name())) {
+            return Optional.of("'" + command.name() + "' is not a volume name");
+        }
+        Optional<Volume> namesake = state.volume(command.name());
+        if (namesake.isPresent()) {
+            return Optional.of("there is already a volume '" + command.name() + "'"
+                    + (namesake.get().getState() == VolumeState.VOLUME_DELETING
+                            ? ": it is being deleted, try again when that has ended"
+                            : ""));
+        }
+        if (command.sizeBytes() <= 0 || command.sizeBytes() % Geometry.BLOCK_BYTES != 0) {
+            return Optional.of("a volume's size is a multiple of " + Geometry.BLOCK_BYTES + " bytes and not zero");
+        }
+        if (command.replicas() < 1 || command.replicas() > MAX_REPLICAS) {
+            return Optional.of("a volume has 1 to " + MAX_REPLICAS + " replicas, not " + command.replicas());
+        }
+        if (command.slabBytes() < Geometry.EXTENT_BYTES || command.slabBytes() % Geometry.EXTENT_BYTES != 0) {
+            return Optional.of("a slab is a multiple of " + Geometry.EXTENT_BYTES + " bytes");
+        }
+        long slabs = Math.ceilDiv(command.sizeBytes(), command.slabBytes());
+        if (slabs > StreamId.MAX_SLABS) {
+            return Optional.of("a volume has at most " + StreamId.MAX_SLABS + " slabs, this would need " + slabs);
+        }
+        if (slabs != command.slabs().size()) {
+            return Optional.of(slabs + " slabs need as many placements, not "
+                    + command.slabs().size());
+        }
+        for (List<String> groups : command.slabs()) {
+            if (groups.size() != command.replicas() || !onDistinctKnownNodes(state, groups)) {
+                return Optional.of("each slab needs " + command.replicas()
+                        + " known disk groups on distinct nodes; the cluster changed meanwhile, try again");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean onDistinctKnownNodes(MetaState state, List<String> groups) {
+        Set<String> nodes = new HashSet<>();
+        for (String uuid : groups) {
+            Optional<DiskGroup> group = state.group(uuid);
+            if (group.isEmpty() || !nodes.add(group.get().getNode())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    static Outcome replicasCreated(MetaState state, long index, ReplicasCreated command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
+        }
+        Volume volume = found.get();
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            return no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is being deleted");
+        }
+        List<Slab> after = new ArrayList<>();
+        for (int slabIndex : command.slabs()) {
+            Optional<Slab> slab = state.slab(command.volume(), slabIndex);
+            if (slab.isEmpty() || replicaOf(slab.get(), command.group()) < 0) {
+                return no(
+                        TruthCode.TRUTH_UNKNOWN,
+                        index,
+                        "slab " + slabIndex + " of volume '" + volume.getName() + "' has no replica on group "
+                                + command.group());
+            }
+            after.add(withPhase(slab.get(), command.group(), ReplicaPhase.REPLICA_CREATED));
+        }
+        after.forEach(slab -> state.putSlab(command.volume(), slab));
+        if (volume.getState() == VolumeState.VOLUME_CREATING
+                && state.slabs(volume.getId()).stream().allMatch(VolumeRules::isComplete)) {
+            volume = volume.toBuilder().setState(VolumeState.VOLUME_DETACHED).build();
+            state.putVolume(volume);
+        }
+        return changed(state, index, volume);
+    }
+
+    static Outcome delete(MetaState state, long index, DeleteVolume command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return state.tomb(command.volume()).isPresent()
+                    ? Outcome.nobody(MetaResult.ok(index))
+                    : no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
+        }
+        Volume volume = found.get();
+        return switch (volume.getState()) {
+            case VOLUME_DELETING -> Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
+            case VOLUME_CREATING, VOLUME_DETACHED -> {
+                if (!volume.getWantedNode().isEmpty()) {
+                    yield no(
+                            TruthCode.TRUTH_REFUSED,
+                            index,
+                            "volume '" + volume.getName() + "' is to be attached to " + volume.getWantedNode()
+                                    + ": detach it first");
+                }
+                Volume after =
+                        volume.toBuilder().setState(VolumeState.VOLUME_DELETING).build();
+                state.putVolume(after);
+                yield changed(state, index, after);
+            }
+            case VOLUME_ATTACHING, VOLUME_ATTACHED, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED ->
+                no(
+                        TruthCode.TRUTH_REFUSED,
+                        index,
+                        "volume '" + volume.getName() + "' is attached to "
+                                + volume.getAttachment().getNode() + ": detach it first");
+        };
+    }
+
+    static Outcome replicasDeleted(MetaState state, long index, ReplicasDeleted command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return state.tomb(command.volume()).isPresent()
+                    ? Outcome.nobody(MetaResult.ok(index))
+                    : no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
+        }
+        Volume volume = found.get();
+        if (volume.getState() != VolumeState.VOLUME_DELETING) {
+            return no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is not being deleted");
+        }
+        Outcome outcome = changed(state, index, volume);
+        for (int slabIndex : command.slabs()) {
+            Optional<Slab> slab = state.slab(command.volume(), slabIndex);
+            int position = slab.isEmpty() ? -1 : replicaOf(slab.get(), command.group());
+            if (position >= 0) {
+                // The ISR of a volume that is being deleted means nothing any more; it goes with the slab.
+                state.putSlab(
+                        command.volume(),
+                        slab.get().toBuilder().removeReplicas(position).build());
+            }
+        }
+        if (state.slabs(volume.getId()).stream().allMatch(slab -> slab.getReplicasCount() == 0)) {
+            state.bury(
+                    volume,
+                    TombRecord.newBuilder()
+                            .setName(volume.getName())
+                            .setDeletedAtIndex(index)
+                            .build());
+            return new Outcome(MetaResult.ok(index), outcome.concerned(), false);
+        }
+        return new Outcome(MetaResult.ok(index).withVolume(state.withSlabs(volume)), outcome.concerned(), false);
+    }
+
+    private static boolean isComplete(Slab slab) {
+        return slab.getReplicasList().stream().allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED);
+    }
+
+    private static int replicaOf(Slab slab, String group) {
+        for (int i = 0; i < slab.getReplicasCount(); i++) {
+            if (slab.getReplicas(i).getGroup().equals(group)) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    private static Slab withPhase(Slab slab, String group, ReplicaPhase phase) {
+        int position = replicaOf(slab, group);
+        return slab.toBuilder()
+                .setReplicas(position, slab.getReplicas(position).toBuilder().setPhase(phase))
+                .build();
+    }
+
+    /** OK, with the volume as it stands in the map now, waking every node that has to do with it. */
+    static Outcome changed(MetaState state, long index, Volume volume) {
+        Volume whole = state.withSlabs(volume);
+        return new Outcome(MetaResult.ok(index).withVolume(whole), nodesOf(state, whole), false);
+    }
+
+    /** The nodes that hold a replica of the volume, are to attach it, or have it attached. */
+    static Set<String> nodesOf(MetaState state, Volume whole) {
+        Set<String> nodes = new HashSet<>();
+        for (DiskGroup group : state.groupsOf(whole.getSlabsList())) {
+            nodes.add(group.getNode());
+        }
+        nodes.add(whole.getWantedNode());
+        nodes.add(whole.getAttachment().getNode());
+        nodes.remove("");
+        return nodes;
+    }
+
+    static Outcome no(TruthCode code, long index, String message) {
+        return Outcome.nobody(MetaResult.no(code, index, message));
+    }
+}

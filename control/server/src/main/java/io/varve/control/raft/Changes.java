@@ -1,0 +1,98 @@
+package io.varve.control.raft;
+
+import io.varve.control.meta.Outcome;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Who waits for the truth to change. A waiter names a node, or {@link #ANY}, and the index up to which it has seen
+ * everything; its future completes, on Ratis' updater thread or at once, when something that concerns it was applied after
+ * that. After a start the whole past counts as one change at the index that was loaded. Safe from any thread.
+ */
+public final class Changes implements MetaMachine.Listener {
+    /** The topic of those who care about every change. */
+    public static final String ANY = "";
+
+    /** Two for each of a few hundred nodes, and as many people who wait for an attach. */
+    static final int MAX_WAITERS = 1_024;
+
+    private final Map<String, Long> newest = new HashMap<>();
+    private final List<Waiter> waiters = new ArrayList<>();
+    private long newestForAll = -1;
+    private long applied = -1;
+
+    private record Waiter(String topic, long after, CompletableFuture<Long> future) {}
+
+    /**
+     * Waits for a change.
+     *
+     * @param topic a node's name, or {@link #ANY}
+     * @param after the index that the caller has seen
+     * @return completes with an index that the local state has reached; cancel it to wait no longer. Empty: too many wait
+     *     already
+     */
+    public Optional<CompletableFuture<Long>> newerThan(String topic, long after) {
+        synchronized (this) {
+            if (newest(topic) > after) {
+                return Optional.of(CompletableFuture.completedFuture(applied));
+            }
+            waiters.removeIf(waiter -> waiter.future.isDone());
+            if (waiters.size() >= MAX_WAITERS) {
+                return Optional.empty();
+            }
+            CompletableFuture<Long> future = new CompletableFuture<>();
+            waiters.add(new Waiter(topic, after, future));
+            return Optional.of(future);
+        }
+    }
+
+    /** The index of the newest change that concerns the topic, as far as this member knows. */
+    public synchronized long newest(String topic) {
+        return Math.max(newestForAll, newest.getOrDefault(topic, -1L));
+    }
+
+    @Override
+    public void applied(long index, Outcome outcome) {
+        List<Waiter> woken;
+        synchronized (this) {
+            applied = index;
+            if (outcome.concernsAll()) {
+                newestForAll = index;
+            }
+            if (outcome.concernsAll() || !outcome.concerned().isEmpty()) {
+                newest.put(ANY, index);
+            }
+            outcome.concerned().forEach(node -> newest.put(node, index));
+            woken = takeReady();
+        }
+        woken.forEach(waiter -> waiter.future.complete(index));
+    }
+
+    @Override
+    public void loaded(long index) {
+        List<Waiter> woken;
+        synchronized (this) {
+            applied = index;
+            newestForAll = index;
+            woken = takeReady();
+        }
+        woken.forEach(waiter -> waiter.future.complete(index));
+    }
+
+    private List<Waiter> takeReady() {
+        List<Waiter> ready = new ArrayList<>();
+        for (Iterator<Waiter> i = waiters.iterator(); i.hasNext(); ) {
+            Waiter waiter = i.next();
+            if (newest(waiter.topic) > waiter.after) {
+                i.remove();
+                ready.add(waiter);
+            }
+        }
+        return ready;
+    }
+}

@@ -1,0 +1,203 @@
+package io.varve.control.raft;
+
+import io.varve.control.meta.CommandCodec;
+import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaResult;
+import io.varve.control.meta.MetaState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import org.apache.ratis.client.RaftClient;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.protocol.RaftClientReply;
+import org.apache.ratis.protocol.RaftGroup;
+import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.RaftPeer;
+import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.retry.RetryPolicies;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.storage.RaftStorage;
+import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
+import org.apache.ratis.util.TimeDuration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One running member of the metadata group: proposes commands to whoever leads, and reads its own copy. Safe from any
+ * thread; futures complete on threads of its own, so callers with an event loop must hop back to it.
+ */
+public final class MetaMember implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(MetaMember.class);
+
+    /** Commands and reads on their way at once; each holds a virtual thread. More are refused. */
+    private static final int MAX_PENDING = 256;
+
+    /** An election takes 2 to 4 s; a caller that waited longer should hear that something is wrong. */
+    private static final long DEADLINE_MILLIS = 10_000;
+
+    private static final TimeDuration RETRY_PAUSE = TimeDuration.valueOf(200, TimeUnit.MILLISECONDS);
+    private static final int RETRIES = (int) (DEADLINE_MILLIS / 200);
+
+    private final RaftPeerId self;
+    private final RaftGroupId groupId;
+    private final MetaMachine machine;
+    private final Changes changes;
+    private final RaftServer server;
+    private final RaftClient client;
+    private final Semaphore pending = new Semaphore(MAX_PENDING);
+    private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+
+    private MetaMember(MetaConfig config, RaftGroup group, MetaMachine machine, Changes changes, RaftServer server) {
+        this.self = RaftPeerId.valueOf(config.self());
+        this.groupId = group.getGroupId();
+        this.machine = machine;
+        this.changes = changes;
+        this.server = server;
+        this.client = RaftClient.newBuilder()
+                .setProperties(MetaProperties.client())
+                .setRaftGroup(group)
+                // Without one, Ratis retries for ever and without a pause.
+                .setRetryPolicy(RetryPolicies.retryUpToMaximumCountWithFixedSleep(RETRIES, RETRY_PAUSE))
+                .build();
+    }
+
+    /**
+     * Starts the member; blocks until its map is loaded, not until there is a leader.
+     *
+     * @throws IOException when its storage or its port cannot be used
+     */
+    public static MetaMember start(MetaConfig config) throws IOException {
+        List<RaftPeer> peers = config.members().stream()
+                .map(member -> RaftPeer.newBuilder()
+                        .setId(member.id())
+                        .setAddress(member.address())
+                        .build())
+                .toList();
+        RaftGroup group = RaftGroup.valueOf(RaftGroupId.valueOf(config.groupUuid()), peers);
+        boolean existing =
+                Files.isDirectory(config.storageDir().resolve(config.groupUuid().toString()));
+        Changes changes = new Changes();
+        MetaMachine machine = new MetaMachine(changes);
+        RaftServer server = RaftServer.newBuilder()
+                .setServerId(RaftPeerId.valueOf(config.self()))
+                .setGroup(group)
+                .setProperties(MetaProperties.server(config))
+                .setStateMachine(machine)
+                .setOption(existing ? RaftStorage.StartupOption.RECOVER : RaftStorage.StartupOption.FORMAT)
+                .build();
+        try {
+            server.start();
+            MetaMember member = new MetaMember(config, group, machine, changes, server);
+            LOG.info("metadata member started id={} members={} new={}", config.self(), peers.size(), !existing);
+            return member;
+        } catch (IOException | RuntimeException e) {
+            server.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Has a command decided by the group.
+     *
+     * @return the result as the leader's rules gave it; fails with {@link MetaUnavailableException} when the outcome is unknown.
+     *     Every command may be repeated: what was already done is answered as done, or refused by its compare
+     */
+    public CompletableFuture<MetaResult> propose(MetaCommand command) {
+        ByteString bytes = ByteString.copyFrom(CommandCodec.encode(command));
+        return ask(() -> client.io().send(() -> bytes)).thenCompose(reply -> {
+            ByteString answer = reply.getMessage() == null
+                    ? ByteString.EMPTY
+                    : reply.getMessage().getContent();
+            // Applied before a restart of the leader: done, but its result is lost.
+            return answer.isEmpty()
+                    ? CompletableFuture.failedFuture(
+                            new MetaUnavailableException("the metadata group restarted meanwhile: try again"))
+                    : CompletableFuture.completedFuture(CommandCodec.decodeResult(answer.toByteArray()));
+        });
+    }
+
+    /** Completes when the local state holds everything that anybody was told before this call (ReadIndex). */
+    public CompletableFuture<Void> upToDate() {
+        return ask(() -> client.io().sendReadOnly(Message.EMPTY, self)).thenApply(reply -> null);
+    }
+
+    private CompletableFuture<RaftClientReply> ask(RatisCall call) {
+        if (!pending.tryAcquire()) {
+            return CompletableFuture.failedFuture(
+                    new MetaUnavailableException("the metadata group is asked too much at once: try again later"));
+        }
+        CompletableFuture<RaftClientReply> answer = new CompletableFuture<>();
+        threads.execute(() -> {
+            try {
+                RaftClientReply reply = call.send();
+                if (reply != null && reply.isSuccess()) {
+                    answer.complete(reply);
+                } else {
+                    answer.completeExceptionally(unavailable(reply == null ? null : reply.getException()));
+                }
+            } catch (IOException | RuntimeException e) {
+                answer.completeExceptionally(unavailable(e));
+            } finally {
+                pending.release();
+            }
+        });
+        return answer.orTimeout(DEADLINE_MILLIS, TimeUnit.MILLISECONDS)
+                .exceptionallyCompose(
+                        e -> CompletableFuture.failedFuture(e instanceof TimeoutException ? unavailable(null) : e));
+    }
+
+    @FunctionalInterface
+    private interface RatisCall {
+        RaftClientReply send() throws IOException;
+    }
+
+    private static MetaUnavailableException unavailable(Throwable cause) {
+        return new MetaUnavailableException(
+                "the metadata group does not answer: a majority of its members must run and reach one another", cause);
+    }
+
+    /**
+     * Reads the local copy, which may lag; {@link #upToDate} first makes it current. Blocks on the disk.
+     *
+     * @param question must not let the state leave
+     */
+    public <T> T read(Function<MetaState, T> question) {
+        return machine.read(question);
+    }
+
+    /** Where to wait for changes of the local copy. */
+    public Changes changes() {
+        return changes;
+    }
+
+    /** The member that leads, as far as this one knows. */
+    public Optional<String> leader() {
+        try {
+            RaftPeerId leader = server.getDivision(groupId).getInfo().getLeaderId();
+            return Optional.ofNullable(leader).map(RaftPeerId::toString);
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** Name of this member. */
+    public String self() {
+        return self.toString();
+    }
+
+    /** Stops without a snapshot: the next start finds what a crash would leave. */
+    @Override
+    public void close() throws IOException {
+        client.close();
+        server.close();
+        threads.shutdown();
+    }
+}
