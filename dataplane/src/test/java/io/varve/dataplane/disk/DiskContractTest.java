@@ -162,7 +162,8 @@ abstract class DiskContractTest {
 
     @Test
     void neverCallsBackInsideTheCall() throws Exception {
-        ByteBuf buffer = random(BLOCK, 9);
+        ByteBuf buffer = buffer(BLOCK);
+        ByteBuf source = random(BLOCK, 9);
         List<String> early = new ArrayList<>();
         CompletableFuture<Integer> done = new CompletableFuture<>();
         loop.execute(() -> {
@@ -176,7 +177,7 @@ abstract class DiskContractTest {
                     done.complete(0);
                 }
             };
-            disk.write(0, buffer, 0, BLOCK, false, callback);
+            disk.write(0, source, 0, BLOCK, false, callback);
             disk.read(0, buffer, 0, BLOCK, callback);
             disk.flush(callback);
             disk.read(DISK_BYTES, buffer, 0, BLOCK, callback);
