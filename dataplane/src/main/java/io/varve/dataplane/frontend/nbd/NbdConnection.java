@@ -64,7 +64,10 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private long unsettledBytes;
     private long queuedBytes;
     private long countedBytes;
-    private long lastQueuedBytes;
+    private long sentBytes;
+    /** What the socket had taken of {@link #sentBytes} when times were looked at last, and since when that did not change. */
+    private long lastTakenBytes;
+
     private long stuckSinceNanos;
 
     private NbdConnection(NbdTarget target, ChannelHandlerContext context, long nowNanos) {
@@ -72,6 +75,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         this.context = context;
         this.channel = context.channel();
         this.acceptedNanos = nowNanos;
+        this.stuckSinceNanos = nowNanos;
         this.handshake = new NbdHandshake(target.volumes());
     }
 
@@ -193,6 +197,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     void send(ByteBuf reply) {
         int bytes = reply.readableBytes();
         unsettledBytes += bytes;
+        sentBytes += bytes;
         count(countedBytes + bytes);
         var _ = context.write(reply, context.voidPromise());
         turnSoon();
@@ -237,6 +242,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         ByteBuf gathered = out;
         if (gathered != null) {
             out = null;
+            sentBytes += gathered.readableBytes();
             var _ = context.write(gathered, context.voidPromise());
         }
         context.flush();
@@ -310,12 +316,12 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
 
     /** A client may read its replies as late as it likes, until others need the memory. */
     private void checkReading(long nowNanos, NbdLimits limits) {
-        ChannelOutboundBuffer queue = channel.unsafe().outboundBuffer();
-        long queued = queue == null ? 0 : queue.totalPendingWriteBytes();
-        if (queued <= MARKS.high() || queued < lastQueuedBytes) {
+        settle();
+        long takenBytes = sentBytes - queuedBytes;
+        if (queuedBytes <= MARKS.high() || takenBytes != lastTakenBytes) {
             stuckSinceNanos = nowNanos;
         }
-        lastQueuedBytes = queued;
+        lastTakenBytes = takenBytes;
         if (target.memoryContended()
                 && nowNanos - stuckSinceNanos > limits.payload().toNanos()) {
             abort();

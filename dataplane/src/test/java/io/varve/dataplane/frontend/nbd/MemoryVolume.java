@@ -15,7 +15,7 @@ import java.util.Random;
 import java.util.TreeMap;
 
 /** A sparse volume in memory, for the front end's tests. Confined to its loop; {@link Behaviour} makes it slow, full or broken. */
-final class MemoryVolume implements Volume {
+class MemoryVolume implements Volume {
     private static final int PAGE_BYTES = 64 << 10;
 
     /** What a test wants the volume to do. */
@@ -123,12 +123,8 @@ final class MemoryVolume implements Volume {
     private void end(BlockRequest request, BlockStatus wanted) {
         BlockStatus status = wanted == BlockStatus.OK ? apply(request) : wanted;
         ((NbdRequest) request).completed(status);
-        if (canTakeMore()) {
-            Runnable next = drained.poll();
-            while (next != null) {
-                next.run();
-                next = drained.poll();
-            }
+        while (canTakeMore() && !drained.isEmpty()) {
+            drained.remove().run();
         }
     }
 

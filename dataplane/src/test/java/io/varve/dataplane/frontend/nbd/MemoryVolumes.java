@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** The volumes of a test. Confined to its loop. */
-final class MemoryVolumes implements VolumeDirectory {
+class MemoryVolumes implements VolumeDirectory {
     private record Listener(Volume volume, Runnable gone) {}
 
     private final TreeMap<String, MemoryVolume> byName = new TreeMap<>();
@@ -22,7 +22,7 @@ final class MemoryVolumes implements VolumeDirectory {
     void remove(MemoryVolume volume) {
         byName.remove(volume.name());
         for (Listener listener : List.copyOf(listeners)) {
-            if (listener.volume == volume) {
+            if (listener.volume.name().equals(volume.name())) {
                 listeners.remove(listener);
                 listener.gone.run();
             }
