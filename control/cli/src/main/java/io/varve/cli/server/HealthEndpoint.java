@@ -1,0 +1,82 @@
+package io.varve.cli.server;
+
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.varve.cli.config.Endpoint;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/**
+ * Health and metrics over HTTP, for orchestrators and Prometheus. Answers on an event loop of the Vert.x given, the
+ * metrics on a worker thread, because collecting them takes milliseconds.
+ */
+final class HealthEndpoint {
+    /** Prometheus, an orchestrator and a few curious people; more is a mistake or an attack. */
+    private static final int CONNECTIONS = 64;
+
+    private static final int IDLE_SECONDS = 60;
+    private static final String TEXT = "text/plain; charset=utf-8";
+    private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
+
+    private final Vertx vertx;
+    private final PrometheusMeterRegistry registry;
+    private final Supplier<Readiness> readiness;
+    private final HttpServer server;
+    private int open; // connections; on the server's event loop
+
+    /** @param readiness asked at every request, on an event loop; must not block */
+    HealthEndpoint(Vertx vertx, PrometheusMeterRegistry registry, Supplier<Readiness> readiness) {
+        this.vertx = vertx;
+        this.registry = registry;
+        this.readiness = readiness;
+        this.server = vertx.createHttpServer(
+                new HttpServerOptions().setIdleTimeout(IDLE_SECONDS).setIdleTimeoutUnit(TimeUnit.SECONDS));
+    }
+
+    /** Listens; fails when the address is taken. */
+    Future<Endpoint> start(Endpoint listen) {
+        return server.connectionHandler(connection -> {
+                    open++;
+                    connection.closeHandler(closed -> open--);
+                    if (open > CONNECTIONS) {
+                        connection.close();
+                    }
+                })
+                .requestHandler(this::answer)
+                .listen(listen.port(), listen.host())
+                .map(listening -> new Endpoint(listen.host(), listening.actualPort()));
+    }
+
+    private void answer(HttpServerRequest request) {
+        if (!request.method().equals(HttpMethod.GET)) {
+            respond(request, 405, TEXT, "only GET\n");
+            return;
+        }
+        switch (Objects.requireNonNullElse(request.path(), "")) {
+            case "/health/live" -> respond(request, 200, TEXT, "alive\n");
+            case "/health/ready" -> {
+                var state = readiness.get();
+                respond(request, state.ready() ? 200 : 503, TEXT, state.ready() ? "ready\n" : state.detail() + "\n");
+            }
+            case "/metrics" ->
+                vertx.executeBlocking(() -> registry.scrape(PROMETHEUS), false)
+                        .onSuccess(text -> respond(request, 200, PROMETHEUS, text))
+                        .onFailure(cause -> respond(request, 500, TEXT, cause + "\n"));
+            default -> respond(request, 404, TEXT, "there is /health/live, /health/ready and /metrics\n");
+        }
+    }
+
+    private static void respond(HttpServerRequest request, int status, String type, String body) {
+        request.response().setStatusCode(status).putHeader("Content-Type", type).end(body);
+    }
+
+    Future<Void> stop() {
+        return server.close();
+    }
+}
