@@ -1,12 +1,19 @@
 package io.varve.cli;
 
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.demo.DemoCommand;
+import picocli.CommandLine;
 
 /** The program {@code varve}. */
 public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        System.exit(RootCommand.commandLine().execute(arguments));
+        System.exit(commandLine().execute(arguments));
+    }
+
+    /** All commands, ready to execute. */
+    static CommandLine commandLine() {
+        return RootCommand.commandLine(new DemoCommand());
     }
 }

@@ -89,9 +89,16 @@ public final class RootCommand implements Runnable {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
-    /** The whole command line, ready to execute. */
-    public static CommandLine commandLine() {
+    /**
+     * The whole command line, ready to execute.
+     *
+     * @param further commands of other packages
+     */
+    public static CommandLine commandLine(Object... further) {
         var line = new CommandLine(new RootCommand());
+        for (var command : further) {
+            line.addSubcommand(command);
+        }
         line.registerConverter(Endpoint.class, converting(Endpoint::parse));
         line.registerConverter(ByteSize.class, converting(ByteSize::parse));
         line.registerConverter(Duration.class, converting(Durations::parse));
@@ -126,7 +133,8 @@ public final class RootCommand implements Runnable {
         return known.exitCode();
     }
 
-    static RootCommand of(CommandSpec command) {
+    /** The command line that a command belongs to. */
+    public static RootCommand of(CommandSpec command) {
         return (RootCommand) command.root().userObject();
     }
 
@@ -143,12 +151,12 @@ public final class RootCommand implements Runnable {
         return format;
     }
 
-    PrintWriter out() {
+    public PrintWriter out() {
         return spec.commandLine().getOut();
     }
 
     /** Whether a person sits at a terminal; the console is null when input or output is redirected. */
-    static boolean isInteractive() {
+    public static boolean isInteractive() {
         return terminal().isPresent();
     }
 

@@ -1,4 +1,4 @@
-package io.varve.cli.command;
+package io.varve.cli;
 
 import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;

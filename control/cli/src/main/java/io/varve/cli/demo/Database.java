@@ -1,0 +1,181 @@
+package io.varve.cli.demo;
+
+import io.varve.cli.command.CommandFailure;
+import io.varve.cli.command.ExitCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * PostgreSQL on a mounted file system, run as its own user on a socket of its own. Durability is not relaxed: every commit
+ * is synced through ext4 and the loop device to the volume before it is acknowledged.
+ */
+final class Database {
+    /** 1 million rows, 150 MB: large enough that its pages do not all stay in the cache, loaded in a few seconds. */
+    private static final String SCALE = "10";
+
+    private static final Duration STEP_LIMIT = Duration.ofMinutes(3);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
+    private static final String NAME = "postgres";
+
+    private final Path programs;
+    private final Path data;
+    private final Path run;
+    private final Teardown teardown;
+
+    /**
+     * @param programs where initdb and its companions are
+     * @param fileSystem a mounted file system
+     * @param run for the socket and the log
+     */
+    Database(Path programs, Path fileSystem, Path run, Teardown teardown) {
+        this.programs = programs;
+        this.data = fileSystem.resolve("pgdata");
+        this.run = run;
+        this.teardown = teardown;
+    }
+
+    /** Starts the server; makes its files if there are none, else recovers from whatever they hold. */
+    void start() throws IOException {
+        Files.createDirectories(run);
+        own(run);
+        if (!Files.exists(data.resolve("PG_VERSION"))) {
+            create();
+        }
+        must(postgres("pg_ctl", "-D", data.toString(), "-l", log().toString(), "-w", "-t", "120", "start"));
+        teardown.add("stop PostgreSQL", STOP_LIMIT.multipliedBy(2), this::stop);
+    }
+
+    private void create() throws IOException {
+        Files.createDirectories(data);
+        Files.setPosixFilePermissions(data, PosixFilePermissions.fromString("rwx------"));
+        own(data);
+        // Its files are synced by the checkpoint at the end of the first start's work, not one by one.
+        must(postgres(
+                "initdb",
+                "-D",
+                data.toString(),
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--no-instructions"));
+        var settings = """
+                listen_addresses = ''
+                unix_socket_directories = '%s'
+                shared_buffers = 64MB
+                max_wal_size = 1GB
+                fsync = on
+                synchronous_commit = on
+                full_page_writes = on
+                """.formatted(run);
+        Files.writeString(data.resolve("postgresql.auto.conf"), settings);
+        must(List.of("sync", "-f", data.toString()));
+    }
+
+    private static void own(Path path) {
+        must(List.of("chown", "postgres:postgres", path.toString()));
+    }
+
+    Path log() {
+        return run.resolve("postgresql.log");
+    }
+
+    /** Loads pgbench's tables, unless they are there. */
+    void load() {
+        if (!isLoaded()) {
+            must(postgres("pgbench", "-h", run.toString(), "-i", "-q", "-s", SCALE, NAME));
+        }
+    }
+
+    /** The last table that loading makes is there with its key: a load cut short is done again. */
+    private boolean isLoaded() {
+        return "t".equals(query("select to_regclass('pgbench_accounts_pkey') is not null"));
+    }
+
+    /** Zero when the load of an earlier run was cut short. */
+    long historyRowsIfAny() {
+        return isLoaded() ? historyRows() : 0;
+    }
+
+    /** Transactions whose row is in the history table: each committed one left exactly one. */
+    long historyRows() {
+        return Long.parseLong(query("select count(*) from pgbench_history"));
+    }
+
+    private String query(String sql) {
+        return must(postgres("psql", "-h", run.toString(), "-X", "-A", "-t", "-c", sql, NAME));
+    }
+
+    /** The command that loads the database until it is stopped, a line of progress each second. */
+    List<String> loadCommand(int clients) {
+        return postgres(
+                "pgbench",
+                "-h",
+                run.toString(),
+                "-n",
+                "-c",
+                Integer.toString(clients),
+                "-j",
+                "2",
+                "-M",
+                "prepared",
+                "-P",
+                "1",
+                "-T",
+                "100000000",
+                NAME);
+    }
+
+    /** How a person connects. */
+    String shellCommand() {
+        return "runuser -u postgres -- psql -h " + run + " " + NAME;
+    }
+
+    private String stop() {
+        var fast = Tool.run(STOP_LIMIT, stopCommand("fast"));
+        if (fast.ok()) {
+            return "";
+        }
+        var immediate = Tool.run(STOP_LIMIT, stopCommand("immediate"));
+        if (!immediate.ok()) {
+            // Its disk is gone: not even the file with its process id can be read any more.
+            Leftovers.clearMounts(run.resolveSibling(""));
+        }
+        return immediate.ok() ? "" : fast.output();
+    }
+
+    private List<String> stopCommand(String mode) {
+        return postgres(
+                "pg_ctl",
+                "-D",
+                data.toString(),
+                "-m",
+                mode,
+                "-w",
+                "-t",
+                Long.toString(STOP_LIMIT.toSeconds() - 2),
+                "stop");
+    }
+
+    private List<String> postgres(String program, String... arguments) {
+        var command = new ArrayList<>(List.of(
+                "runuser", "-u", "postgres", "--", programs.resolve(program).toString()));
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    private static String must(List<String> command) {
+        var outcome = Tool.run(STEP_LIMIT, command);
+        if (!outcome.ok()) {
+            throw new CommandFailure(ExitCode.FAILED, String.join(" ", command) + ": " + outcome.output(), "");
+        }
+        return outcome.output();
+    }
+}

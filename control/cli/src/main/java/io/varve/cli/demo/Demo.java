@@ -1,0 +1,233 @@
+package io.varve.cli.demo;
+
+import io.varve.cli.command.CommandFailure;
+import io.varve.cli.command.ExitCode;
+import io.varve.cli.command.RootCommand;
+import io.varve.cli.output.Text;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** One run of the demo, from the first process to the last figure. */
+final class Demo {
+    private static final Duration FRAME = Duration.ofSeconds(1);
+    /** As many as there are event loops and copies to keep busy on a small machine. */
+    private static final int DATABASE_CLIENTS = 8;
+
+    private final DemoOptions options;
+    private final DemoDirectory directory;
+    private final PrintWriter out;
+    private final Teardown teardown;
+    private final long startedNanos = System.nanoTime();
+
+    Demo(DemoOptions options, DemoDirectory directory, PrintWriter out, Teardown teardown) {
+        this.options = options;
+        this.directory = directory;
+        this.out = out;
+        this.teardown = teardown;
+    }
+
+    /** Answers whether everything that was shown was right. */
+    boolean run() throws IOException, InterruptedException {
+        Leftovers.clear(directory);
+        var processes = new NodeProcesses(directory.nodeList());
+        say("Starting " + directory.nodes() + " nodes on files in " + directory.root());
+        processes.start(directory, DemoOptions.metadataMembers(directory.nodes()), teardown);
+        var obstacle = options.database() ? Prerequisites.forDatabase(out, options.yes()) : Optional.<String>empty();
+        processes.awaitAlive();
+        var client = new ClusterClient(directory.nodeList(), teardown);
+        teardown.add("close the connection to the cluster", Duration.ofSeconds(2), () -> {
+            client.close();
+            return "";
+        });
+        var uri = openVolume(client);
+        say("The volume is open: " + uri);
+        if (!options.database()) {
+            return exportOnly(client, processes, uri);
+        }
+        if (obstacle.isPresent()) {
+            say("No file system and no database: " + obstacle.get() + ".");
+            return driveFromUserSpace(client, processes, uri);
+        }
+        return driveDatabase(client, processes, uri);
+    }
+
+    private void say(String line) {
+        out.println(line);
+        out.flush();
+    }
+
+    private String openVolume(ClusterClient client) throws InterruptedException {
+        client.init();
+        client.awaitNodes();
+        var fresh = client.create(directory);
+        say((fresh ? "Made" : "Found") + " volume " + DemoDirectory.VOLUME + ", " + directory.size() + ", "
+                + directory.replicas() + (directory.replicas() == 1 ? " copy" : " copies"));
+        return client.attach().getAttachment().getNbdUri();
+    }
+
+    private boolean exportOnly(ClusterClient client, NodeProcesses processes, String uri) throws InterruptedException {
+        sayHowToLookCloser(uri, Optional.empty());
+        var counted = new Counted(() -> "exported as " + uri, () -> "", () -> {});
+        watch(client, processes, counted);
+        return summarize(client, "The volume was exported for " + elapsed(), true);
+    }
+
+    private boolean driveFromUserSpace(ClusterClient client, NodeProcesses processes, String uri)
+            throws InterruptedException {
+        say("Driving the volume with " + StampLoad.CLIENTS + " NBD clients in user space instead.");
+        var load = StampLoad.start(uri, teardown);
+        var found = load.awaitFound();
+        say(found == 0 ? "The volume is empty." : "Found " + found + " blocks that an earlier run stamped, all right.");
+        sayHowToLookCloser(uri, Optional.empty());
+        var counted = new Counted(() -> load.operations() + " requests answered, all right", load::failure, () -> {});
+        watch(client, processes, counted);
+        load.stop();
+        return summarize(
+                client,
+                load.operations() + " requests answered" + (load.failure().isEmpty() ? ", every block right" : ""),
+                load.failure().isEmpty());
+    }
+
+    private boolean driveDatabase(ClusterClient client, NodeProcesses processes, String uri)
+            throws IOException, InterruptedException {
+        var mount = new FileSystemMount(directory.mounts(), teardown);
+        var fileSystem = mount.mount(uri, directory.root().resolve("nbdfuse.log"));
+        say((mount.isFresh() ? "Made" : "Found") + " ext4, mounted on " + fileSystem);
+        var programs = Prerequisites.postgresPrograms()
+                .orElseThrow(() -> new CommandFailure(ExitCode.FAILED, "PostgreSQL is not installed", ""));
+        var database = new Database(programs, fileSystem, directory.mounts().resolve("run"), teardown);
+        database.start();
+        var rowsBefore = mount.isFresh() ? 0 : found(database);
+        database.load();
+        var load = TransactionLoad.start(database.loadCommand(DATABASE_CLIENTS), teardown);
+        sayHowToLookCloser(uri, Optional.of(database.shellCommand()));
+        var counted = new Counted(
+                () -> describe(load.latest(), rowsBefore),
+                () -> load.isAlive() ? "" : "pgbench ended: " + load.lastWords(),
+                () -> directory.rememberAcknowledged(
+                        rowsBefore + (long) load.latest().total()));
+        var failure = watch(client, processes, counted);
+        load.stop();
+        if (!failure.isEmpty()) {
+            return summarize(client, failure, false);
+        }
+        var rows = database.historyRows();
+        directory.rememberAcknowledged(rows);
+        return summarize(
+                client,
+                (rows - rowsBefore) + " transactions committed, "
+                        + Text.rate(load.latest().total()
+                                / Math.max(1, load.latest().seconds()))
+                        + " a second; the history holds " + rows + " rows",
+                true);
+    }
+
+    /** Rows that earlier runs left, compared with what they counted. */
+    private long found(Database database) {
+        var rows = database.historyRowsIfAny();
+        var counted = directory.acknowledged();
+        say("Found the database of an earlier run: " + rows + " transactions in pgbench_history"
+                + (counted > 0 ? "; that run had counted about " + counted : ""));
+        return rows;
+    }
+
+    private static String describe(TransactionLoad.Progress progress, long before) {
+        return "PostgreSQL %s transactions/s, %s each, %d in total"
+                .formatted(
+                        Text.rate(progress.perSecond()),
+                        Text.latency(progress.latencyMillis() * 1000),
+                        before + (long) progress.total());
+    }
+
+    private void sayHowToLookCloser(String uri, Optional<String> sql) {
+        var server = directory.nodeList().getFirst().management();
+        say("First request after " + elapsed() + ". To look closer, in another shell:");
+        say("  ./varve status --server " + server);
+        say("  ./varve volume show " + DemoDirectory.VOLUME + " --server " + server);
+        say("  ./varve node show n1 --server " + server);
+        say("  nbdinfo " + uri);
+        sql.ifPresent(command -> say("  " + command));
+        say("  ./varve demo kill all --dir " + directory.root() + "     then start the demo again\n");
+    }
+
+    private String elapsed() {
+        return Text.latency((System.nanoTime() - startedNanos) / 1e3);
+    }
+
+    /** What drives the volume, as the live view sees it. */
+    private record Counted(Supplier<String> words, Supplier<String> failure, Runnable remember) {}
+
+    /** Draws once a second until the time is over, the load fails or a node is gone. Answers what failed. */
+    private String watch(ClusterClient client, NodeProcesses processes, Counted load) throws InterruptedException {
+        var view = new LiveView(
+                out,
+                RootCommand.isInteractive(),
+                directory.nodeList().stream().map(DemoNode::name).toList());
+        var begin = System.nanoTime();
+        var end = options.runFor().map(time -> begin + time.toNanos()).orElse(Long.MAX_VALUE);
+        var before = LiveFigures.NONE;
+        for (var frame = 1L; System.nanoTime() < end; frame++) {
+            var next = Math.min(end, begin + frame * FRAME.toNanos());
+            if (teardown.awaitBegin(Duration.ofNanos(Math.max(0, next - System.nanoTime())))) {
+                return "stopped";
+            }
+            var now = client.figures();
+            var elapsed = Duration.ofNanos(System.nanoTime() - begin);
+            view.show(new LiveView.Moment(elapsed, load.words.get(), before, now, states(processes)));
+            before = now;
+            load.remember.run();
+            var failure = load.failure.get();
+            if (!failure.isEmpty()) {
+                return afterFailure(failure, processes);
+            }
+        }
+        return "";
+    }
+
+    private static Map<String, String> states(NodeProcesses processes) {
+        var states = new LinkedHashMap<String, String>();
+        for (var node : processes.nodes()) {
+            states.put(node.name(), processes.isAlive(node) ? "up" : "down");
+        }
+        return states;
+    }
+
+    private String afterFailure(String failure, NodeProcesses processes) {
+        var down = processes.nodes().stream()
+                .filter(node -> !processes.isAlive(node))
+                .map(DemoNode::name)
+                .toList();
+        say("\n" + failure);
+        if (!down.isEmpty()) {
+            say("These nodes are gone: " + String.join(", ", down)
+                    + ". Start the demo again: every committed transaction will be there.");
+        }
+        return failure;
+    }
+
+    private boolean summarize(ClusterClient client, String result, boolean right) {
+        if (teardown.isRunning()) {
+            return right;
+        }
+        var figures = client.figures();
+        say("\n" + result + ".");
+        figures.volume(DemoDirectory.VOLUME)
+                .ifPresent(volume -> say("The volume answered " + volume.getReads()
+                        + " reads and " + volume.getWrites() + " writes; write p50 "
+                        + Text.latency(volume.getWriteP50Micros())
+                        + " p99 " + Text.latency(volume.getWriteP99Micros()) + ", read p50 "
+                        + Text.latency(volume.getReadP50Micros()) + " p99 " + Text.latency(volume.getReadP99Micros())
+                        + "."));
+        directory
+                .nodeList()
+                .forEach(node ->
+                        say("Node " + node.name() + " stores " + Text.size(figures.storedBytes(node.name())) + "."));
+        say("Everything is kept in " + directory.root() + "; start again to go on, remove it to forget.");
+        return right;
+    }
+}

@@ -1,0 +1,203 @@
+package io.varve.cli.demo;
+
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import io.varve.cli.command.CommandFailure;
+import io.varve.cli.command.ExitCode;
+import io.varve.model.ByteSize;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Properties;
+
+/**
+ * The demo's directory: what the first run decided is remembered in {@code demo.properties} (ports, node count, sizes), so
+ * that a later run finds the same cluster. One demo at a time holds its lock.
+ */
+final class DemoDirectory implements AutoCloseable {
+    static final String CLUSTER = "demo";
+    static final String VOLUME = "demo";
+    /** Management, peer, raft, NBD, metrics. */
+    private static final int PORTS_PER_NODE = 5;
+
+    private final Path root;
+    private final FileChannel lock;
+    private final Properties remembered;
+
+    private DemoDirectory(Path root, FileChannel lock, Properties remembered) {
+        this.root = root;
+        this.lock = lock;
+        this.remembered = remembered;
+    }
+
+    /** Makes or finds the directory, and holds it. */
+    static DemoDirectory open(DemoOptions options) {
+        try {
+            Files.createDirectories(options.directory());
+            var lock = FileChannel.open(options.directory().resolve("lock"), CREATE, WRITE);
+            if (lock.tryLock() == null) {
+                lock.close();
+                throw new CommandFailure(
+                        ExitCode.IN_USE,
+                        "a demo runs already in " + options.directory(),
+                        "Look at it with 'varve demo status', or name another directory with --dir.");
+            }
+            var directory = new DemoDirectory(options.directory(), lock, load(options.directory()));
+            directory.remember(options);
+            return directory;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot use " + options.directory(), e);
+        }
+    }
+
+    /** Reads a directory that a running demo holds; empty when there is none. */
+    static Optional<DemoDirectory> look(Path root) {
+        if (!Files.exists(file(root))) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(new DemoDirectory(root, FileChannel.open(file(root)), load(root)));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + root, e);
+        }
+    }
+
+    private static Path file(Path root) {
+        return root.resolve("demo.properties");
+    }
+
+    private static Properties load(Path root) throws IOException {
+        var properties = new Properties();
+        if (Files.exists(file(root))) {
+            try (var reader = Files.newBufferedReader(file(root))) {
+                properties.load(reader);
+            }
+        }
+        return properties;
+    }
+
+    private void remember(DemoOptions options) throws IOException {
+        keep("nodes", Integer.toString(options.nodes()));
+        keep("replicas", Integer.toString(options.replicas()));
+        keep("size", options.size().toString());
+        keep("disk", options.disk().toString());
+        if (!remembered.containsKey("ports")) {
+            keep("ports", String.join(",", freePorts(PORTS_PER_NODE * options.nodes())));
+        }
+        save();
+    }
+
+    /** What the first run decided stays: a cluster does not shrink because a later run forgot an option. */
+    private void keep(String key, String value) {
+        remembered.putIfAbsent(key, value);
+    }
+
+    private void save() throws IOException {
+        try (var writer = Files.newBufferedWriter(file(root))) {
+            remembered.store(writer, "The varve demo in this directory");
+        }
+    }
+
+    /** Ports that are free now and outside the range that the kernel gives to clients, where they would get lost again. */
+    private static List<String> freePorts(int count) throws IOException {
+        var ports = new ArrayList<String>();
+        for (var port = 17_400; port < 32_000 && ports.size() < count; port++) {
+            if (isFree(port)) {
+                ports.add(Integer.toString(port));
+            }
+        }
+        if (ports.size() < count) {
+            throw new CommandFailure(ExitCode.FAILED, "no free loopback ports from 17400 on", "");
+        }
+        return ports;
+    }
+
+    private static boolean isFree(int port) throws IOException {
+        try (var socket = new ServerSocket()) {
+            socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+            return true;
+        } catch (java.net.BindException e) {
+            return false;
+        }
+    }
+
+    private String remembered(String key) {
+        return remembered.getProperty(key, "");
+    }
+
+    Path root() {
+        return root;
+    }
+
+    int nodes() {
+        return Integer.parseInt(remembered("nodes"));
+    }
+
+    int replicas() {
+        return Integer.parseInt(remembered("replicas"));
+    }
+
+    ByteSize size() {
+        return ByteSize.parse(remembered("size"));
+    }
+
+    ByteSize disk() {
+        return ByteSize.parse(remembered("disk"));
+    }
+
+    /** Acknowledged transactions of all earlier runs, as they counted them; about right. */
+    long acknowledged() {
+        var text = remembered("acknowledged");
+        return text.isEmpty() ? 0 : Long.parseLong(text);
+    }
+
+    void rememberAcknowledged(long transactions) {
+        remembered.setProperty("acknowledged", Long.toString(transactions));
+        try {
+            save();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + file(root), e);
+        }
+    }
+
+    List<DemoNode> nodeList() {
+        var ports = List.of(remembered("ports").split(","));
+        var nodes = new ArrayList<DemoNode>();
+        for (var index = 0; index < nodes(); index++) {
+            var own = ports.subList(index * PORTS_PER_NODE, (index + 1) * PORTS_PER_NODE).stream()
+                    .map(Integer::valueOf)
+                    .toList();
+            var name = "n" + (index + 1);
+            nodes.add(new DemoNode(
+                    name,
+                    root.resolve(name),
+                    new DemoNode.Ports(own.get(0), own.get(1), own.get(2), own.get(3), own.get(4))));
+        }
+        return nodes;
+    }
+
+    /**
+     * Where the file system is mounted: a short path outside of the directory, because PostgreSQL runs as a user of its
+     * own, who may not enter root's home, and a socket's path is at most 107 bytes long.
+     */
+    Path mounts() {
+        return Path.of(
+                "/run",
+                String.format(Locale.ROOT, "varve-demo-%08x", root.toString().hashCode()));
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+    }
+}

@@ -1,0 +1,119 @@
+package io.varve.cli.demo;
+
+import io.varve.cli.config.Endpoint;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * One node of the demo: its files and ports.
+ *
+ * @param directory holds {@code config.yaml}, {@code disk}, {@code data/}, {@code log} and {@code pid}
+ */
+record DemoNode(String name, Path directory, Ports ports) {
+    private static final String HOST = "127.0.0.1";
+    /** Small, so that a first start is quick; large enough for bursts of seconds. */
+    private static final String JOURNAL = "256MiB";
+
+    private static final int LOG_TAIL_BYTES = 4096;
+
+    /** All on loopback. */
+    record Ports(int management, int peer, int raft, int nbd, int metrics) {}
+
+    Endpoint management() {
+        return new Endpoint(HOST, ports.management);
+    }
+
+    Endpoint metrics() {
+        return new Endpoint(HOST, ports.metrics);
+    }
+
+    Path configFile() {
+        return directory.resolve("config.yaml");
+    }
+
+    Path log() {
+        return directory.resolve("log");
+    }
+
+    /** Writes the configuration that the node starts from; a person may read it to learn what one looks like. */
+    void writeConfig(List<DemoNode> members, String disk) throws IOException {
+        Files.createDirectories(directory);
+        Files.writeString(configFile(), config(members, disk));
+    }
+
+    String config(List<DemoNode> members, String disk) {
+        var memberLines = members.stream()
+                .map(member -> "    - {node: %s, raft: \"%s:%d\", management: \"%s:%d\"}\n"
+                        .formatted(member.name, HOST, member.ports.raft, HOST, member.ports.management))
+                .collect(Collectors.joining());
+        return """
+                cluster: %s
+                node: %s
+                dataDir: "%s"
+                listen:
+                  management: 127.0.0.1:%d
+                  peer: 127.0.0.1:%d
+                  raft: 127.0.0.1:%d
+                  nbd: 127.0.0.1:%d
+                  metrics: 127.0.0.1:%d
+                metadata:
+                  members:
+                %sdisks:
+                  - group: main
+                    journal: %s
+                    devices:
+                      - {path: "%s", class: ssd, size: %s}
+                """.formatted(
+                        DemoDirectory.CLUSTER,
+                        name,
+                        directory.resolve("data"),
+                        ports.management,
+                        ports.peer,
+                        ports.raft,
+                        ports.nbd,
+                        ports.metrics,
+                        memberLines,
+                        JOURNAL,
+                        directory.resolve("disk"),
+                        disk);
+    }
+
+    private Path pidFile() {
+        return directory.resolve("pid");
+    }
+
+    void writePid(long pid) throws IOException {
+        Files.writeString(pidFile(), pid + "\n");
+    }
+
+    /** The process that runs this node, if it does: the id in the file, if that process was given this node's file. */
+    Optional<ProcessHandle> process() {
+        try {
+            return Files.exists(pidFile())
+                    ? Leftovers.processWith(
+                            Long.parseLong(Files.readString(pidFile()).strip()),
+                            configFile().toString())
+                    : Optional.empty();
+        } catch (IOException | NumberFormatException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The end of the node's log, for the message when it did not start. */
+    String logTail() {
+        try (var file = new RandomAccessFile(log().toFile(), "r")) {
+            file.seek(Math.max(0, file.length() - LOG_TAIL_BYTES));
+            var bytes = new byte[(int) (file.length() - file.getFilePointer())];
+            file.readFully(bytes);
+            return new String(bytes, StandardCharsets.UTF_8).strip();
+        } catch (IOException e) {
+            return "no log: " + e.getMessage();
+        }
+    }
+}

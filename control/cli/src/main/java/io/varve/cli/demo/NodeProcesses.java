@@ -1,0 +1,158 @@
+package io.varve.cli.demo;
+
+import io.varve.cli.command.CommandFailure;
+import io.varve.cli.command.ExitCode;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** The nodes of the demo as child processes: the same program, started the way an operator would. */
+final class NodeProcesses {
+    private static final Duration START_LIMIT = Duration.ofSeconds(90);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(25);
+    private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
+    /** Between two looks at a node that starts. */
+    private static final Duration PROBE_PAUSE = Duration.ofMillis(50);
+
+    private final List<DemoNode> nodes;
+    private final Map<String, Process> processes = new LinkedHashMap<>();
+
+    NodeProcesses(List<DemoNode> nodes) {
+        this.nodes = List.copyOf(nodes);
+    }
+
+    List<DemoNode> nodes() {
+        return nodes;
+    }
+
+    /** Starts all nodes at once and returns without waiting for them. */
+    void start(DemoDirectory directory, int members, Teardown teardown) throws IOException {
+        for (var node : nodes) {
+            node.writeConfig(nodes.subList(0, members), directory.disk().toString());
+        }
+        teardown.add("stop the nodes", STOP_LIMIT.plusSeconds(5), this::stop);
+        for (var node : nodes) {
+            launch(node);
+        }
+    }
+
+    /** Starts one node. */
+    synchronized void launch(DemoNode node) throws IOException {
+        var process = new ProcessBuilder(Tool.ownSession(command(node.configFile())))
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(node.log().toFile()))
+                .start();
+        processes.put(node.name(), process);
+        node.writePid(process.pid());
+    }
+
+    /** This JVM and class path, with the flags of a node. */
+    private static List<String> command(Path config) {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        var home = System.getProperty("varve.home", "");
+        if (!home.isEmpty()) {
+            var dist = Path.of(home, "control", "cli", "src", "main", "dist");
+            for (var file : List.of(dist.resolve("jvm.flags"), dist.resolve("jvm-server.flags"))) {
+                if (Files.exists(file)) {
+                    command.add("@" + file);
+                }
+            }
+            command.add("-Dvarve.home=" + home);
+        }
+        command.addAll(List.of(
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.varve.cli.Main",
+                "server",
+                "--config",
+                config.toString()));
+        return command;
+    }
+
+    /** Waits until every node's process answers; a node that ends before is a failure with the end of its log. */
+    void awaitAlive() throws InterruptedException {
+        var end = System.nanoTime() + START_LIMIT.toNanos();
+        try (var http = HttpClient.newBuilder().connectTimeout(PROBE_LIMIT).build()) {
+            for (var node : nodes) {
+                awaitAlive(http, node, end);
+            }
+        }
+    }
+
+    private void awaitAlive(HttpClient http, DemoNode node, long end) throws InterruptedException {
+        var process = processOf(node);
+        while (!answers(http, node)) {
+            if (process.waitFor(PROBE_PAUSE.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new CommandFailure(
+                        ExitCode.FAILED,
+                        "node " + node.name() + " ended with code " + process.exitValue() + " while it started:\n"
+                                + node.logTail(),
+                        "All of its log: " + node.log());
+            }
+            if (System.nanoTime() > end) {
+                throw new CommandFailure(
+                        ExitCode.FAILED,
+                        "node " + node.name() + " did not start within " + START_LIMIT.toSeconds() + " s",
+                        "Its log: " + node.log());
+            }
+        }
+    }
+
+    private static boolean answers(HttpClient http, DemoNode node) throws InterruptedException {
+        var request = HttpRequest.newBuilder(URI.create("http://" + node.metrics() + "/health/live"))
+                .timeout(PROBE_LIMIT)
+                .build();
+        try {
+            return http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode() == 200;
+        } catch (ConnectException e) {
+            return false;
+        } catch (IOException e) {
+            return false; // it listens, but does not answer yet
+        }
+    }
+
+    private synchronized Process processOf(DemoNode node) {
+        var process = processes.get(node.name());
+        if (process == null) {
+            throw new IllegalStateException(node.name() + " was not started");
+        }
+        return process;
+    }
+
+    /** Whether the node's process lives. */
+    boolean isAlive(DemoNode node) {
+        return processOf(node).isAlive();
+    }
+
+    long pid(DemoNode node) {
+        return processOf(node).pid();
+    }
+
+    /** Asks all nodes to stop, waits, kills what is left. Answers what had to be killed. */
+    synchronized String stop() throws InterruptedException {
+        processes.values().forEach(Process::destroy);
+        var end = System.nanoTime() + STOP_LIMIT.toNanos();
+        var killed = new ArrayList<String>();
+        for (var entry : processes.entrySet()) {
+            var left = Math.max(1, end - System.nanoTime());
+            if (!entry.getValue().waitFor(left, TimeUnit.NANOSECONDS)) {
+                entry.getValue().destroyForcibly();
+                killed.add(entry.getKey());
+            }
+        }
+        return killed.isEmpty() ? "" : String.join(", ", killed) + " had to be killed";
+    }
+}

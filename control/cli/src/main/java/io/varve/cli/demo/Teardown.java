@@ -1,0 +1,112 @@
+package io.varve.cli.demo;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What must be undone, newest first. Steps are entered as things come into being; {@link #run} does them once, each
+ * within a time, and goes on when one fails. Ctrl-C runs it on the JVM's shutdown thread while the demo's own thread may
+ * still be entering steps: a step entered after the end began is done at once.
+ */
+final class Teardown {
+    private final PrintWriter out;
+    private final Deque<Step> steps = new ArrayDeque<>();
+    /** Held by the thread that undoes: two at once would undo things in the wrong order. */
+    private final ReentrantLock performing = new ReentrantLock();
+
+    private final CountDownLatch begun = new CountDownLatch(1);
+
+    private record Step(String what, Duration limit, Callable<String> undo) {}
+
+    Teardown(PrintWriter out) {
+        this.out = out;
+    }
+
+    /**
+     * Enters a step.
+     *
+     * @param what for the message when it fails
+     * @param limit after that the next step begins
+     * @param undo answers an empty string, or what went wrong
+     */
+    void add(String what, Duration limit, Callable<String> undo) {
+        var step = new Step(what, limit, undo);
+        synchronized (this) {
+            if (!isRunning()) {
+                steps.push(step);
+                return;
+            }
+        }
+        perform(step);
+    }
+
+    /** True from the moment when everything is being undone: failures elsewhere are then its consequence. */
+    boolean isRunning() {
+        return begun.getCount() == 0;
+    }
+
+    /** Waits a while, or until everything is being undone; answers whether it is. */
+    boolean awaitBegin(Duration limit) throws InterruptedException {
+        return begun.await(limit.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /**
+     * Undoes everything; at a second call nothing is left to do. A call while another one is at work waits for its end.
+     * Answers whether all steps of this call worked.
+     */
+    boolean run() {
+        synchronized (this) {
+            begun.countDown();
+        }
+        performing.lock();
+        try {
+            var worked = true;
+            for (var step = next(); step != null; step = next()) {
+                worked &= perform(step);
+            }
+            return worked;
+        } finally {
+            performing.unlock();
+        }
+    }
+
+    private synchronized @Nullable Step next() {
+        return steps.poll();
+    }
+
+    private boolean perform(Step step) {
+        ExecutorService thread = Executors.newVirtualThreadPerTaskExecutor();
+        try {
+            var problem = thread.submit(step.undo).get(step.limit.toMillis(), TimeUnit.MILLISECONDS);
+            if (!problem.isEmpty()) {
+                complain(step, problem);
+            }
+            return problem.isEmpty();
+        } catch (TimeoutException e) {
+            complain(step, "not done within " + step.limit.toSeconds() + " s");
+        } catch (ExecutionException e) {
+            complain(step, String.valueOf(e.getCause()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            thread.shutdownNow();
+        }
+        return false;
+    }
+
+    private void complain(Step step, String problem) {
+        out.println("varve: could not " + step.what + ": " + problem);
+        out.flush();
+    }
+}

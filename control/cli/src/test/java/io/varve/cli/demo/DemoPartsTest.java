@@ -1,0 +1,132 @@
+package io.varve.cli.demo;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
+
+import io.varve.cli.config.ConfigFile;
+import io.varve.cli.config.ConfigResult;
+import io.varve.model.ByteSize;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The parts of the demo that need no cluster. */
+final class DemoPartsTest {
+    @TempDir
+    private Path root;
+
+    private DemoOptions options(int nodes, int replicas) {
+        return new DemoOptions(
+                root, nodes, ByteSize.parse("10GiB"), ByteSize.parse("4GiB"), replicas, Optional.empty(), true, false);
+    }
+
+    @Test
+    void nodesGetAConfigurationThatTheyAccept() throws IOException {
+        try (var directory = DemoDirectory.open(options(3, 2))) {
+            var nodes = directory.nodeList();
+            for (var node : nodes) {
+                switch (ConfigFile.parse(node.config(nodes, "4GiB"))) {
+                    case ConfigResult.Loaded(var config) ->
+                        assertThat(config.fixed().node()).isEqualTo(node.name());
+                    case ConfigResult.Rejected(var problems) -> fail(problems.toString());
+                }
+            }
+        }
+    }
+
+    @Test
+    void remembersPortsAndShapeOfTheFirstRun() throws IOException {
+        List<DemoNode> first;
+        try (var directory = DemoDirectory.open(options(3, 2))) {
+            first = directory.nodeList();
+            directory.rememberAcknowledged(42);
+        }
+        try (var again = DemoDirectory.open(options(1, 1))) {
+            assertThat(again.nodeList()).isEqualTo(first).hasSize(3);
+            assertThat(again.replicas()).isEqualTo(2);
+            assertThat(again.acknowledged()).isEqualTo(42);
+        }
+    }
+
+    @Test
+    void undoesInReverseAndGoesOnAfterAFailure() {
+        var words = new StringWriter();
+        var undone = new ArrayList<String>();
+        var teardown = new Teardown(new PrintWriter(words));
+        teardown.add("first", Duration.ofSeconds(5), () -> {
+            undone.add("first");
+            return "";
+        });
+        teardown.add("undo the second", Duration.ofSeconds(5), () -> {
+            throw new IOException("it is stuck");
+        });
+        teardown.add("undo the third", Duration.ofMillis(50), () -> {
+            new CountDownLatch(1).await();
+            return "";
+        });
+        teardown.add("fourth", Duration.ofSeconds(5), () -> {
+            undone.add("fourth");
+            return "";
+        });
+
+        assertThat(teardown.run()).isFalse();
+        assertThat(undone).containsExactly("fourth", "first");
+        assertThat(words.toString())
+                .contains("could not undo the second: java.io.IOException: it is stuck")
+                .contains("could not undo the third: not done within");
+        assertThat(teardown.run()).as("nothing is left").isTrue();
+    }
+
+    @Test
+    void undoesAtOnceWhatIsEnteredTooLate() {
+        var undone = new ArrayList<String>();
+        var teardown = new Teardown(new PrintWriter(new StringWriter()));
+        teardown.run();
+        teardown.add("late", Duration.ofSeconds(1), () -> {
+            undone.add("late");
+            return "";
+        });
+
+        assertThat(undone).containsExactly("late");
+    }
+
+    @Test
+    void followsPgbench() {
+        var progress = new TransactionLoad.Progress(0, 0, 0, 0);
+        progress = progress.next("progress: 1.0 s, 1200.0 tps, lat 6.412 ms stddev 2.100, 0 failed")
+                .orElseThrow();
+        progress = progress.next("progress: 2.0 s, 1300.0 tps, lat 6.012 ms stddev 2.100, 0 failed")
+                .orElseThrow();
+
+        assertThat(progress).isEqualTo(new TransactionLoad.Progress(2.0, 1300.0, 6.012, 2500.0));
+        assertThat(progress.next("pgbench (15.18 (Debian 15.18-0+deb12u1))")).isEmpty();
+        assertThat(progress.next("progress: 3.0 s, 0.0 tps, lat -nan ms stddev -nan, 0 failed"))
+                .map(TransactionLoad.Progress::total)
+                .contains(2500.0);
+    }
+
+    @Test
+    void stampTellsTornMisplacedAndForeignBlocks() {
+        var block = new byte[BlockStamp.BLOCK_BYTES];
+        assertThat(BlockStamp.read(block, 7)).isEqualTo(new BlockStamp.Found.Nothing());
+
+        BlockStamp.write(block, 7, 42);
+        assertThat(BlockStamp.read(block, 7)).isEqualTo(new BlockStamp.Found.Write(42));
+        assertThat(BlockStamp.read(block, 8)).isEqualTo(new BlockStamp.Found.Damage("the stamp of block 7"));
+
+        var newer = new byte[BlockStamp.BLOCK_BYTES];
+        BlockStamp.write(newer, 7, 43);
+        System.arraycopy(newer, 0, block, 0, 512);
+        assertThat(BlockStamp.read(block, 7)).isEqualTo(new BlockStamp.Found.Damage("a torn block"));
+        block[3] ^= 1;
+        assertThat(BlockStamp.read(block, 7)).isEqualTo(new BlockStamp.Found.Damage("no valid stamp"));
+    }
+}
