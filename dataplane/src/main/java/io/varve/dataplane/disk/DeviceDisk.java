@@ -34,6 +34,7 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
     private int started;
     private int outstanding;
     private @Nullable Runnable closed;
+    private boolean released;
 
     DeviceDisk(Loop loop, DeviceFile file, int queueDepth) {
         Invariant.check(queueDepth > 0 && queueDepth <= MAX_OPERATIONS, "queue depth", queueDepth);
@@ -113,7 +114,14 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
     public final void close(Runnable then) {
         Invariant.check(closed == null, "a disk is closed once");
         closed = then;
-        if (outstanding == 0) {
+        releaseWhenIdle();
+    }
+
+    /** Once: a callback that closes the disk comes here a second time when it returns. */
+    private void releaseWhenIdle() {
+        Runnable then = closed;
+        if (then != null && outstanding == 0 && !released) {
+            released = true;
             release(then);
         }
     }
@@ -228,9 +236,7 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
         free = operation;
         outstanding--;
         callback.done(result);
-        if (closed != null && outstanding == 0) {
-            release(closed);
-        }
+        releaseWhenIdle();
     }
 
     private static boolean isBestEffort(DiskOperation operation, int result) {

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -232,6 +233,20 @@ abstract class DiskContractTest {
         });
         assertThat(await(closed)).isEqualTo(operations);
         assertThat(results).containsOnly(BLOCK);
+        isOpen = false;
+    }
+
+    @Test
+    void closesOnceWhenTheLastCallbackClosesIt() throws Exception {
+        AtomicInteger closed = new AtomicInteger();
+        CompletableFuture<Integer> settled = new CompletableFuture<>();
+        ByteBuf source = random(BLOCK, 15);
+        loop.execute(() -> disk.write(0, source, 0, BLOCK, true, result -> {
+            // Whatever a second release would do is queued behind this before the timer fires.
+            disk.close(closed::incrementAndGet);
+            loop.schedule(100_000_000L, () -> settled.complete(closed.get()));
+        }));
+        assertThat(await(settled)).isEqualTo(1);
         isOpen = false;
     }
 
