@@ -44,4 +44,13 @@ public abstract class JournalRecord {
 
     /** Used by the store to chain waiting records. */
     @Nullable JournalRecord next;
+
+    /** Used by the store: whole pieces that went straight to fresh units, 0 if all payload goes through the journal. */
+    public int directPieces;
+
+    /** Used by the store: {@code device << 32 | unit} of each direct piece. */
+    public final long[] directUnits = new long[io.varve.model.Geometry.PIECES_PER_EXTENT];
+
+    /** Used by the store: a copy of a record that stands further back in the journal. */
+    public boolean copy;
 }

@@ -1,0 +1,194 @@
+package io.varve.dataplane.store;
+
+import io.varve.dataplane.check.Invariant;
+import io.varve.dataplane.store.journal.Journal;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Records on their way into the journal: admission (room in the ring, room on the devices), numbering checks, and what happens in memory when
+ * their frame is durable. Confined to the group's loop; nothing is allocated per record that is admitted.
+ */
+final class Appends implements Journal.Listener {
+    private final GroupState group;
+    private final JournalFollower follower;
+    private final List<Runnable> idleWaiters = new ArrayList<>();
+    private @Nullable Journal journal;
+    private @Nullable Runnable begun;
+    private long records;
+    private int cutsPending;
+
+    Appends(GroupState group) {
+        this.group = group;
+        follower = new JournalFollower(group);
+    }
+
+    void use(Journal toUse) {
+        journal = toUse;
+    }
+
+    private Journal journal() {
+        if (journal == null) {
+            throw new IllegalStateException("appends run without a journal");
+        }
+        return journal;
+    }
+
+    long records() {
+        return records;
+    }
+
+    /** A TRUNCATE for each stream that recovery cut, or an empty frame: after it nothing that was dropped can come back. */
+    void begin(List<StreamLog> cut, Runnable whenDurable) {
+        begun = whenDurable;
+        cutsPending = cut.size();
+        for (StreamLog stream : cut) {
+            append(new Cut(stream));
+        }
+        if (cut.isEmpty()) {
+            journal().appendEmpty();
+        }
+    }
+
+    private final class Cut extends JournalRecord {
+        Cut(StreamLog of) {
+            stream = of.state.stream();
+            op = Op.TRUNCATE;
+            seq = of.state.lastSeq;
+            epoch = of.state.lastEpoch;
+            commitSeq = of.state.commitSeq;
+        }
+
+        @Override
+        protected void appended(StoreStatus status) {
+            cutsPending--;
+        }
+    }
+
+    void append(JournalRecord record) {
+        StreamLog stream = group.stream(record.stream);
+        if (group.failure != null) {
+            refuse(record, StoreStatus.IO_ERROR);
+        } else if (stream == null || stream.deleting) {
+            refuse(record, StoreStatus.NOT_MEMBER);
+        } else if (!admit(stream, record)) {
+            refuse(record, StoreStatus.NO_SPACE);
+        } else {
+            number(stream, record);
+            journal().append(record);
+        }
+    }
+
+    private void refuse(JournalRecord record, StoreStatus status) {
+        group.loop.execute(() -> record.appended(status));
+    }
+
+    private boolean admit(StreamLog stream, JournalRecord record) {
+        Invariant.check(
+                !record.op.isSequenced() || record.seq == stream.state.lastSeq + 1,
+                "a record does not follow the one before",
+                record.seq,
+                stream.state.lastSeq);
+        checkRange(stream, record);
+        record.directPieces = 0;
+        record.copy = false;
+        if (!journal().admit(record, isControl(record.op))) {
+            return false;
+        }
+        if (record.op.hasPayload() && !group.space.reserve(stream, record.block, record.count)) {
+            journal().giveUp(record);
+            return false;
+        }
+        return true;
+    }
+
+    /** Records without which nothing can be settled: they may use the journal's reserve. */
+    private static boolean isControl(Op op) {
+        return switch (op) {
+            case SEAL, TRUNCATE, COMMIT, EPOCH_START -> true;
+            case WRITE, WRITE_AU, ZERO, UNMAP, SNAPMARK, COPYIN -> false;
+        };
+    }
+
+    private static void checkRange(StreamLog stream, JournalRecord record) {
+        boolean ranged = record.op.hasPayload() || record.op == Op.ZERO || record.op == Op.UNMAP;
+        Invariant.check(
+                !ranged
+                        || (record.count > 0
+                                && record.block >= 0
+                                && record.count <= stream.state.blocks() - record.block
+                                && (!record.op.hasPayload() || record.count <= JournalRecord.MAX_BLOCKS)),
+                "a record leaves its slab",
+                record.block,
+                record.count);
+    }
+
+    private static void number(StreamLog stream, JournalRecord record) {
+        StreamState state = stream.state;
+        state.commitSeq = Math.max(state.commitSeq, record.commitSeq);
+        if (record.op.isSequenced()) {
+            state.lastSeq = record.seq;
+            state.lastEpoch = record.epoch;
+        } else if (record.op == Op.TRUNCATE && record.seq < state.lastSeq) {
+            Invariant.check(
+                    record.seq <= state.durableSeq, "a log is cut in its undurable part", record.seq, state.durableSeq);
+            Invariant.check(
+                    record.seq >= state.appliedSeq, "a log is cut below what is applied", record.seq, state.appliedSeq);
+            state.lastEpoch = stream.epochOf(record.seq);
+            state.lastSeq = record.seq;
+        }
+    }
+
+    @Override
+    public void durable(JournalRecord record, long frameSeq, int index, long payloadBlock) {
+        records++;
+        StreamLog stream = group.stream(record.stream);
+        if (stream != null) {
+            follower.follow(stream, record, frameSeq, payloadBlock);
+        }
+    }
+
+    @Override
+    public void ended(JournalRecord record, boolean durable) {
+        record.appended(durable ? StoreStatus.OK : StoreStatus.IO_ERROR);
+    }
+
+    @Override
+    public void frameEnded() {
+        Runnable waiting = begun;
+        if (waiting != null && cutsPending == 0) {
+            begun = null;
+            waiting.run();
+        }
+        if (!idleWaiters.isEmpty() && journal().isIdle()) {
+            runIdleWaiters();
+        }
+    }
+
+    @Override
+    public void failed(int errno) {
+        group.failure = "journal write failed: errno " + -errno;
+        Runnable waiting = begun;
+        begun = null;
+        if (waiting != null) {
+            waiting.run();
+        }
+        runIdleWaiters();
+    }
+
+    private void runIdleWaiters() {
+        List<Runnable> waiters = new ArrayList<>(idleWaiters);
+        idleWaiters.clear();
+        waiters.forEach(group.loop::execute);
+    }
+
+    /** Runs {@code then} once no record waits or flies. */
+    void whenIdle(Runnable then) {
+        if (journal().isIdle() || group.failure != null) {
+            group.loop.execute(then);
+        } else {
+            idleWaiters.add(then);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+package io.varve.dataplane.store;
+
+import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.store.index.ExtentIndex;
+import io.varve.dataplane.store.journal.Journal;
+import io.varve.dataplane.store.journal.JournalGeometry;
+import io.varve.dataplane.store.journal.JournalScan;
+import io.varve.dataplane.time.Loop;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One replica store: the disks of one node that share a journal and an index. Wires the parts and keeps the contract of
+ * {@link ReplicaStore}; what happens is in {@link Appends}, {@link ReadPath}, {@code Checkpoint}. Confined to the group's loop.
+ */
+public final class DiskGroup implements ReplicaStore {
+    private final GroupState group;
+    private final Journal journal;
+    private final Appends appends;
+    private final ReadPath reads;
+    private final StreamChanges changes;
+    private final int incarnation;
+
+    DiskGroup(GroupState group, JournalGeometry geometry, int incarnation, JournalScan.Found found) {
+        this.group = group;
+        this.incarnation = incarnation;
+        Superblock superblock = group.devices.getFirst().superblock();
+        appends = new Appends(group);
+        journal = new Journal(
+                group.loop,
+                group.devices.getFirst().disk(),
+                geometry,
+                superblock.journalUuid(),
+                incarnation,
+                found,
+                appends);
+        reads = new ReadPath(group);
+        changes = new StreamChanges(group, journal);
+        appends.use(journal);
+    }
+
+    /**
+     * Opens a formatted group: reads superblocks, replays the journal, and makes the new start durable before it answers. {@code done} gets the
+     * result on the loop, never inside this call. {@code index} is used by nobody else; the group closes it.
+     */
+    public static void open(
+            Loop loop,
+            List<GroupDisk> disks,
+            GroupIdentity expected,
+            DiskGroupOptions options,
+            ExtentIndex index,
+            Consumer<OpenResult> done) {
+        loop.execute(() -> new DiskGroupOpening(loop, disks, expected, options, index, done).start());
+    }
+
+    /** Cuts the streams that recovery had to cut and opens a new segment; {@code begun}: null when that is durable, or why not. */
+    void begin(List<StreamLog> cut, Consumer<@Nullable String> begun) {
+        appends.begin(cut, () -> begun.accept(group.failure));
+    }
+
+    @Override
+    public String uuid() {
+        return group.devices.getFirst().superblock().group().toString();
+    }
+
+    /** Number of this start of the group; rises with every start. */
+    public int incarnation() {
+        return incarnation;
+    }
+
+    /** Why the group serves nothing any more; null while it serves. */
+    public @Nullable String failure() {
+        return group.failure;
+    }
+
+    @Override
+    public @Nullable StreamState stream(long stream) {
+        StreamLog found = group.stream(stream);
+        return found == null || found.deleting ? null : found.state;
+    }
+
+    @Override
+    public List<StreamState> streams() {
+        List<StreamState> states = new ArrayList<>();
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog found = group.streamOrNull(slot);
+            if (found != null && !found.deleting) {
+                states.add(found.state);
+            }
+        }
+        return states;
+    }
+
+    @Override
+    public void create(long stream, long creationId, int blocks, StatusCallback created) {
+        changes.create(stream, creationId, blocks, created);
+    }
+
+    @Override
+    public void delete(long stream, StatusCallback deleted) {
+        changes.delete(stream, deleted);
+    }
+
+    @Override
+    public void append(JournalRecord record) {
+        appends.append(record);
+    }
+
+    @Override
+    public void read(StoreRead read) {
+        StreamLog stream = group.stream(read.stream);
+        if (group.failure != null || stream == null || stream.deleting) {
+            StoreStatus status = group.failure != null ? StoreStatus.IO_ERROR : StoreStatus.NOT_MEMBER;
+            group.loop.execute(() -> read.completed(status));
+        } else {
+            reads.read(stream, read);
+        }
+    }
+
+    @Override
+    public void readTail(TailRead read) {
+        StreamLog stream = group.stream(read.stream);
+        if (stream == null || stream.deleting) {
+            group.loop.execute(() -> read.ended(StoreStatus.NOT_MEMBER));
+        } else {
+            new TailReader(group, journal, stream, read).start();
+        }
+    }
+
+    @Override
+    public void commit(long stream, long commitSeq) {
+        StreamLog found = group.stream(stream);
+        if (found != null && found.state.commitSeq < commitSeq) {
+            found.state.commitSeq = commitSeq;
+            found.rowChanged = true;
+        }
+    }
+
+    @Override
+    public void repair(long stream, int block, ByteBuf data, int dataIndex, int crc, StatusCallback repaired) {
+        group.loop.execute(() -> repaired.done(StoreStatus.BAD_BLOCK));
+    }
+
+    @Override
+    public Credits credits() {
+        return new Credits(group.failure == null ? journal.creditBytes() : 0, group.space.available());
+    }
+
+    @Override
+    public void allocatedPieces(long stream, Consumer<BitSet> told) {
+        StreamLog found = group.stream(stream);
+        BitSet pieces = new BitSet();
+        if (found != null) {
+            pieces.or(found.mapped);
+            pieces.or(found.reserved);
+        }
+        group.loop.execute(() -> told.accept(pieces));
+    }
+
+    @Override
+    public void digest(long stream, int extent, DigestCallback told) {
+        StreamLog found = group.stream(stream);
+        if (found == null) {
+            group.loop.execute(() -> told.done(StoreStatus.NOT_MEMBER, 0, 0));
+        } else {
+            new ExtentDigest(this, group, found, extent, told).start();
+        }
+    }
+
+    @Override
+    public StoreStats stats() {
+        long units = group.space.units();
+        return new StoreStats(
+                journal.capacityBytes(),
+                journal.usedBytes(),
+                units * io.varve.model.Geometry.PIECE_BYTES,
+                (units - group.space.free()) * io.varve.model.Geometry.PIECE_BYTES,
+                group.space.reserved() * io.varve.model.Geometry.PIECE_BYTES,
+                journal.writtenBytes(),
+                journal.writtenFrames(),
+                appends.records(),
+                0,
+                0,
+                group.checksumErrors,
+                group.repairedBlocks);
+    }
+
+    @Override
+    public void close(Runnable closed) {
+        appends.whenIdle(() -> closeDisk(0, closed));
+    }
+
+    private void closeDisk(int i, Runnable closed) {
+        if (i == group.devices.size()) {
+            journal.close();
+            group.loop.offload(group.index::close, closed);
+            return;
+        }
+        GroupDevice device = group.devices.get(i);
+        device.disk().close(() -> {
+            device.checksums().close();
+            closeDisk(i + 1, closed);
+        });
+    }
+}

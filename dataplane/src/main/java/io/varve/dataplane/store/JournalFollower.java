@@ -1,0 +1,110 @@
+package io.varve.dataplane.store;
+
+import io.varve.dataplane.store.journal.FrameLayout;
+import io.varve.model.Geometry;
+
+/**
+ * What a durable record changes in memory: the same steps for a record that has just been written and for one that recovery reads, so that
+ * a restart ends where the run before stood. Confined to the group's loop.
+ */
+final class JournalFollower {
+    private final GroupState group;
+
+    JournalFollower(GroupState group) {
+        this.group = group;
+    }
+
+    /** {@code payloadBlock}: place of the record's first journalled block on the journal device, in blocks. */
+    void follow(StreamLog stream, JournalRecord record, long frameSeq, long payloadBlock) {
+        StreamState state = stream.state;
+        state.commitSeq = Math.max(state.commitSeq, record.commitSeq);
+        state.durableCommitSeq = Math.max(state.durableCommitSeq, record.commitSeq);
+        if (record.op.isSequenced()) {
+            stream.log.put(record.seq, frameSeq, record.epoch);
+            state.durableSeq = Math.max(state.durableSeq, record.seq);
+        }
+        switch (record.op) {
+            case WRITE, WRITE_AU, COPYIN -> write(stream, record, payloadBlock);
+            case ZERO -> zero(stream, record, Overlay.ZERO);
+            case UNMAP -> zero(stream, record, Overlay.UNMAP);
+            case SNAPMARK -> {
+                stream.marks.put(record.seq, (int) record.aux);
+                state.layer = (int) record.aux;
+            }
+            case SEAL -> promise(stream, record);
+            case TRUNCATE -> truncate(stream, record.seq);
+            case EPOCH_START, COMMIT -> {}
+        }
+        stream.rowChanged = true;
+    }
+
+    private static void promise(StreamLog stream, JournalRecord record) {
+        if (record.epoch >= stream.state.promisedEpoch) {
+            stream.state.promisedEpoch = record.epoch;
+            stream.state.promisedNodeHash = record.aux;
+            stream.state.promisedIncarnation = record.aux2;
+        }
+    }
+
+    private void truncate(StreamLog stream, long seq) {
+        stream.log.truncate(seq);
+        stream.marks.tailMap(seq, false).clear();
+        stream.state.layer = stream.layerAt(Long.MAX_VALUE);
+        stream.state.durableSeq = Math.min(stream.state.durableSeq, seq);
+        group.overlay.removeAbove(stream.slot, seq);
+    }
+
+    private void write(StreamLog stream, JournalRecord record, long payloadBlock) {
+        int layer = stream.layerAt(record.seq);
+        int before = record.directPieces == 0 ? record.count : FrameLayout.blocksBeforePieces(record.block);
+        int direct = record.directPieces * Geometry.BLOCKS_PER_PIECE;
+        long commitSeq = stream.state.commitSeq;
+        for (int i = 0; i < record.count; i++) {
+            int block = record.block + i;
+            int inPieces = i - before;
+            if (inPieces >= 0 && inPieces < direct) {
+                long unit = record.directUnits[inPieces / Geometry.BLOCKS_PER_PIECE];
+                int device = (int) (unit >>> 32);
+                long at = group.devices.get(device).deviceBlock((int) unit, inPieces % Geometry.BLOCKS_PER_PIECE);
+                group.overlay.put(
+                        stream.slot,
+                        block,
+                        record.seq,
+                        Overlay.UNIT,
+                        Overlay.unitLocation(device, at),
+                        record.crcs[i],
+                        layer,
+                        commitSeq);
+            } else {
+                long at = payloadBlock + (inPieces < 0 ? i : i - direct);
+                group.overlay.put(
+                        stream.slot,
+                        block,
+                        record.seq,
+                        Overlay.JOURNAL,
+                        Overlay.unitLocation(0, at),
+                        record.crcs[i],
+                        layer,
+                        commitSeq);
+            }
+        }
+    }
+
+    private void zero(StreamLog stream, JournalRecord record, byte kind) {
+        int layer = stream.layerAt(record.seq);
+        long commitSeq = stream.state.commitSeq;
+        int block = record.block;
+        int end = record.block + record.count;
+        while (block < end) {
+            int extent = block / Geometry.BLOCKS_PER_EXTENT;
+            int extentEnd = Math.min((extent + 1) * Geometry.BLOCKS_PER_EXTENT, stream.state.blocks());
+            if (block % Geometry.BLOCKS_PER_EXTENT == 0 && extentEnd <= end) {
+                group.overlay.putExtent(stream.slot, extent, record.seq, kind, layer, commitSeq);
+                block = extentEnd;
+            } else {
+                group.overlay.put(stream.slot, block, record.seq, kind, 0, 0, layer, commitSeq);
+                block++;
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package io.varve.dataplane.store;
+
+import io.varve.model.Geometry;
+import java.util.List;
+
+/**
+ * How many units are left, and for which pieces of which stream one is put aside because their data is still in the journal. Counts
+ * conservatively: a piece that turns out not to need its unit gives it back at the next checkpoint. Confined to the group's loop.
+ */
+final class Space {
+    /** The last twentieth is for rebuild and for finishing what was begun (DESIGN 10). */
+    private static final int KEPT_FRACTION = 20;
+
+    /** Flash above this takes no new data while there is another device (per cent). */
+    private static final int FLASH_HIGH_WATERMARK = 85;
+
+    /** Direct writes hold a second unit until the next checkpoint, so they need more room than others: a sixteenth of the group. */
+    private static final int DIRECT_FRACTION = 16;
+
+    /** On HDD pieces are given out in runs of four: 256 KiB, see DESIGN 2. */
+    private static final int HDD_RUN = 4;
+
+    private final List<GroupDevice> devices;
+    private final long units;
+    private long reserved;
+
+    Space(List<GroupDevice> devices) {
+        this.devices = devices;
+        long sum = 0;
+        for (GroupDevice device : devices) {
+            sum += device.allocator().units();
+        }
+        units = sum;
+    }
+
+    long units() {
+        return units;
+    }
+
+    long free() {
+        long sum = 0;
+        for (int i = 0; i < devices.size(); i++) {
+            sum += devices.get(i).allocator().free();
+        }
+        return sum;
+    }
+
+    long reserved() {
+        return reserved;
+    }
+
+    /** Units that a new piece can still get. */
+    long available() {
+        return Math.max(0, free() - reserved - units / KEPT_FRACTION);
+    }
+
+    /** Puts a unit aside for each piece of the range that will need one; false: there are not enough, and nothing happened. */
+    boolean reserve(StreamLog stream, int block, int count) {
+        int needed = 0;
+        int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
+        for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
+            needed += needs(stream, piece) ? 1 : 0;
+        }
+        if (needed == 0) {
+            return true;
+        }
+        if (needed > available()) {
+            return false;
+        }
+        reserveAnyway(stream, block, count);
+        return true;
+    }
+
+    /** The same where refusing is no choice: the record is in the journal already. */
+    void reserveAnyway(StreamLog stream, int block, int count) {
+        int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
+        for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
+            if (needs(stream, piece)) {
+                stream.reserved.set(piece);
+                reserved++;
+            }
+        }
+    }
+
+    private static boolean needs(StreamLog stream, int piece) {
+        return !stream.reserved.get(piece) && (stream.state.layer > 0 || !stream.mapped.get(piece));
+    }
+
+    void unreserve(StreamLog stream, int piece) {
+        if (stream.reserved.get(piece)) {
+            stream.reserved.clear(piece);
+            reserved--;
+        }
+    }
+
+    void unreserveAll(StreamLog stream) {
+        reserved -= stream.reserved.cardinality();
+        stream.reserved.clear();
+    }
+
+    /** True if {@code pieces} direct writes may take units now. */
+    boolean hasRoomForDirect(int pieces) {
+        return available() > units / DIRECT_FRACTION + pieces;
+    }
+
+    /** The device for a new piece: flash below its watermark, then HDD, then any with room; -1 if the group is full. */
+    int chooseDevice() {
+        int any = -1;
+        int slow = -1;
+        for (int i = 0; i < devices.size(); i++) {
+            GroupDevice device = devices.get(i);
+            int free = device.allocator().free();
+            if (free == 0) {
+                continue;
+            }
+            any = any < 0 ? i : any;
+            if (!device.isFlash()) {
+                slow = slow < 0 || free > devices.get(slow).allocator().free() ? i : slow;
+            } else if (100L * free
+                    > (100L - FLASH_HIGH_WATERMARK) * device.allocator().units()) {
+                return i;
+            }
+        }
+        return slow >= 0 ? slow : any;
+    }
+
+    /** A flash device with room for direct writes, or -1. */
+    int chooseFlash() {
+        int chosen = chooseDevice();
+        return chosen >= 0 && devices.get(chosen).isFlash() ? chosen : -1;
+    }
+
+    /** A unit of a device chosen before; {@code near}: the unit of the piece before it on the same device, -1 if none. */
+    int allocate(int device, int near) {
+        GroupDevice chosen = devices.get(device);
+        if (chosen.isFlash()) {
+            return chosen.allocator().allocate();
+        }
+        if (near >= 0 && (near + 1) % HDD_RUN != 0 && chosen.allocator().allocateAt(near + 1)) {
+            return near + 1;
+        }
+        return chosen.allocator().allocateAligned(HDD_RUN);
+    }
+}

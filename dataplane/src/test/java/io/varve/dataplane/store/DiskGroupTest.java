@@ -1,0 +1,171 @@
+package io.varve.dataplane.store;
+
+import static io.varve.dataplane.store.StoreRig.STREAM;
+import static io.varve.dataplane.store.StoreRig.write;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+
+/** The contract of {@link ReplicaStore} on simulated disks. */
+@NullUnmarked
+final class DiskGroupTest {
+    private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
+
+    private final StoreRig rig = StoreRig.opened(SEED);
+
+    DiskGroupTest() {
+        System.out.println("DiskGroupTest -Dvarve.seed=" + SEED);
+    }
+
+    @Test
+    void readsWhatWasWritten() {
+        assertThat(rig.append(write(STREAM, 1, 10, 4, 1))).isEqualTo(StoreStatus.OK);
+        assertThat(rig.append(write(STREAM, 2, 12, 1, 2))).isEqualTo(StoreStatus.OK);
+
+        assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 1, 1, 2, 1, 0);
+    }
+
+    @Test
+    void readsWhatWasWrittenAfterPowerCut() {
+        rig.append(write(STREAM, 1, 10, 4, 1));
+        rig.append(write(STREAM, 2, 12, 1, 2));
+
+        rig.restart();
+
+        assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 1, 1, 2, 1, 0);
+        StreamState state = rig.group().stream(STREAM);
+        assertThat(state).isNotNull();
+        assertThat(state.lastSeq()).isEqualTo(2);
+        assertThat(state.durableSeq()).isEqualTo(2);
+        assertThat(state.suspectFromSeq()).isEqualTo(Long.MAX_VALUE);
+    }
+
+    @Test
+    void completesRecordsInTheOrderOfAppending() {
+        List<Long> order = new ArrayList<>();
+        List<TestRecord> records = new ArrayList<>();
+        for (int i = 1; i <= 1000; i++) {
+            TestRecord record = write(STREAM, i, i % 200, 1 + i % 5, i);
+            record.then = () -> order.add(record.seq);
+            records.add(record);
+        }
+        rig.run(() -> records.forEach(rig.group()::append));
+        rig.await(() -> order.size() == 1000);
+
+        assertThat(order).isSorted();
+        assertThat(rig.group().stats().frames())
+                .as("many records share a frame")
+                .isLessThan(100);
+    }
+
+    @Test
+    void remembersPromiseAndCommitOverPowerCut() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        rig.append(write(STREAM, 2, 1, 1, 1).committing(1));
+        TestRecord seal = new TestRecord(STREAM, Op.SEAL, 0, 0, 0);
+        seal.epoch = 9;
+        seal.aux = 77;
+        seal.aux2 = 78;
+        rig.append(seal);
+
+        rig.restart();
+
+        StreamState state = rig.group().stream(STREAM);
+        assertThat(state.promisedEpoch()).isEqualTo(9);
+        assertThat(state.promisedNodeHash()).isEqualTo(77);
+        assertThat(state.promisedIncarnation()).isEqualTo(78);
+        assertThat(state.durableCommitSeq()).isEqualTo(1);
+        assertThat(state.lastEpoch()).isEqualTo(1);
+    }
+
+    @Test
+    void zeroesAndUnmapsWithoutPayload() {
+        rig.append(write(STREAM, 1, 0, 256, 1));
+        rig.append(write(STREAM, 2, 256, 256, 2));
+        rig.append(new TestRecord(STREAM, Op.ZERO, 3, 10, 2));
+        rig.append(new TestRecord(STREAM, Op.UNMAP, 4, 200, 400));
+        rig.append(write(STREAM, 5, 300, 1, 5));
+
+        for (int round = 0; round < 2; round++) {
+            assertThat(rig.stamps(STREAM, 9, 4)).containsExactly(1, 0, 0, 1);
+            assertThat(rig.stamps(STREAM, 199, 2)).containsExactly(1, 0);
+            assertThat(rig.stamps(STREAM, 299, 3)).containsExactly(0, 5, 0);
+            rig.restart();
+        }
+    }
+
+    @Test
+    void truncatesBackToWhatWasUnderneath() {
+        rig.append(write(STREAM, 1, 0, 2, 1));
+        rig.append(write(STREAM, 2, 0, 1, 2).committing(1));
+        rig.append(write(STREAM, 3, 1, 1, 3));
+        rig.append(new TestRecord(STREAM, Op.TRUNCATE, 1, 0, 0));
+        assertThat(rig.stamps(STREAM, 0, 2)).containsExactly(1, 1);
+        TestRecord again = write(STREAM, 2, 1, 1, 22);
+        again.epoch = 2;
+        rig.append(again);
+
+        for (int round = 0; round < 2; round++) {
+            assertThat(rig.stamps(STREAM, 0, 2)).containsExactly(1, 22);
+            assertThat(rig.group().stream(STREAM).lastSeq()).isEqualTo(2);
+            assertThat(rig.group().stream(STREAM).lastEpoch()).isEqualTo(2);
+            rig.restart();
+        }
+    }
+
+    @Test
+    void deliversTheTail() {
+        for (int i = 1; i <= 20; i++) {
+            rig.append(write(STREAM, i, i, 1, i));
+        }
+        for (int round = 0; round < 2; round++) {
+            List<Long> seqs = new ArrayList<>();
+            StoreStatus[] ended = new StoreStatus[1];
+            TailRead tail = new TailRead() {
+                @Override
+                protected boolean record(JournalRecord record) {
+                    assertThat(record.payload.getLongLE(record.payloadIndex)).isEqualTo(record.seq);
+                    seqs.add(record.seq);
+                    return true;
+                }
+
+                @Override
+                protected void ended(StoreStatus status) {
+                    ended[0] = status;
+                }
+            };
+            tail.stream = STREAM;
+            tail.fromSeq = 5;
+            tail.toSeq = 18;
+            rig.run(() -> rig.group().readTail(tail));
+            rig.await(() -> ended[0] != null);
+            assertThat(ended[0]).isEqualTo(StoreStatus.OK);
+            assertThat(seqs).containsExactly(5L, 6L, 7L, 8L, 9L, 10L, 11L, 12L, 13L, 14L, 15L, 16L, 17L, 18L);
+            rig.restart();
+        }
+    }
+
+    @Test
+    void refusesWhatItDoesNotKnow() {
+        assertThat(rig.append(write(99, 1, 0, 1, 1))).isEqualTo(StoreStatus.NOT_MEMBER);
+        TestRead read = new TestRead(99, 0, 1);
+        rig.run(() -> rig.group().read(read));
+        rig.await(() -> read.status != null);
+        assertThat(read.status).isEqualTo(StoreStatus.NOT_MEMBER);
+    }
+
+    @Test
+    void failsForGoodWhenTheJournalCannotBeWritten() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        rig.disks.getFirst().faults().fail(io.varve.dataplane.disk.DiskFaults.Target.WRITE, 5);
+        assertThat(rig.append(write(STREAM, 2, 0, 1, 2))).isEqualTo(StoreStatus.IO_ERROR);
+        rig.disks.getFirst().faults().heal();
+        assertThat(rig.append(write(STREAM, 3, 0, 1, 3))).isEqualTo(StoreStatus.IO_ERROR);
+        assertThat(rig.stamp(STREAM, 0)).isEqualTo(-1);
+        assertThat(rig.group().failure()).contains("journal");
+    }
+}
