@@ -78,17 +78,9 @@ public final class RingDisk extends DeviceDisk {
             failLater(operation, -Errno.ENXIO);
             return true;
         }
-        try {
-            if (ring.submit(entry(operation)) != 0) {
-                refusedTurns = 0;
-                return true;
-            }
-        } catch (RuntimeException full) {
-            // Netty throws when the ring is full and the kernel takes nothing (EBUSY, EAGAIN): nothing was queued.
-            if (refusedTurns >= MAX_REFUSED_TURNS) {
-                failLater(operation, -Errno.EIO);
-                return true;
-            }
+        if (submitted(ring, operation)) {
+            refusedTurns = 0;
+            return true;
         }
         if (++refusedTurns > MAX_REFUSED_TURNS) {
             failLater(operation, -Errno.EIO);
@@ -107,39 +99,55 @@ public final class RingDisk extends DeviceDisk {
         loop.offload(file::close, then);
     }
 
-    private IoUringIoOps entry(DiskOperation operation) {
-        short slot = (short) operation.slot;
+    private boolean submitted(IoRegistration ring, DiskOperation operation) {
         Iovecs iovecs = operation.iovecs;
-        boolean single = iovecs.count() == 1;
-        long address = single ? iovecs.firstRangeAddress() : iovecs.address();
-        int length = single ? (int) operation.remaining : iovecs.count();
-        return switch (operation.kind) {
-            case READ -> entry(single ? OP_READ : OP_READV, operation.offset, address, length, 0, slot);
-            case WRITE ->
-                entry(
-                        single ? OP_WRITE : OP_WRITEV,
-                        operation.offset,
-                        address,
-                        length,
-                        operation.durable ? NativeFile.RWF_DSYNC : 0,
-                        slot);
-            case FLUSH -> entry(OP_FSYNC, 0, 0, 0, FSYNC_DATASYNC, slot);
-            // The length goes where the address does, and the mode where the length does.
-            case DISCARD ->
-                entry(
-                        OP_FALLOCATE,
-                        operation.offset,
-                        operation.remaining,
-                        NativeFile.FALLOC_FL_PUNCH_HOLE | NativeFile.FALLOC_FL_KEEP_SIZE,
-                        0,
-                        slot);
-        };
-    }
-
-    private IoUringIoOps entry(byte opcode, long offset, long address, int length, int flags, short slot) {
-        return new IoUringIoOps(
-                opcode, (byte) 0, (short) 0, file.fd(), offset, address, length, flags, slot, (short) 0, (short) 0, 0,
-                0L);
+        boolean isSingle = iovecs.count() == 1;
+        byte opcode = OP_FSYNC;
+        long address = 0;
+        int length = 0;
+        int flags = 0;
+        switch (operation.kind) {
+            case READ -> {
+                opcode = isSingle ? OP_READ : OP_READV;
+                address = isSingle ? iovecs.firstRangeAddress() : iovecs.address();
+                length = isSingle ? (int) operation.remaining : iovecs.count();
+            }
+            case WRITE -> {
+                opcode = isSingle ? OP_WRITE : OP_WRITEV;
+                address = isSingle ? iovecs.firstRangeAddress() : iovecs.address();
+                length = isSingle ? (int) operation.remaining : iovecs.count();
+                flags = operation.durable ? NativeFile.RWF_DSYNC : 0;
+            }
+            case FLUSH -> flags = FSYNC_DATASYNC;
+            case DISCARD -> {
+                // The length goes where the address does, and the mode where the length does.
+                opcode = OP_FALLOCATE;
+                address = operation.remaining;
+                length = NativeFile.FALLOC_FL_PUNCH_HOLE | NativeFile.FALLOC_FL_KEEP_SIZE;
+            }
+        }
+        try {
+            // One place only, and handed straight on: so the compiler sees that the entry escapes nowhere and does not
+            // allocate it.
+            return ring.submit(new IoUringIoOps(
+                            opcode,
+                            (byte) 0,
+                            (short) 0,
+                            file.fd(),
+                            operation.offset,
+                            address,
+                            length,
+                            flags,
+                            (short) operation.slot,
+                            (short) 0,
+                            (short) 0,
+                            0,
+                            0L))
+                    != 0;
+        } catch (RuntimeException full) {
+            // Netty throws when the ring is full and the kernel takes nothing (EBUSY, EAGAIN): nothing was queued.
+            return false;
+        }
     }
 
     private void failLater(DiskOperation operation, int errno) {
