@@ -56,6 +56,14 @@ public record MetaResult(
         return new MetaResult(code, message, index, clusterUuid, volume, slabs, holders);
     }
 
+    /** The volume, for callers that know that the command concerned one. */
+    public Volume requireVolume() {
+        if (volume == null) {
+            throw new IllegalStateException("a command about a volume answered without it: " + this);
+        }
+        return volume;
+    }
+
     public boolean isOk() {
         return code == TruthCode.TRUTH_OK;
     }

@@ -21,7 +21,11 @@ import io.varve.control.meta.MetaCommand.WantNode;
 public final class MetaRules {
     private MetaRules() {}
 
-    /** @param index the command's place in the log; it only ends up in results and tombs */
+    /**
+     * Applies one command.
+     *
+     * @param index the command's place in the log; it only ends up in results and tombs
+     */
     public static Outcome apply(MetaState state, long index, MetaCommand command) {
         if (!(command instanceof InitCluster) && state.cluster().isEmpty()) {
             return Outcome.nobody(MetaResult.no(

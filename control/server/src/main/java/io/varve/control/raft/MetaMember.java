@@ -27,6 +27,7 @@ import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.storage.RaftStorage;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.apache.ratis.util.TimeDuration;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -159,7 +160,7 @@ public final class MetaMember implements AutoCloseable {
         RaftClientReply send() throws IOException;
     }
 
-    private static MetaUnavailableException unavailable(Throwable cause) {
+    private static MetaUnavailableException unavailable(@Nullable Throwable cause) {
         return new MetaUnavailableException(
                 "the metadata group does not answer: a majority of its members must run and reach one another", cause);
     }

@@ -1,5 +1,7 @@
 package io.varve.control.raft;
 
+import org.jspecify.annotations.Nullable;
+
 /** The metadata group did not answer in time: no majority, no leader, or too much asked at once. A change may still happen. */
 public final class MetaUnavailableException extends Exception {
     private static final long serialVersionUID = 1L;
@@ -8,7 +10,7 @@ public final class MetaUnavailableException extends Exception {
         super(message);
     }
 
-    MetaUnavailableException(String message, Throwable cause) {
+    MetaUnavailableException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

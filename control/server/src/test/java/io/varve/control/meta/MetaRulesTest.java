@@ -88,7 +88,7 @@ class MetaRulesTest {
     void aVolumeIsReadyWhenEveryReplicaIsDurable() {
         Volume volume = truths.must(new CreateVolume(
                         "pg", 10 * GIB, 2, 8 * GIB, 7, List.of(List.of("g1", "g2"), List.of("g2", "g3"))))
-                .volume();
+                .requireVolume();
         assertThat(volume.getState()).isEqualTo(VolumeState.VOLUME_CREATING);
         assertThat(volume.getSlabs(1).getIsrList()).containsExactly("g2", "g3");
         truths.must(new ReplicasCreated(volume.getId(), "g1", List.of(0)));
@@ -127,14 +127,16 @@ class MetaRulesTest {
         truths.must(new WantNode(volume.getId(), "n1"));
         Attach attach = new Attach(volume.getId(), 0, "n1", 1, "a1");
         MetaResult first = truths.must(attach);
-        assertThat(first.volume().getEpoch()).isEqualTo(1);
-        assertThat(first.volume().getState()).isEqualTo(VolumeState.VOLUME_ATTACHING);
-        assertThat(first.volume().getSlabsCount()).isEqualTo(2);
+        assertThat(first.requireVolume().getEpoch()).isEqualTo(1);
+        assertThat(first.requireVolume().getState()).isEqualTo(VolumeState.VOLUME_ATTACHING);
+        assertThat(first.requireVolume().getSlabsCount()).isEqualTo(2);
         assertThat(first.groups()).extracting("uuid").containsExactly("g1", "g2");
-        assertThat(truths.must(attach).volume()).as("the same attach again").isEqualTo(first.volume());
+        assertThat(truths.must(attach).requireVolume())
+                .as("the same attach again")
+                .isEqualTo(first.requireVolume());
         truths.refuses(new Attach(volume.getId(), 0, "n1", 1, "a2"), TruthCode.TRUTH_STALE_EPOCH);
         assertThat(truths.must(new Attach(volume.getId(), 1, "n1", 1, "a2"))
-                        .volume()
+                        .requireVolume()
                         .getEpoch())
                 .isEqualTo(2);
     }
@@ -208,7 +210,7 @@ class MetaRulesTest {
         Volume volume = truths.attach(truths.createVolume("pg", "g1", "g2"), "n1", 1);
         truths.refuses(new Opened(volume.getId(), 1, "nbd://x"), TruthCode.TRUTH_REFUSED);
         truths.open(volume, 1, "g1", "g2");
-        Volume open = truths.must(new Opened(volume.getId(), 1, "nbd://x")).volume();
+        Volume open = truths.must(new Opened(volume.getId(), 1, "nbd://x")).requireVolume();
         assertThat(open.getState()).isEqualTo(VolumeState.VOLUME_ATTACHED);
         assertThat(open.getAttachment().getOpen()).isTrue();
         assertThat(open.getAttachment().getNbdUri()).isEqualTo("nbd://x");

@@ -87,7 +87,7 @@ final class Truths {
     Volume createVolume(String name, String... groups) {
         long id = must(new CreateVolume(
                         name, 10 * GIB, groups.length, 8 * GIB, 1, List.of(List.of(groups), List.of(groups))))
-                .volume()
+                .requireVolume()
                 .getId();
         for (String group : groups) {
             must(new ReplicasCreated(id, group, List.of(0, 1)));
@@ -99,7 +99,7 @@ final class Truths {
         must(new WantNode(volume.getId(), node));
         int epoch = volume(volume.getId()).getEpoch();
         return must(new Attach(volume.getId(), epoch, node, incarnation, node + "/" + incarnation + "/" + epoch))
-                .volume();
+                .requireVolume();
     }
 
     /** Opens all slabs with the replicas named in sync. */

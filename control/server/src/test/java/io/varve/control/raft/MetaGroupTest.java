@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -66,10 +67,15 @@ class MetaGroupTest {
         }
     }
 
+    private MetaMember member(int i) {
+        return Objects.requireNonNull(running[i]);
+    }
+
     private void stop(int i) throws IOException {
-        if (running[i] != null) {
-            running[i].close();
+        MetaMember member = running[i];
+        if (member != null) {
             running[i] = null;
+            member.close();
         }
     }
 
@@ -79,7 +85,7 @@ class MetaGroupTest {
     }
 
     private MetaResult propose(int member, MetaCommand command) throws Exception {
-        return running[member].propose(command).get(30, TimeUnit.SECONDS);
+        return member(member).propose(command).get(30, TimeUnit.SECONDS);
     }
 
     private void initialise(int member) throws Exception {
@@ -89,7 +95,7 @@ class MetaGroupTest {
     private void register(int member, int from, int to) throws Exception {
         for (int batch = from; batch < to; batch += 100) {
             List<CompletableFuture<MetaResult>> all = IntStream.range(batch, Math.min(to, batch + 100))
-                    .mapToObj(i -> running[member].propose(node(i)))
+                    .mapToObj(i -> member(member).propose(node(i)))
                     .toList();
             for (CompletableFuture<MetaResult> result : all) {
                 assertThat(result.get(30, TimeUnit.SECONDS).code()).isEqualTo(TruthCode.TRUTH_OK);
@@ -98,8 +104,8 @@ class MetaGroupTest {
     }
 
     private int nodesSeenBy(int member) throws Exception {
-        running[member].upToDate().get(30, TimeUnit.SECONDS);
-        return running[member].read(MetaState::nodes).size();
+        member(member).upToDate().get(30, TimeUnit.SECONDS);
+        return member(member).read(MetaState::nodes).size();
     }
 
     @Test
@@ -110,14 +116,14 @@ class MetaGroupTest {
             assertThat(propose(i % 3, node(i)).isOk()).isTrue();
             assertThat(nodesSeenBy((i + 1) % 3)).isEqualTo(i + 1);
         }
-        assertThat(running[0].leader()).isPresent();
+        assertThat(member(0).leader()).isPresent();
     }
 
     @Test
     void goesOnWithOneMemberLostAndRefusesWithTwo() throws Exception {
         start(0, 1, 2);
         initialise(0);
-        int leader = Integer.parseInt(running[0].leader().orElseThrow().substring(1));
+        int leader = Integer.parseInt(member(0).leader().orElseThrow().substring(1));
         stop(leader);
         int other = (leader + 1) % 3;
         register(other, 0, 10);
@@ -126,7 +132,7 @@ class MetaGroupTest {
         assertThatThrownBy(() -> propose(other, node(99)))
                 .hasCauseInstanceOf(MetaUnavailableException.class)
                 .hasMessageContaining("majority");
-        assertThat(running[other].read(MetaState::nodes))
+        assertThat(member(other).read(MetaState::nodes))
                 .as("what is known can still be looked at")
                 .hasSize(10);
     }
@@ -200,14 +206,14 @@ class MetaGroupTest {
     void wakesWhoWaitsForAChange() throws Exception {
         start(0, 1, 2);
         initialise(0);
-        running[2].upToDate().get();
-        long seen = running[2].changes().newest(Changes.ANY);
+        member(2).upToDate().get();
+        long seen = member(2).changes().newest(Changes.ANY);
         CompletableFuture<Long> change =
-                running[2].changes().newerThan("node7", seen).orElseThrow();
+                member(2).changes().newerThan("node7", seen).orElseThrow();
         assertThat(change).isNotDone();
         propose(0, node(7));
         assertThat(change.get(10, TimeUnit.SECONDS)).isGreaterThan(seen);
-        boolean there = running[2].read(state -> state.node("node7").isPresent());
+        boolean there = member(2).read(state -> state.node("node7").isPresent());
         assertThat(there).isTrue();
     }
 

@@ -1,0 +1,74 @@
+package io.varve.control.api;
+
+import io.varve.api.ManagementGrpcService;
+import io.varve.api.NodeControlGrpcService;
+import io.varve.api.TruthGrpcService;
+import io.varve.control.raft.MetaMember;
+import io.varve.control.truth.NodeCalls;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.server.GrpcServer;
+import io.vertx.grpc.server.GrpcServerOptions;
+import java.util.List;
+import java.util.Optional;
+
+/** One gRPC server with the services of this node. */
+public final class ApiServer {
+    /** A person, a few scripts, and two connections from each of a few hundred nodes. */
+    private static final int ACCEPT_BACKLOG = 1_024;
+
+    private final HttpServer http;
+    private final NodeCalls calls;
+
+    private ApiServer(HttpServer http, NodeCalls calls) {
+        this.http = http;
+        this.calls = calls;
+    }
+
+    /**
+     * Starts serving.
+     *
+     * @param members management addresses of the metadata members
+     * @param member the local metadata member; empty: what people ask goes to the others
+     * @return fails when the address cannot be listened on
+     */
+    public static Future<ApiServer> start(
+            Vertx vertx,
+            SocketAddress listen,
+            List<SocketAddress> members,
+            Optional<MetaMember> member,
+            NodeLocal local) {
+        NodeCalls calls = new NodeCalls(vertx);
+        GrpcServer grpc =
+                GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
+        grpc.addService(NodeControlGrpcService.of(new NodeControlEndpoint(local)));
+        if (member.isPresent()) {
+            MetaGroup group = new MetaGroup(vertx, member.get());
+            Sightings sightings = new Sightings(System::nanoTime);
+            StatusReport report = new StatusReport(group, sightings, calls, members);
+            grpc.addService(TruthGrpcService.of(new TruthEndpoint(group, sightings)));
+            grpc.addService(ManagementGrpcService.of(new ManagementEndpoint(group, report, calls, local)));
+        } else {
+            grpc.addService(ManagementGrpcService.of(new ForwardingManagement(calls, members, local)));
+        }
+        HttpServer http = vertx.createHttpServer(
+                new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG));
+        return http.requestHandler(grpc)
+                .listen(listen)
+                .map(listening -> new ApiServer(listening, calls))
+                .onFailure(refused -> calls.close());
+    }
+
+    /** The port listened on. */
+    public int port() {
+        return http.actualPort();
+    }
+
+    /** Stops listening and ends what is under way. */
+    public Future<Void> close() {
+        return http.close().eventually(calls::close);
+    }
+}

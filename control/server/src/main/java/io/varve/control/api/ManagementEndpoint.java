@@ -1,0 +1,147 @@
+package io.varve.control.api;
+
+import io.varve.api.AddDiskRequest;
+import io.varve.api.AttachVolumeRequest;
+import io.varve.api.ClusterStatus;
+import io.varve.api.CreateVolumeRequest;
+import io.varve.api.DeleteVolumeRequest;
+import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.DetachVolumeRequest;
+import io.varve.api.DiskGroup;
+import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.GetStatusRequest;
+import io.varve.api.GetVolumeRequest;
+import io.varve.api.InitClusterRequest;
+import io.varve.api.ListDiskGroupsRequest;
+import io.varve.api.ListDiskGroupsResponse;
+import io.varve.api.ListNodesRequest;
+import io.varve.api.ListNodesResponse;
+import io.varve.api.ListVolumesRequest;
+import io.varve.api.ListVolumesResponse;
+import io.varve.api.ManagementService;
+import io.varve.api.Node;
+import io.varve.api.NodeControlGrpcClient;
+import io.varve.api.NodeStats;
+import io.varve.api.VerifyProgress;
+import io.varve.api.VerifyVolumeRequest;
+import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaState;
+import io.varve.control.truth.NodeCalls;
+import io.vertx.core.Future;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.core.streams.WriteStream;
+import io.vertx.grpc.common.GrpcStatus;
+import java.time.Duration;
+import java.util.UUID;
+
+/** The management API at a metadata member. Any member answers; what only one node can do is passed on to that node. */
+final class ManagementEndpoint extends ManagementService {
+    /** Taking a disk in may zero a file of its full size. */
+    private static final Duration ADD_DISK_DEADLINE = Duration.ofMinutes(10);
+
+    private final MetaGroup group;
+    private final StatusReport report;
+    private final VolumeCalls volumes;
+    private final NodeCalls calls;
+    private final NodeLocal local;
+
+    ManagementEndpoint(MetaGroup group, StatusReport report, NodeCalls calls, NodeLocal local) {
+        this.group = group;
+        this.report = report;
+        this.volumes = new VolumeCalls(group, report);
+        this.calls = calls;
+        this.local = local;
+    }
+
+    @Override
+    public Future<ClusterStatus> initCluster(InitClusterRequest request) {
+        return Failures.told(group.propose(new InitCluster(UUID.randomUUID().toString(), request.getName()))
+                .compose(Failures::demandOk)
+                .compose(done -> report.status()));
+    }
+
+    @Override
+    public Future<ClusterStatus> getStatus(GetStatusRequest request) {
+        return Failures.told(report.status());
+    }
+
+    @Override
+    public Future<ListNodesResponse> listNodes(ListNodesRequest request) {
+        return Failures.told(report.heard()
+                .compose(heard -> group.lookUpToDate(MetaState::nodes)
+                        .map(nodes -> ListNodesResponse.newBuilder()
+                                .addAllNodes(StatusReport.withLastSeen(nodes, heard))
+                                .build())));
+    }
+
+    @Override
+    public Future<ListDiskGroupsResponse> listDiskGroups(ListDiskGroupsRequest request) {
+        return Failures.told(group.lookUpToDate(MetaState::groups)
+                .map(groups ->
+                        ListDiskGroupsResponse.newBuilder().addAllGroups(groups).build()));
+    }
+
+    @Override
+    public Future<Volume> createVolume(CreateVolumeRequest request) {
+        return Failures.told(volumes.create(request));
+    }
+
+    @Override
+    public Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
+        return Failures.told(group.lookUpToDate(
+                        state -> state.volumes().stream().map(state::withSlabs).toList())
+                .map(found ->
+                        ListVolumesResponse.newBuilder().addAllVolumes(found).build()));
+    }
+
+    @Override
+    public Future<Volume> getVolume(GetVolumeRequest request) {
+        return Failures.told(volumes.find(request.getName()));
+    }
+
+    @Override
+    public Future<Volume> attachVolume(AttachVolumeRequest request) {
+        return Failures.told(volumes.attach(request));
+    }
+
+    @Override
+    public Future<Volume> detachVolume(DetachVolumeRequest request) {
+        return Failures.told(volumes.detach(request));
+    }
+
+    @Override
+    public Future<DeleteVolumeResponse> deleteVolume(DeleteVolumeRequest request) {
+        return Failures.told(volumes.delete(request));
+    }
+
+    @Override
+    public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
+        return Failures.told(local.stats());
+    }
+
+    @Override
+    public Future<DiskGroup> addDisk(AddDiskRequest request) {
+        return Failures.told(addressOf(request.getNode())
+                .compose(node -> calls.ask(node, NodeControlGrpcClient.AddDevice, request, ADD_DISK_DEADLINE)));
+    }
+
+    @Override
+    protected void verifyVolume(VerifyVolumeRequest request, WriteStream<VerifyProgress> response) {
+        ProgressStream stream = new ProgressStream(response);
+        stream.endWith(volumes.find(request.getName())
+                .compose(volume -> volume.getAttachment().getOpen()
+                        ? addressOf(volume.getAttachment().getNode())
+                        : Future.failedFuture(new RefusedException("volume '" + volume.getName()
+                                + "' is not attached: attach it first, its access point compares the replicas")))
+                .compose(node -> calls.follow(node, NodeControlGrpcClient.VerifyAttached, request, stream::report)));
+    }
+
+    private Future<SocketAddress> addressOf(String node) {
+        return group.lookUpToDate(state -> state.node(node).map(Node::getManagementAddress))
+                .compose(address -> address.map(text -> Future.succeededFuture(Addresses.parse(text)))
+                        .orElseGet(() -> Future.failedFuture(new RefusedException(
+                                GrpcStatus.NOT_FOUND,
+                                "there is no node '" + node + "': varve node list shows those that there are"))));
+    }
+}

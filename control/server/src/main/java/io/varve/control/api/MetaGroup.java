@@ -1,0 +1,96 @@
+package io.varve.control.api;
+
+import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaResult;
+import io.varve.control.meta.MetaState;
+import io.varve.control.raft.Changes;
+import io.varve.control.raft.MetaMember;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.grpc.common.GrpcStatus;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/** The local metadata member for callers on event loops: nothing here blocks, and futures complete on the caller's context. */
+final class MetaGroup {
+    private final Vertx vertx;
+    private final MetaMember member;
+
+    MetaGroup(Vertx vertx, MetaMember member) {
+        this.vertx = vertx;
+        this.member = member;
+    }
+
+    Future<MetaResult> propose(MetaCommand command) {
+        return Future.fromCompletionStage(member.propose(command), vertx.getOrCreateContext());
+    }
+
+    /** Reads the local copy, which may lag. */
+    <T> Future<T> look(Function<MetaState, T> question) {
+        return vertx.executeBlocking(() -> member.read(question), false).map(Objects::requireNonNull);
+    }
+
+    /** Reads what holds everything that anybody was told before this call. */
+    <T> Future<T> lookUpToDate(Function<MetaState, T> question) {
+        return Future.fromCompletionStage(member.upToDate(), vertx.getOrCreateContext())
+                .compose(current -> look(question));
+    }
+
+    /**
+     * Waits until something that concerns the topic is newer than the index, or the time is over.
+     *
+     * @return true: changed; false: nothing changed in that time. Fails when too many wait already
+     */
+    Future<Boolean> changed(String topic, long after, Duration atMost) {
+        Optional<CompletableFuture<Long>> waiting = member.changes().newerThan(topic, after);
+        if (waiting.isEmpty()) {
+            return Future.failedFuture(new RefusedException(
+                    GrpcStatus.RESOURCE_EXHAUSTED, "too many are waiting for changes: try again later"));
+        }
+        CompletableFuture<Long> change = waiting.get();
+        Promise<Boolean> answer = Promise.promise();
+        long timer = vertx.setTimer(Math.max(1, atMost.toMillis()), fired -> answer.tryComplete(false));
+        Future.fromCompletionStage(change, vertx.getOrCreateContext()).onSuccess(index -> answer.tryComplete(true));
+        return answer.future().onComplete(done -> {
+            vertx.cancelTimer(timer);
+            change.cancel(false);
+        });
+    }
+
+    /**
+     * Looks again at each change until the question has an answer.
+     *
+     * @param question empty: not yet
+     * @return empty when the time was over
+     */
+    <T> Future<Optional<T>> waitFor(Function<MetaState, Optional<T>> question, Duration atMost) {
+        long end = System.nanoTime() + atMost.toNanos();
+        return waitUntil(question, end);
+    }
+
+    private record Look<T>(long index, Optional<T> answer) {}
+
+    private <T> Future<Optional<T>> waitUntil(Function<MetaState, Optional<T>> question, long endNanos) {
+        return look(state -> new Look<>(state.applied().index(), question.apply(state)))
+                .compose(look -> {
+                    long left = endNanos - System.nanoTime();
+                    if (look.answer.isPresent() || left <= 0) {
+                        return Future.succeededFuture(look.answer);
+                    }
+                    return changed(Changes.ANY, look.index, Duration.ofNanos(left))
+                            .compose(changed -> waitUntil(question, endNanos));
+                });
+    }
+
+    Optional<String> leader() {
+        return member.leader();
+    }
+
+    String self() {
+        return member.self();
+    }
+}

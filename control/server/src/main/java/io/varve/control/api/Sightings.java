@@ -1,0 +1,36 @@
+package io.varve.control.api;
+
+import io.varve.api.Sighting;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
+
+/**
+ * Which nodes this member heard from, and when: kept in memory only, since it is worth nothing after a restart. Only names that
+ * the truth knows are kept, so the map is as small as the cluster. Safe from any thread.
+ */
+final class Sightings {
+    private final Map<String, Long> seenAtNanos = new ConcurrentHashMap<>();
+    private final LongSupplier clock;
+
+    /** The clock gives nanoseconds that never go back. */
+    Sightings(LongSupplier clock) {
+        this.clock = clock;
+    }
+
+    void seen(String node) {
+        seenAtNanos.put(node, clock.getAsLong());
+    }
+
+    List<Sighting> list() {
+        long now = clock.getAsLong();
+        List<Sighting> list = new ArrayList<>();
+        seenAtNanos.forEach((node, at) -> list.add(Sighting.newBuilder()
+                .setNode(node)
+                .setMillisAgo(Math.max(0, (now - at) / 1_000_000))
+                .build()));
+        return list;
+    }
+}

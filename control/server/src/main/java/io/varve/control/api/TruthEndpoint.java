@@ -1,0 +1,173 @@
+package io.varve.control.api;
+
+import io.varve.api.AttachRequest;
+import io.varve.api.AttachResponse;
+import io.varve.api.DetachedRequest;
+import io.varve.api.DiskGroup;
+import io.varve.api.NodeView;
+import io.varve.api.OpenRequest;
+import io.varve.api.OpenResponse;
+import io.varve.api.OpenedRequest;
+import io.varve.api.RegisterGroupRequest;
+import io.varve.api.RegisterGroupResponse;
+import io.varve.api.RegisterNodeRequest;
+import io.varve.api.RegisterNodeResponse;
+import io.varve.api.ReplicasCreatedRequest;
+import io.varve.api.ReplicasCreatedResponse;
+import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.SightingsRequest;
+import io.varve.api.SightingsResponse;
+import io.varve.api.TruthCode;
+import io.varve.api.TruthResult;
+import io.varve.api.TruthService;
+import io.varve.api.WatchNodeRequest;
+import io.varve.control.meta.CommandCodec;
+import io.varve.control.meta.MetaResult;
+import io.varve.control.meta.MetaState;
+import io.varve.control.meta.NodeViews;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.util.Optional;
+
+/** What data nodes ask, at a metadata member. Judgements are answers with a code; only a group that cannot decide is a failure. */
+final class TruthEndpoint extends TruthService {
+    /** A long poll is held no longer: each is a sign of life, and after 15 s of silence a node counts as gone. */
+    private static final Duration LONGEST_POLL = Duration.ofSeconds(10);
+
+    /** Free space is a hint for placement: a change below this part of the capacity is not worth a log entry. */
+    private static final int FREE_SPACE_PARTS = 100;
+
+    private final MetaGroup group;
+    private final Sightings sightings;
+
+    TruthEndpoint(MetaGroup group, Sightings sightings) {
+        this.group = group;
+        this.sightings = sightings;
+    }
+
+    @Override
+    public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request)).map(result -> {
+            if (result.isOk()) {
+                sightings.seen(request.getNode().getId());
+            }
+            return RegisterNodeResponse.newBuilder()
+                    .setResult(result.truth())
+                    .setClusterUuid(result.clusterUuid())
+                    .build();
+        }));
+    }
+
+    @Override
+    public Future<RegisterGroupResponse> registerGroup(RegisterGroupRequest request) {
+        return Failures.told(group.look(state -> isNews(state, request))
+                .compose(news -> news
+                        ? group.propose(CommandCodec.of(request)).map(MetaResult::truth)
+                        : Future.succeededFuture(TruthResult.newBuilder()
+                                .setCode(TruthCode.TRUTH_OK)
+                                .build()))
+                .map(result -> {
+                    if (result.getCode() == TruthCode.TRUTH_OK) {
+                        sightings.seen(request.getGroup().getNode());
+                    }
+                    return RegisterGroupResponse.newBuilder().setResult(result).build();
+                }));
+    }
+
+    /** Whether the truth would be another afterwards, by more than a little free space. */
+    private static boolean isNews(MetaState state, RegisterGroupRequest request) {
+        DiskGroup told = request.getGroup();
+        Optional<DiskGroup> known = state.group(told.getUuid());
+        boolean sameProcess = state.node(told.getNode())
+                .map(node -> node.getIncarnation() == request.getIncarnation())
+                .orElse(false);
+        if (known.isEmpty() || !sameProcess || !withoutSpace(known.get()).equals(withoutSpace(told))) {
+            return true;
+        }
+        long moved = Math.abs(known.get().getFreeBytes() - told.getFreeBytes());
+        return moved > told.getCapacityBytes() / FREE_SPACE_PARTS;
+    }
+
+    private static DiskGroup withoutSpace(DiskGroup group) {
+        DiskGroup.Builder builder = group.toBuilder().clearFreeBytes();
+        builder.getDevicesBuilderList().forEach(device -> device.clearFreeBytes());
+        return builder.build();
+    }
+
+    @Override
+    public Future<NodeView> watchNode(WatchNodeRequest request) {
+        String node = request.getNode();
+        Duration wait = Duration.ofMillis(Integer.toUnsignedLong(request.getWaitMillis()));
+        return Failures.told(group.look(state -> state.node(node).isPresent())
+                .onSuccess(known -> {
+                    if (known) {
+                        sightings.seen(node);
+                    }
+                })
+                .compose(known -> group.changed(
+                        node, request.getAfterIndex(), wait.compareTo(LONGEST_POLL) < 0 ? wait : LONGEST_POLL))
+                .compose(changed -> changed
+                        ? group.look(state -> NodeViews.of(state, node))
+                        : Future.succeededFuture(NodeView.newBuilder()
+                                .setIndex(request.getAfterIndex())
+                                .setChanged(false)
+                                .build())));
+    }
+
+    @Override
+    public Future<ReplicasCreatedResponse> replicasCreated(ReplicasCreatedRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request))
+                .map(result -> ReplicasCreatedResponse.newBuilder()
+                        .setResult(result.truth())
+                        .build()));
+    }
+
+    @Override
+    public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request))
+                .map(result -> ReplicasDeletedResponse.newBuilder()
+                        .setResult(result.truth())
+                        .build()));
+    }
+
+    @Override
+    public Future<AttachResponse> attach(AttachRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request)).map(result -> {
+            AttachResponse.Builder response =
+                    AttachResponse.newBuilder().setResult(result.truth()).addAllGroups(result.groups());
+            if (result.volume() != null) {
+                response.setVolume(result.volume());
+            }
+            return response.build();
+        }));
+    }
+
+    @Override
+    public Future<OpenResponse> open(OpenRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request))
+                .map(result -> OpenResponse.newBuilder()
+                        .setResult(result.truth())
+                        .addAllSlabs(result.slabs())
+                        .build()));
+    }
+
+    @Override
+    public Future<TruthResult> opened(OpenedRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request)).map(MetaResult::truth));
+    }
+
+    @Override
+    public Future<TruthResult> detached(DetachedRequest request) {
+        return Failures.told(group.propose(CommandCodec.of(request)).map(MetaResult::truth));
+    }
+
+    @Override
+    public Future<SightingsResponse> sightings(SightingsRequest request) {
+        return Future.succeededFuture(SightingsResponse.newBuilder()
+                .setMember(group.self())
+                .addAllSightings(sightings.list())
+                .setLeader(group.leader().orElse(""))
+                .build());
+    }
+}

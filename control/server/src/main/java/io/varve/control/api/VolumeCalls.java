@@ -1,0 +1,290 @@
+package io.varve.control.api;
+
+import io.varve.api.AttachVolumeRequest;
+import io.varve.api.CreateVolumeRequest;
+import io.varve.api.DeleteVolumeRequest;
+import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.DetachVolumeRequest;
+import io.varve.api.Node;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.control.meta.MetaState;
+import io.varve.control.placement.Candidate;
+import io.varve.control.placement.Placement;
+import io.varve.model.Geometry;
+import io.varve.model.StreamId;
+import io.varve.model.VolumeName;
+import io.vertx.core.Future;
+import io.vertx.grpc.common.GrpcStatus;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The life of a volume as people ask for it. Each call changes the truth and then waits, watching the local copy, until the
+ * nodes concerned have followed; what it waited for in vain is told.
+ */
+final class VolumeCalls {
+    /** An attach after a crash may wait for leases (5 s) and a restart of a node. */
+    private static final Duration DEFAULT_WAIT = Duration.ofSeconds(30);
+
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+
+    /** Making or forgetting replicas takes milliseconds where the nodes are there; else it goes on behind. */
+    private static final Duration REPLICA_WAIT = Duration.ofSeconds(10);
+
+    private static final int DEFAULT_REPLICAS = 2;
+
+    private final MetaGroup group;
+    private final StatusReport report;
+
+    VolumeCalls(MetaGroup group, StatusReport report) {
+        this.group = group;
+        this.report = report;
+    }
+
+    // ------------------------------------------------------------------ look
+
+    Future<Volume> find(String name) {
+        return group.lookUpToDate(state -> whole(state, name)).compose(found -> orNotFound(found, name));
+    }
+
+    private static Optional<Volume> whole(MetaState state, String name) {
+        return state.volume(name).map(state::withSlabs);
+    }
+
+    private static Future<Volume> orNotFound(Optional<Volume> found, String name) {
+        return found.map(Future::succeededFuture)
+                .orElseGet(() -> Future.failedFuture(new RefusedException(
+                        GrpcStatus.NOT_FOUND,
+                        "there is no volume '" + name + "': varve volume list shows those that there are")));
+    }
+
+    // ------------------------------------------------------------------ create
+
+    Future<Volume> create(CreateVolumeRequest request) {
+        int replicas = request.getReplicas() == 0 ? DEFAULT_REPLICAS : request.getReplicas();
+        Optional<String> objection = objection(request, replicas);
+        if (objection.isPresent()) {
+            return Future.failedFuture(new RefusedException(GrpcStatus.INVALID_ARGUMENT, objection.get()));
+        }
+        return report.heard()
+                .compose(heard -> group.lookUpToDate(state -> creation(state, request, replicas, heard)))
+                .compose(creation -> switch (creation) {
+                    case Creation.Refused refused -> Future.failedFuture(refused.why);
+                    case Creation.Proposed proposed ->
+                        group.propose(proposed.command).compose(Failures::demandOk);
+                })
+                .compose(result -> waitUntilCreated(result.requireVolume()));
+    }
+
+    private static Optional<String> objection(CreateVolumeRequest request, int replicas) {
+        long size = request.getSizeBytes();
+        if (!VolumeName.isValid(request.getName())) {
+            return Optional.of("'" + request.getName() + "' is not a volume name: use 1 to " + VolumeName.MAX_LENGTH
+                    + " lower-case letters, digits, '-' and single '.', beginning and ending with a letter or digit");
+        }
+        if (size <= 0 || size % Geometry.BLOCK_BYTES != 0) {
+            return Optional.of("the size of a volume is a multiple of 4KiB and not zero, for example 20GiB");
+        }
+        if (Math.ceilDiv(size, Geometry.SLAB_BYTES) > StreamId.MAX_SLABS) {
+            return Optional.of("a volume is at most 512TiB large");
+        }
+        if (replicas < 1 || replicas > 3) {
+            return Optional.of("a volume has 1, 2 or 3 replicas, not " + replicas);
+        }
+        return Optional.empty();
+    }
+
+    private sealed interface Creation {
+        record Proposed(MetaCommand command) implements Creation {}
+
+        record Refused(RefusedException why) implements Creation {}
+    }
+
+    private static Creation creation(
+            MetaState state, CreateVolumeRequest request, int replicas, StatusReport.Heard heard) {
+        if (state.cluster().isEmpty()) {
+            return new Creation.Refused(new RefusedException("the cluster is not initialised: run varve cluster init"));
+        }
+        if (state.volume(request.getName()).isPresent()) {
+            return new Creation.Refused(new RefusedException(
+                    GrpcStatus.ALREADY_EXISTS, "there is already a volume '" + request.getName() + "'"));
+        }
+        int slabs = (int) Math.ceilDiv(request.getSizeBytes(), Geometry.SLAB_BYTES);
+        return switch (Placement.place(candidates(state, heard), slabs, replicas)) {
+            case Placement.Answer.Impossible impossible ->
+                new Creation.Refused(new RefusedException("a volume with " + replicas
+                        + (replicas == 1 ? " replica " : " replicas ") + impossible.reason()));
+            case Placement.Answer.Placed placed ->
+                new Creation.Proposed(new CreateVolume(
+                        request.getName(),
+                        request.getSizeBytes(),
+                        replicas,
+                        Geometry.SLAB_BYTES,
+                        System.currentTimeMillis(),
+                        placed.slabs()));
+        };
+    }
+
+    private static List<Candidate> candidates(MetaState state, StatusReport.Heard heard) {
+        Map<String, Long> placed = new HashMap<>();
+        for (Volume volume : state.volumes()) {
+            for (Slab slab : state.slabs(volume.getId())) {
+                slab.getReplicasList().forEach(replica -> placed.merge(replica.getGroup(), 1L, Long::sum));
+            }
+        }
+        List<Candidate> candidates = new ArrayList<>();
+        for (var group : state.groups()) {
+            candidates.add(new Candidate(
+                    group.getUuid(),
+                    group.getNode(),
+                    state.node(group.getNode()).map(Node::getZone).orElse(""),
+                    group.getCapacityBytes(),
+                    group.getFreeBytes(),
+                    placed.getOrDefault(group.getUuid(), 0L),
+                    heard.isLately(group.getNode())));
+        }
+        return candidates;
+    }
+
+    /** Waits a little so that the volume can be attached at once; it exists, whatever comes of that. */
+    private Future<Volume> waitUntilCreated(Volume created) {
+        return group.waitFor(
+                        state -> whole(state, created.getName())
+                                .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
+                        REPLICA_WAIT)
+                .map(made -> made.orElse(created));
+    }
+
+    // ------------------------------------------------------------------ attach and detach
+
+    Future<Volume> attach(AttachVolumeRequest request) {
+        return find(request.getName())
+                .compose(volume -> choose(volume, request.getNode())
+                        .compose(node -> group.propose(new WantNode(volume.getId(), node)))
+                        .compose(Failures::demandOk)
+                        .compose(result -> waitUntilOpen(result.requireVolume(), wait(request.getTimeoutSeconds()))));
+    }
+
+    /** The node asked for, or where the volume is already wanted, or a running one with the most copies in sync. */
+    private Future<String> choose(Volume volume, String asked) {
+        if (!asked.isEmpty()) {
+            return Future.succeededFuture(asked);
+        }
+        if (!volume.getWantedNode().isEmpty()) {
+            return Future.succeededFuture(volume.getWantedNode());
+        }
+        return report.heard()
+                .compose(heard -> group.look(state -> bestNode(state, volume, heard)))
+                .compose(node -> node.map(Future::succeededFuture)
+                        .orElseGet(() -> Future.failedFuture(
+                                new RefusedException("no node is there to attach '" + volume.getName() + "' to"))));
+    }
+
+    private static Optional<String> bestNode(MetaState state, Volume volume, StatusReport.Heard heard) {
+        Map<String, Long> rank = new HashMap<>();
+        state.nodes().stream().map(Node::getId).filter(heard::isLately).forEach(node -> rank.put(node, 0L));
+        for (Slab slab : volume.getSlabsList()) {
+            for (String uuid : slab.getIsrList()) {
+                state.group(uuid).ifPresent(group -> rank.computeIfPresent(group.getNode(), (node, n) -> n + 1_000));
+            }
+        }
+        // Of equals the one with the least attached already.
+        state.volumes().forEach(other -> rank.computeIfPresent(other.getWantedNode(), (node, n) -> n - 1));
+        return rank.entrySet().stream()
+                .max(Map.Entry.<String, Long>comparingByValue()
+                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
+                .map(Map.Entry::getKey);
+    }
+
+    private Future<Volume> waitUntilOpen(Volume wanted, Duration wait) {
+        return group.waitFor(state -> attachEnd(state, wanted), wait).compose(end -> {
+            if (end.isEmpty()) {
+                return tellLate(wanted, wait, Progress::ofAttach, "attached");
+            }
+            return end.get().getAttachment().getOpen()
+                    ? Future.succeededFuture(end.get())
+                    : Future.failedFuture(new RefusedException(
+                            GrpcStatus.ABORTED,
+                            "meanwhile somebody asked for another place for '" + wanted.getName() + "'"));
+        });
+    }
+
+    /** The volume when it is open where it was wanted, or when it is wanted there no longer; else empty. */
+    private static Optional<Volume> attachEnd(MetaState state, Volume wanted) {
+        Optional<Volume> now = whole(state, wanted.getName()).filter(volume -> volume.getId() == wanted.getId());
+        if (now.isEmpty()) {
+            return Optional.of(wanted.toBuilder().clearAttachment().build());
+        }
+        Volume volume = now.get();
+        if (!volume.getWantedNode().equals(wanted.getWantedNode())) {
+            return Optional.of(volume.toBuilder().clearAttachment().build());
+        }
+        boolean open = volume.getAttachment().getOpen()
+                && volume.getAttachment().getNode().equals(wanted.getWantedNode());
+        return open ? now : Optional.empty();
+    }
+
+    Future<Volume> detach(DetachVolumeRequest request) {
+        return find(request.getName())
+                .compose(volume -> group.propose(new WantNode(volume.getId(), "")))
+                .compose(Failures::demandOk)
+                .compose(result -> waitUntilDetached(result.requireVolume(), wait(request.getTimeoutSeconds())));
+    }
+
+    private Future<Volume> waitUntilDetached(Volume volume, Duration wait) {
+        return group.waitFor(state -> whole(state, volume.getName()).filter(now -> !now.hasAttachment()), wait)
+                .compose(end -> end.map(Future::succeededFuture)
+                        .orElseGet(() -> tellLate(
+                                volume, wait, (state, now, heard) -> Progress.ofDetach(now, heard), "detached")));
+    }
+
+    /** Says in words what a volume waits for. */
+    @FunctionalInterface
+    private interface Words {
+        String of(MetaState state, Volume volume, StatusReport.Heard heard);
+    }
+
+    private Future<Volume> tellLate(Volume volume, Duration wait, Words words, String goal) {
+        return report.heard()
+                .compose(heard -> group.look(state -> whole(state, volume.getName())
+                        .map(now -> words.of(state, now, heard))
+                        .orElse("it is gone")))
+                .compose(why -> Future.failedFuture(new RefusedException(
+                        GrpcStatus.DEADLINE_EXCEEDED,
+                        "volume '" + volume.getName() + "' is not " + goal + " after " + wait.toSeconds() + " s: " + why
+                                + "; this goes on, varve volume show tells how far")));
+    }
+
+    private static Duration wait(int seconds) {
+        if (seconds <= 0) {
+            return DEFAULT_WAIT;
+        }
+        Duration asked = Duration.ofSeconds(seconds);
+        return asked.compareTo(LONGEST_WAIT) < 0 ? asked : LONGEST_WAIT;
+    }
+
+    // ------------------------------------------------------------------ delete
+
+    Future<DeleteVolumeResponse> delete(DeleteVolumeRequest request) {
+        return find(request.getName())
+                .compose(volume -> group.propose(new DeleteVolume(volume.getId()))
+                        .compose(Failures::demandOk)
+                        // The name is free when the last replica is gone; nodes that are not there do it later.
+                        .compose(result -> group.waitFor(
+                                state ->
+                                        state.tomb(volume.getId()).isPresent() ? Optional.of(volume) : Optional.empty(),
+                                REPLICA_WAIT)))
+                .map(gone -> DeleteVolumeResponse.getDefaultInstance());
+    }
+}

@@ -1,0 +1,203 @@
+package io.varve.control.health;
+
+import io.varve.api.Device;
+import io.varve.api.DiskGroup;
+import io.varve.api.Node;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * The judgement behind the first line of {@code varve status}.
+ *
+ * @param safe every volume has all its copies in sync on nodes that are there, and the metadata group can lose a member (or
+ *     is whole, when it was set up with one)
+ * @param headline one sentence: the answer and the worst reason
+ * @param problems what is wrong and what to do, most urgent first
+ */
+public record ClusterHealth(boolean safe, String headline, List<String> problems) {
+    private static final int WARN_PERCENT = 80;
+    private static final int NO_PLACEMENT_PERCENT = 85;
+    private static final int NO_GROWTH_PERCENT = 90;
+
+    public ClusterHealth {
+        problems = List.copyOf(problems);
+    }
+
+    /** How bad a problem is; in this order they are told. */
+    private enum Urgency {
+        UNREACHABLE,
+        LAST_COPY,
+        DEGRADED,
+        METADATA,
+        NODE,
+        DEVICE,
+        SPACE;
+
+        /** Whether data is less safe than was asked for. */
+        boolean isAboutSafety() {
+            return this != SPACE;
+        }
+    }
+
+    private record Problem(Urgency urgency, String text) {}
+
+    /** The judgement on what is known. */
+    public static ClusterHealth of(ClusterFacts facts) {
+        if (!facts.initialised()) {
+            String init = "the cluster is not initialised: run varve cluster init --name NAME";
+            return new ClusterHealth(false, "No: " + init, List.of(init));
+        }
+        List<Problem> problems = new ArrayList<>();
+        Map<String, String> nodeOf = new HashMap<>();
+        facts.groups().forEach(group -> nodeOf.put(group.getUuid(), group.getNode()));
+        facts.volumes().forEach(volume -> judgeVolume(volume, nodeOf, facts, problems));
+        judgeMetadata(facts, problems);
+        facts.nodes().forEach(node -> judgeNode(node, facts, problems));
+        facts.groups().forEach(group -> judgeGroup(group, problems));
+        List<String> texts = problems.stream()
+                .sorted((a, b) -> a.urgency.compareTo(b.urgency))
+                .map(Problem::text)
+                .toList();
+        boolean safe = problems.stream().noneMatch(problem -> problem.urgency.isAboutSafety());
+        return new ClusterHealth(safe, headline(facts, safe, texts), texts);
+    }
+
+    private static String headline(ClusterFacts facts, boolean safe, List<String> problems) {
+        if (!facts.current()) {
+            return "Unknown: " + problems.getFirst();
+        }
+        if (!safe) {
+            return "No: " + problems.getFirst();
+        }
+        long volumes = facts.volumes().stream()
+                .filter(volume -> volume.getState() != VolumeState.VOLUME_DELETING)
+                .count();
+        String yes = switch ((int) Math.min(volumes, 2)) {
+            case 0 -> "Yes: there are no volumes yet, and all " + nodes(facts) + " are well";
+            case 1 -> "Yes: the volume has every copy in sync, and all " + nodes(facts) + " are well";
+            default ->
+                "Yes: all " + volumes + " volumes have every copy in sync, and all " + nodes(facts) + " are well";
+        };
+        return problems.isEmpty() ? yes : yes + "; but " + problems.getFirst();
+    }
+
+    private static String nodes(ClusterFacts facts) {
+        return facts.nodes().size() == 1 ? "1 node" : facts.nodes().size() + " nodes";
+    }
+
+    private static void judgeVolume(
+            Volume volume, Map<String, String> nodeOf, ClusterFacts facts, List<Problem> problems) {
+        if (volume.getState() == VolumeState.VOLUME_DELETING || volume.getState() == VolumeState.VOLUME_CREATING) {
+            return;
+        }
+        int replicas = volume.getReplicas();
+        int unreachable = 0;
+        int lastCopy = 0;
+        int incomplete = 0;
+        int stalled = 0;
+        List<String> missingNodes = new ArrayList<>();
+        for (Slab slab : volume.getSlabsList()) {
+            int live = 0;
+            for (String group : slab.getIsrList()) {
+                String node = nodeOf.getOrDefault(group, "?");
+                if (facts.isHeard(node)) {
+                    live++;
+                } else if (!missingNodes.contains(node)) {
+                    missingNodes.add(node);
+                }
+            }
+            unreachable += live == 0 ? 1 : 0;
+            lastCopy += live == 1 && replicas > 1 ? 1 : 0;
+            incomplete += live > 0 && live < replicas ? 1 : 0;
+            stalled += live < slab.getIsrCount() ? 1 : 0;
+        }
+        String name = "volume " + volume.getName();
+        String slabs = " of " + volume.getSlabsCount() + (volume.getSlabsCount() == 1 ? " slab" : " slabs");
+        String missing = missingNodes.isEmpty() ? "" : " (not there: " + String.join(", ", missingNodes) + ")";
+        String wait = stalled > 0 ? "; it waits until the missing copies are back" : "";
+        if (unreachable > 0) {
+            problems.add(new Problem(
+                    Urgency.UNREACHABLE,
+                    name + ": no in-sync copy of " + unreachable + slabs + " can be reached" + missing
+                            + ": start these nodes"));
+        } else if (lastCopy > 0) {
+            problems.add(new Problem(
+                    Urgency.LAST_COPY,
+                    name + ": only one in-sync copy of " + lastCopy + slabs + " is there" + missing + wait));
+        } else if (incomplete > 0) {
+            problems.add(new Problem(
+                    Urgency.DEGRADED,
+                    name + ": fewer than " + replicas + " in-sync copies of " + incomplete + slabs + " are there"
+                            + missing + wait));
+        }
+        String attached = volume.getAttachment().getNode();
+        if (!attached.isEmpty() && !facts.isHeard(attached) && !missingNodes.contains(attached)) {
+            problems.add(new Problem(
+                    Urgency.UNREACHABLE,
+                    name + " is attached to " + attached + ", which is not there: start that node"));
+        }
+    }
+
+    private static void judgeMetadata(ClusterFacts facts, List<Problem> problems) {
+        int up = facts.membersUp();
+        int total = facts.membersTotal();
+        int majority = total / 2 + 1;
+        String members = up + " of " + total + " metadata members answer";
+        if (!facts.current() || up < majority) {
+            // What is shown may be old: nothing else that is said is worth more.
+            problems.addFirst(new Problem(
+                    Urgency.UNREACHABLE,
+                    members + " and they cannot decide: what is shown may be old, and nothing can be changed; start the"
+                            + " others"));
+        } else if (up < total) {
+            problems.add(new Problem(
+                    Urgency.METADATA,
+                    members + (up == majority ? ": with one more lost nothing can be changed" : "")
+                            + "; start the others"));
+        }
+    }
+
+    private static void judgeNode(Node node, ClusterFacts facts, List<Problem> problems) {
+        if (facts.isHeard(node.getId())) {
+            return;
+        }
+        Long silent = facts.silentMillis().get(node.getId());
+        String since =
+                silent == null ? "has not been heard from yet" : "was last heard from " + silent / 1_000 + " s ago";
+        problems.add(
+                new Problem(Urgency.NODE, "node " + node.getId() + " " + since + ": start it, or look at its log"));
+    }
+
+    private static void judgeGroup(DiskGroup group, List<Problem> problems) {
+        String name = "disk group " + (group.getName().isEmpty() ? group.getUuid() : group.getName()) + " of node "
+                + group.getNode();
+        String failed = group.getDevicesList().stream()
+                .filter(device ->
+                        !device.getState().isEmpty() && !device.getState().equals("OK"))
+                .map(Device::getPath)
+                .collect(Collectors.joining(", "));
+        if (!failed.isEmpty()) {
+            problems.add(new Problem(Urgency.DEVICE, name + ": failed: " + failed + ": replace it"));
+        }
+        if (group.getCapacityBytes() <= 0) {
+            return;
+        }
+        long used = Math.max(0, group.getCapacityBytes() - group.getFreeBytes());
+        double percent = 100.0 * used / group.getCapacityBytes();
+        String full = name + " is " + (int) percent + " % full: ";
+        if (percent >= NO_GROWTH_PERCENT) {
+            problems.add(new Problem(
+                    Urgency.SPACE, full + "writes that need new space are refused; trim or delete, or add disks"));
+        } else if (percent >= NO_PLACEMENT_PERCENT) {
+            problems.add(new Problem(Urgency.SPACE, full + "no new volumes are placed there; add disks"));
+        } else if (percent >= WARN_PERCENT) {
+            problems.add(new Problem(Urgency.SPACE, full + "add disks before 85 %"));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package io.varve.control.meta;
+
+import io.varve.api.DiskGroup;
+import io.varve.api.NodeView;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What one node needs to see of the truth. */
+public final class NodeViews {
+    private NodeViews() {}
+
+    /** Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those. */
+    public static NodeView of(MetaState state, String node) {
+        Set<String> own = new HashSet<>();
+        for (DiskGroup group : state.groups()) {
+            if (group.getNode().equals(node)) {
+                own.add(group.getUuid());
+            }
+        }
+        NodeView.Builder view = NodeView.newBuilder()
+                .setIndex(Math.max(0, state.applied().index()))
+                .setChanged(true);
+        Map<String, DiskGroup> groups = new LinkedHashMap<>();
+        for (Volume volume : state.volumes()) {
+            List<Slab> slabs = state.slabs(volume.getId());
+            if (concerns(volume, slabs, node, own)) {
+                view.addVolumes(volume.toBuilder().addAllSlabs(slabs));
+                state.groupsOf(slabs).forEach(group -> groups.put(group.getUuid(), group));
+            }
+        }
+        return view.addAllGroups(groups.values()).build();
+    }
+
+    private static boolean concerns(Volume volume, List<Slab> slabs, String node, Set<String> own) {
+        return volume.getWantedNode().equals(node)
+                || volume.getAttachment().getNode().equals(node)
+                || slabs.stream()
+                        .flatMap(slab -> slab.getReplicasList().stream())
+                        .anyMatch(replica -> own.contains(replica.getGroup()));
+    }
+}

@@ -1,0 +1,139 @@
+package io.varve.control.placement;
+
+import io.varve.model.ByteSize;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * Chooses the disk groups of a new volume's slabs. Replicas of a slab lie on distinct nodes always, and in distinct zones when
+ * there are enough of them. Among what is allowed the group with the most free space for each replica it would then hold
+ * wins (highest averages), so that groups fill in proportion to their free space; ties go to the lower uuid.
+ * Deterministic: the same question gives the same answer.
+ *
+ * <p>Volumes are thin: a slab takes no space when it is placed, so space is a weight here, not a condition. Only groups above the
+ * watermark take nothing new.
+ */
+public final class Placement {
+    /** No new placement on a group that is fuller: what is left is for volumes that are there already. */
+    public static final int FULL_PERCENT = 85;
+
+    /**
+     * Volumes up to so many slabs (128 GiB) keep one replica of every slab on the same group, so that one node can serve all
+     * reads locally; beyond, one group would carry too much of it.
+     */
+    static final int HOME_SLABS = 16;
+
+    private Placement() {}
+
+    /** Where the slabs go, or why they cannot. */
+    public sealed interface Answer {
+        /**
+         * A place for everything.
+         *
+         * @param slabs for each slab the uuids of its groups; the first is the volume's home as far as that goes
+         */
+        record Placed(List<List<String>> slabs) implements Answer {}
+
+        /**
+         * There is no place.
+         *
+         * @param reason what is missing, for people
+         */
+        record Impossible(String reason) implements Answer {}
+    }
+
+    /**
+     * Places a volume.
+     *
+     * @param slabs how many, at least 1
+     * @param replicas of each, at least 1
+     */
+    public static Answer place(List<Candidate> candidates, int slabs, int replicas) {
+        List<Candidate> open = candidates.stream()
+                .filter(candidate -> candidate.usable() && candidate.usedPercent() < FULL_PERCENT)
+                .sorted(Comparator.comparing(Candidate::group))
+                .toList();
+        long nodes = open.stream().map(Candidate::node).distinct().count();
+        if (nodes < replicas) {
+            return new Answer.Impossible(missing(candidates, open, replicas));
+        }
+        Map<String, Long> placed = new HashMap<>();
+        open.forEach(candidate -> placed.put(candidate.group(), candidate.placed()));
+        boolean byZone = zonesSuffice(open, replicas);
+        List<List<String>> answer = new ArrayList<>(slabs);
+        Optional<Candidate> home = Optional.empty();
+        for (int slab = 0; slab < slabs; slab++) {
+            List<Candidate> chosen = new ArrayList<>(replicas);
+            if (slabs <= HOME_SLABS) {
+                home.ifPresent(chosen::add);
+            }
+            while (chosen.size() < replicas) {
+                chosen.add(best(open, chosen, byZone, placed).orElseThrow());
+            }
+            home = Optional.of(chosen.getFirst());
+            chosen.forEach(candidate -> placed.merge(candidate.group(), 1L, Long::sum));
+            answer.add(chosen.stream().map(Candidate::group).toList());
+        }
+        return new Answer.Placed(List.copyOf(answer));
+    }
+
+    /** Nodes without a zone each count as a zone of their own only when no node has one. */
+    private static boolean zonesSuffice(List<Candidate> open, int replicas) {
+        return open.stream()
+                        .map(Candidate::zone)
+                        .filter(zone -> !zone.isEmpty())
+                        .distinct()
+                        .count()
+                >= replicas;
+    }
+
+    private static Optional<Candidate> best(
+            List<Candidate> open, List<Candidate> chosen, boolean byZone, Map<String, Long> placed) {
+        Set<String> nodes = chosen.stream().map(Candidate::node).collect(Collectors.toSet());
+        Set<String> zones = byZone ? chosen.stream().map(Candidate::zone).collect(Collectors.toSet()) : new HashSet<>();
+        return open.stream()
+                .filter(candidate -> !nodes.contains(candidate.node()))
+                .filter(candidate -> !byZone || !(candidate.zone().isEmpty() || zones.contains(candidate.zone())))
+                // In order of uuid, and only a better one replaces: the first of equals wins.
+                .reduce((a, b) -> score(b, placed) > score(a, placed) ? b : a);
+    }
+
+    private static double score(Candidate candidate, Map<String, Long> placed) {
+        return (double) candidate.freeBytes() / (1 + placed.getOrDefault(candidate.group(), 0L));
+    }
+
+    /** "needs 2 nodes with a disk group below 85 % full, found 1: n1 (20GiB free); not: n2 (91 % full), n3 (not there)". */
+    private static String missing(List<Candidate> candidates, List<Candidate> open, int replicas) {
+        Map<String, String> good = new TreeMap<>();
+        for (Candidate candidate : open) {
+            good.merge(
+                    candidate.node(), new ByteSize(candidate.freeBytes()).rounded() + " free", (a, b) -> a + " + " + b);
+        }
+        Map<String, String> bad = new TreeMap<>();
+        for (Candidate candidate : candidates) {
+            if (!good.containsKey(candidate.node())) {
+                String why = candidate.usable() ? candidate.usedPercent() + " % full" : "not there";
+                bad.merge(candidate.node(), why, (a, b) -> a.equals(b) ? a : a + " + " + b);
+            }
+        }
+        return "needs " + replicas + (replicas == 1 ? " node" : " nodes") + " with a disk group that is below "
+                + FULL_PERCENT + " % full, found " + good.size() + list(": ", good) + list("; not: ", bad);
+    }
+
+    private static String list(String before, Map<String, String> nodes) {
+        if (nodes.isEmpty()) {
+            return "";
+        }
+        return nodes.entrySet().stream()
+                .map(node -> node.getKey() + " (" + node.getValue() + ")")
+                .collect(Collectors.joining(", ", before, ""));
+    }
+}

@@ -1,0 +1,138 @@
+package io.varve.control.truth;
+
+import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.client.GrpcClient;
+import io.vertx.grpc.client.GrpcClientOptions;
+import io.vertx.grpc.client.GrpcClientRequest;
+import io.vertx.grpc.client.GrpcClientResponse;
+import io.vertx.grpc.common.GrpcStatus;
+import io.vertx.grpc.common.ServiceMethod;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * gRPC calls to management addresses. The stubs that Vert.x generates lose the message of a refusal; this keeps it. Futures
+ * complete on the caller's Vert.x context and fail with {@link CallFailedException} only.
+ */
+public final class NodeCalls {
+    /** A volume of 65 536 slabs with three replicas, as one message, is 13 MiB; Vert.x allows 256 KiB unless told. */
+    public static final long MAX_MESSAGE_BYTES = 32L << 20;
+
+    private static final int CONNECT_MILLIS = 1_500;
+
+    private final GrpcClient client;
+
+    public NodeCalls(Vertx vertx) {
+        this.client = GrpcClient.client(
+                vertx,
+                new GrpcClientOptions().setMaxMessageSize(MAX_MESSAGE_BYTES),
+                new HttpClientOptions().setConnectTimeout(CONNECT_MILLIS).setTcpNoDelay(true));
+    }
+
+    /** One question, one answer. The call is reset when the deadline passes. */
+    public <Q, R> Future<R> ask(SocketAddress server, ServiceMethod<R, Q> method, Q question, Duration deadline) {
+        Promise<GrpcClientRequest<Q, R>> opened = Promise.promise();
+        client.request(server, method).onComplete(opened);
+        Future<R> answer =
+                opened.future().compose(request -> request.send(question)).compose(NodeCalls::answerOf);
+        return answer.timeout(deadline.toMillis(), TimeUnit.MILLISECONDS).recover(failure -> {
+            if (failure instanceof TimeoutException) {
+                opened.future().onSuccess(GrpcClientRequest::cancel);
+            }
+            return Future.failedFuture(asCallFailure(server, failure));
+        });
+    }
+
+    /**
+     * One question, many answers, handed over in order; the source is not read faster than the handler's future allows.
+     *
+     * @param each returns when the next answer may come; a failure ends the call
+     * @return completes when the last answer was handed over
+     */
+    public <Q, R> Future<Void> follow(SocketAddress server, ServiceMethod<R, Q> method, Q question, Follower<R> each) {
+        Promise<Void> ended = Promise.promise();
+        client.request(server, method)
+                .compose(request -> {
+                    ended.future().onFailure(failure -> request.cancel());
+                    return request.send(question);
+                })
+                .onFailure(ended::tryFail)
+                .onSuccess(response -> {
+                    response.exceptionHandler(ended::tryFail);
+                    response.endHandler(nothing -> complete(response, ended));
+                    response.handler(answer -> {
+                        response.pause();
+                        each.next(answer).onSuccess(ready -> response.resume()).onFailure(ended::tryFail);
+                    });
+                });
+        return ended.future().recover(failure -> Future.failedFuture(asCallFailure(server, failure)));
+    }
+
+    /** Takes one answer of a stream. */
+    @FunctionalInterface
+    public interface Follower<R> {
+        Future<Void> next(R answer);
+    }
+
+    private static <Q, R> Future<R> answerOf(GrpcClientResponse<Q, R> response) {
+        Promise<R> answer = Promise.promise();
+        Last<R> last = new Last<>();
+        response.exceptionHandler(answer::tryFail);
+        response.endHandler(nothing -> {
+            Promise<Void> ended = Promise.promise();
+            complete(response, ended);
+            R message = last.message;
+            if (ended.future().failed()) {
+                answer.tryFail(ended.future().cause());
+            } else if (message == null) {
+                answer.tryFail(new CallFailedException(GrpcStatus.UNAVAILABLE, "the call ended without an answer"));
+            } else {
+                answer.tryComplete(message);
+            }
+        });
+        response.handler(last);
+        return answer.future();
+    }
+
+    private static final class Last<R> implements Handler<R> {
+        private @Nullable R message;
+
+        @Override
+        public void handle(R next) {
+            message = next;
+        }
+    }
+
+    /** A refusal may come with the headers or the trailers: only the end of the stream tells. */
+    private static void complete(GrpcClientResponse<?, ?> response, Promise<Void> ended) {
+        GrpcStatus status = response.status();
+        if (status == null || status == GrpcStatus.OK) {
+            ended.tryComplete();
+        } else {
+            String message = response.statusMessage();
+            ended.tryFail(new CallFailedException(status, message == null ? status.name() : message));
+        }
+    }
+
+    private static CallFailedException asCallFailure(SocketAddress server, Throwable failure) {
+        if (failure instanceof CallFailedException refused) {
+            return refused;
+        }
+        if (failure instanceof TimeoutException) {
+            return new CallFailedException(GrpcStatus.DEADLINE_EXCEEDED, server + " does not answer in time");
+        }
+        return new CallFailedException(GrpcStatus.UNAVAILABLE, server + " cannot be reached: " + failure.getMessage());
+    }
+
+    /** Fails what is under way. */
+    public Future<Void> close() {
+        return client.close();
+    }
+}

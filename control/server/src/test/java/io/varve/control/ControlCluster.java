@@ -1,0 +1,213 @@
+package io.varve.control;
+
+import io.varve.api.AddDiskRequest;
+import io.varve.api.DiskGroup;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Node;
+import io.varve.api.NodeStats;
+import io.varve.api.NodeView;
+import io.varve.api.RegisterGroupRequest;
+import io.varve.api.RegisterGroupResponse;
+import io.varve.api.RegisterNodeRequest;
+import io.varve.api.RegisterNodeResponse;
+import io.varve.api.VerifyProgress;
+import io.varve.api.VerifyVolumeRequest;
+import io.varve.api.WatchNodeRequest;
+import io.varve.control.api.NodeLocal;
+import io.varve.control.api.RefusedException;
+import io.varve.control.raft.MetaConfig;
+import io.varve.control.raft.MetaConfig.Member;
+import io.varve.control.truth.NodeCalls;
+import io.varve.control.truth.TruthClient;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.common.ServiceMethod;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Three control servers in this JVM, and what is needed to play the data nodes n0, n1, n2 beside them. */
+final class ControlCluster {
+    private final Path dir;
+    private final Vertx vertx = Vertx.vertx();
+    private final NodeCalls calls = new NodeCalls(vertx);
+    private final List<Member> members = new ArrayList<>();
+    private final List<SocketAddress> management = new ArrayList<>();
+    private final @Nullable ControlServer[] servers = new ControlServer[3];
+    private final List<FollowingNode> following = new ArrayList<>();
+    private final TruthClient truth;
+
+    ControlCluster(Path dir) throws IOException {
+        this.dir = dir;
+        List<ServerSocket> held = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            held.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+        }
+        for (int i = 0; i < 3; i++) {
+            members.add(new Member("n" + i, "127.0.0.1", held.get(i).getLocalPort()));
+            management.add(loopback(held.get(3 + i).getLocalPort()));
+        }
+        for (ServerSocket socket : held) {
+            socket.close();
+        }
+        truth = new TruthClient(vertx, management);
+    }
+
+    static SocketAddress loopback(int port) {
+        return SocketAddress.inetSocketAddress(port, "127.0.0.1");
+    }
+
+    void startAll() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            start(i);
+        }
+    }
+
+    void start(int i) throws Exception {
+        MetaConfig meta = new MetaConfig("n" + i, members, dir.resolve("n" + i));
+        servers[i] = await(ControlServer.start(
+                new ControlConfig("n" + i, "127.0.0.1", management.get(i).port(), management, Optional.of(meta)),
+                vertx,
+                new PlayedNode("n" + i)));
+    }
+
+    ControlServer startOutsider() throws Exception {
+        return await(ControlServer.start(
+                new ControlConfig("outsider", "127.0.0.1", 0, management, Optional.empty()),
+                vertx,
+                new PlayedNode("outsider")));
+    }
+
+    void stop(int i) throws Exception {
+        ControlServer server = servers[i];
+        if (server != null) {
+            servers[i] = null;
+            await(server.close());
+        }
+    }
+
+    NodeCalls calls() {
+        return calls;
+    }
+
+    TruthClient truth() {
+        return truth;
+    }
+
+    <Q, R> Future<R> ask(int server, ServiceMethod<R, Q> method, Q request) {
+        return calls.ask(management.get(server), method, request, Duration.ofSeconds(40));
+    }
+
+    Future<Void> follow(int server, VerifyVolumeRequest request, List<VerifyProgress> reports) {
+        return calls.follow(management.get(server), ManagementGrpcClient.VerifyVolume, request, report -> {
+            reports.add(report);
+            return Future.succeededFuture();
+        });
+    }
+
+    Future<RegisterNodeResponse> register(int node) {
+        return truth.registerNode(RegisterNodeRequest.newBuilder()
+                .setNode(Node.newBuilder()
+                        .setId("n" + node)
+                        .setIncarnation(1)
+                        .setManagementAddress(
+                                "127.0.0.1:" + management.get(node).port())
+                        .setMetadataMember(true))
+                .build());
+    }
+
+    Future<RegisterGroupResponse> registerGroup(int node, long capacityBytes) {
+        return truth.registerGroup(RegisterGroupRequest.newBuilder()
+                .setGroup(DiskGroup.newBuilder()
+                        .setUuid("g" + node)
+                        .setNode("n" + node)
+                        .setName("disks")
+                        .setPeerAddress("127.0.0.1:" + (7500 + node))
+                        .setCapacityBytes(capacityBytes)
+                        .setFreeBytes(capacityBytes))
+                .setIncarnation(1)
+                .build());
+    }
+
+    void joinAll() throws Exception {
+        for (int node = 0; node < 3; node++) {
+            await(register(node));
+            await(registerGroup(node, 100L << 30));
+        }
+    }
+
+    Future<NodeView> watch(int node, long after, int waitMillis) {
+        return truth.watchNode(WatchNodeRequest.newBuilder()
+                .setNode("n" + node)
+                .setAfterIndex(after)
+                .setWaitMillis(waitMillis)
+                .build());
+    }
+
+    /** Has every node do at once what the truth wants of it. */
+    void followAll() {
+        for (int node = 0; node < 3; node++) {
+            FollowingNode follower = new FollowingNode(truth, "n" + node, "g" + node);
+            following.add(follower);
+            follower.start();
+        }
+    }
+
+    void stopFollowing() {
+        following.forEach(FollowingNode::stop);
+        following.clear();
+    }
+
+    void close() throws Exception {
+        stopFollowing();
+        await(truth.close());
+        for (int i = 0; i < 3; i++) {
+            stop(i);
+        }
+        await(calls.close());
+        await(vertx.close());
+    }
+
+    private static <T> T await(Future<T> future) throws Exception {
+        return future.toCompletionStage().toCompletableFuture().get(40, TimeUnit.SECONDS);
+    }
+
+    /** A data plane's answers, without a data plane. */
+    private record PlayedNode(String name) implements NodeLocal {
+        @Override
+        public Future<NodeStats> stats() {
+            return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<DiskGroup> addDevice(AddDiskRequest request) {
+            return request.getPath().equals("/foreign")
+                    ? Future.failedFuture(
+                            new RefusedException("/foreign holds an ext4 file system: say wipe to lose it"))
+                    : Future.succeededFuture(
+                            DiskGroup.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<Void> verify(VerifyVolumeRequest request, Progress progress) {
+            return report(progress, 1);
+        }
+
+        private static Future<Void> report(Progress progress, int number) {
+            Future<Void> told = progress.report(VerifyProgress.newBuilder()
+                    .setExtentsTotal(100)
+                    .setExtentsDone(number)
+                    .setFinished(number == 100)
+                    .build());
+            return number == 100 ? told : told.compose(next -> report(progress, number + 1));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package io.varve.control;
+
+import io.varve.api.AttachRequest;
+import io.varve.api.DetachedRequest;
+import io.varve.api.NodeView;
+import io.varve.api.OpenRequest;
+import io.varve.api.OpenedRequest;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.ReplicasCreatedRequest;
+import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.Slab;
+import io.varve.api.SlabOpen;
+import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.varve.api.WatchNodeRequest;
+import io.varve.control.truth.TruthClient;
+import io.vertx.core.Future;
+import java.util.List;
+import java.util.function.Predicate;
+
+/** A data node that does nothing but report: what it is told to make is made, what it is told to open is open. */
+final class FollowingNode {
+    private final TruthClient truth;
+    private final String node;
+    private final String group;
+    private volatile boolean stopped;
+
+    FollowingNode(TruthClient truth, String node, String group) {
+        this.truth = truth;
+        this.node = node;
+        this.group = group;
+    }
+
+    void start() {
+        follow(0);
+    }
+
+    void stop() {
+        stopped = true;
+    }
+
+    private void follow(long seen) {
+        if (stopped) {
+            return;
+        }
+        truth.watchNode(WatchNodeRequest.newBuilder()
+                        .setNode(node)
+                        .setAfterIndex(seen)
+                        .setWaitMillis(2_000)
+                        .build())
+                .compose(view -> act(view).map(view.getIndex()))
+                .onSuccess(this::follow)
+                .onFailure(failure -> follow(0));
+    }
+
+    private Future<Void> act(NodeView view) {
+        Future<Void> done = Future.succeededFuture();
+        for (Volume volume : view.getVolumesList()) {
+            if (!stopped) {
+                done = done.compose(before -> act(volume));
+            }
+        }
+        return done;
+    }
+
+    private Future<Void> act(Volume volume) {
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            return truth.replicasDeleted(ReplicasDeletedRequest.newBuilder()
+                            .setVolume(volume.getId())
+                            .setGroup(group)
+                            .addAllSlabs(slabsHere(volume, phase -> true))
+                            .build())
+                    .mapEmpty();
+        }
+        List<Integer> fresh = slabsHere(volume, phase -> phase == ReplicaPhase.REPLICA_NEW);
+        if (!fresh.isEmpty()) {
+            return truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
+                            .setVolume(volume.getId())
+                            .setGroup(group)
+                            .addAllSlabs(fresh)
+                            .build())
+                    .mapEmpty();
+        }
+        boolean attachedHere = volume.getAttachment().getNode().equals(node);
+        if (volume.getWantedNode().equals(node) && volume.getState() == VolumeState.VOLUME_DETACHED) {
+            return attach(volume);
+        }
+        if (attachedHere && volume.getWantedNode().isEmpty()) {
+            return truth.detached(DetachedRequest.newBuilder()
+                            .setVolume(volume.getId())
+                            .setEpoch(volume.getEpoch())
+                            .build())
+                    .mapEmpty();
+        }
+        return Future.succeededFuture();
+    }
+
+    private List<Integer> slabsHere(Volume volume, Predicate<ReplicaPhase> which) {
+        return volume.getSlabsList().stream()
+                .filter(slab -> slab.getReplicasList().stream()
+                        .anyMatch(replica -> replica.getGroup().equals(group) && which.test(replica.getPhase())))
+                .map(Slab::getIndex)
+                .toList();
+    }
+
+    private Future<Void> attach(Volume volume) {
+        return truth.attach(AttachRequest.newBuilder()
+                        .setVolume(volume.getId())
+                        .setExpectedEpoch(volume.getEpoch())
+                        .setNode(node)
+                        .setIncarnation(1)
+                        .setAttachId(node + volume.getEpoch())
+                        .build())
+                .compose(attached -> {
+                    OpenRequest.Builder open = OpenRequest.newBuilder()
+                            .setVolume(volume.getId())
+                            .setEpoch(attached.getVolume().getEpoch());
+                    for (Slab slab : attached.getVolume().getSlabsList()) {
+                        open.addSlabs(SlabOpen.newBuilder()
+                                .setIndex(slab.getIndex())
+                                .setGen(slab.getGen())
+                                .addAllIsr(slab.getIsrList())
+                                .setStartSeq(1));
+                    }
+                    return truth.open(open.build())
+                            .compose(opened -> truth.opened(OpenedRequest.newBuilder()
+                                    .setVolume(volume.getId())
+                                    .setEpoch(attached.getVolume().getEpoch())
+                                    .setNbdUri("nbd://" + node + "/" + volume.getName())
+                                    .build()));
+                })
+                .mapEmpty();
+    }
+}
