@@ -382,7 +382,9 @@ class ControlServerTest {
                 .build();
         AttachResponse first = get(cluster.truth().attach(attach));
         assertThat(first.getResult().getCode()).isEqualTo(TruthCode.TRUTH_OK);
-        assertThat(first.getGroupsList()).hasSize(2);
+        assertThat(first.getGroupsList())
+                .as("two slabs, one home, two other copies")
+                .hasSize(3);
         assertThat(get(cluster.truth().attach(attach)).getVolume()).isEqualTo(first.getVolume());
         assertThat(get(cluster.truth()
                                 .attach(attach.toBuilder().setAttachId("b").build()))

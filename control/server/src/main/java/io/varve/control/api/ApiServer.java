@@ -1,8 +1,5 @@
 package io.varve.control.api;
 
-import io.varve.api.ManagementGrpcService;
-import io.varve.api.NodeControlGrpcService;
-import io.varve.api.TruthGrpcService;
 import io.varve.control.raft.MetaMember;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
@@ -44,15 +41,17 @@ public final class ApiServer {
         NodeCalls calls = new NodeCalls(vertx);
         GrpcServer grpc =
                 GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
-        grpc.addService(NodeControlGrpcService.of(new NodeControlEndpoint(local)));
+        Services.nodeControl(grpc, local);
         if (member.isPresent()) {
             MetaGroup group = new MetaGroup(vertx, member.get());
             Sightings sightings = new Sightings(System::nanoTime);
             StatusReport report = new StatusReport(group, sightings, calls, members);
-            grpc.addService(TruthGrpcService.of(new TruthEndpoint(group, sightings)));
-            grpc.addService(ManagementGrpcService.of(new ManagementEndpoint(group, report, calls, local)));
+            Services.truth(grpc, new TruthEndpoint(group, sightings));
+            ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
+            Services.management(grpc, management, management::verifyVolume);
         } else {
-            grpc.addService(ManagementGrpcService.of(new ForwardingManagement(calls, members, local)));
+            ForwardingManagement management = new ForwardingManagement(calls, members, local);
+            Services.management(grpc, management, management::verifyVolume);
         }
         HttpServer http = vertx.createHttpServer(
                 new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG));

@@ -32,10 +32,6 @@ final class Failures {
         };
     }
 
-    static <T> Future<T> told(Future<T> answer) {
-        return answer.recover(failure -> Future.failedFuture(status(failure)));
-    }
-
     /** The result, or its message as a refusal. */
     static Future<MetaResult> demandOk(MetaResult result) {
         return switch (result.code()) {

@@ -28,11 +28,11 @@ import io.varve.control.truth.CallFailedException;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
-import io.vertx.core.streams.WriteStream;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Function;
 
 /** The management API at a node that is no metadata member: everything but its own figures goes to a member that answers. */
 final class ForwardingManagement extends ManagementService {
@@ -51,7 +51,7 @@ final class ForwardingManagement extends ManagementService {
 
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
-        return Failures.told(local.stats());
+        return local.stats();
     }
 
     @Override
@@ -109,21 +109,20 @@ final class ForwardingManagement extends ManagementService {
         return pass(ManagementGrpcClient.DeleteVolume, request);
     }
 
-    @Override
-    protected void verifyVolume(VerifyVolumeRequest request, WriteStream<VerifyProgress> response) {
-        ProgressStream stream = new ProgressStream(response);
-        stream.endWith(verifyAt(0, request, stream));
+    Future<Void> verifyVolume(VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {
+        return verifyAt(0, request, report);
     }
 
-    private Future<Void> verifyAt(int member, VerifyVolumeRequest request, ProgressStream stream) {
-        return calls.follow(members.get(member), ManagementGrpcClient.VerifyVolume, request, stream::report)
+    private Future<Void> verifyAt(
+            int member, VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {
+        return calls.follow(members.get(member), ManagementGrpcClient.VerifyVolume, request, report::apply)
                 .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? verifyAt(member + 1, request, stream)
+                        ? verifyAt(member + 1, request, report)
                         : Future.failedFuture(failure));
     }
 
     private <Q, R> Future<R> pass(ServiceMethod<R, Q> method, Q request) {
-        return Failures.told(passTo(0, method, request));
+        return passTo(0, method, request);
     }
 
     private <Q, R> Future<R> passTo(int member, ServiceMethod<R, Q> method, Q request) {

@@ -30,10 +30,10 @@ import io.varve.control.meta.MetaState;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
-import io.vertx.core.streams.WriteStream;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.UUID;
+import java.util.function.Function;
 
 /** The management API at a metadata member. Any member answers; what only one node can do is passed on to that node. */
 final class ManagementEndpoint extends ManagementService {
@@ -56,85 +56,83 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<ClusterStatus> initCluster(InitClusterRequest request) {
-        return Failures.told(group.propose(new InitCluster(UUID.randomUUID().toString(), request.getName()))
+        return group.propose(new InitCluster(UUID.randomUUID().toString(), request.getName()))
                 .compose(Failures::demandOk)
-                .compose(done -> report.status()));
+                .compose(done -> report.status());
     }
 
     @Override
     public Future<ClusterStatus> getStatus(GetStatusRequest request) {
-        return Failures.told(report.status());
+        return report.status();
     }
 
     @Override
     public Future<ListNodesResponse> listNodes(ListNodesRequest request) {
-        return Failures.told(report.heard()
+        return report.heard()
                 .compose(heard -> group.lookUpToDate(MetaState::nodes)
                         .map(nodes -> ListNodesResponse.newBuilder()
                                 .addAllNodes(StatusReport.withLastSeen(nodes, heard))
-                                .build())));
+                                .build()));
     }
 
     @Override
     public Future<ListDiskGroupsResponse> listDiskGroups(ListDiskGroupsRequest request) {
-        return Failures.told(group.lookUpToDate(MetaState::groups)
+        return group.lookUpToDate(MetaState::groups)
                 .map(groups ->
-                        ListDiskGroupsResponse.newBuilder().addAllGroups(groups).build()));
+                        ListDiskGroupsResponse.newBuilder().addAllGroups(groups).build());
     }
 
     @Override
     public Future<Volume> createVolume(CreateVolumeRequest request) {
-        return Failures.told(volumes.create(request));
+        return volumes.create(request);
     }
 
     @Override
     public Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
-        return Failures.told(group.lookUpToDate(
+        return group.lookUpToDate(
                         state -> state.volumes().stream().map(state::withSlabs).toList())
                 .map(found ->
-                        ListVolumesResponse.newBuilder().addAllVolumes(found).build()));
+                        ListVolumesResponse.newBuilder().addAllVolumes(found).build());
     }
 
     @Override
     public Future<Volume> getVolume(GetVolumeRequest request) {
-        return Failures.told(volumes.find(request.getName()));
+        return volumes.find(request.getName());
     }
 
     @Override
     public Future<Volume> attachVolume(AttachVolumeRequest request) {
-        return Failures.told(volumes.attach(request));
+        return volumes.attach(request);
     }
 
     @Override
     public Future<Volume> detachVolume(DetachVolumeRequest request) {
-        return Failures.told(volumes.detach(request));
+        return volumes.detach(request);
     }
 
     @Override
     public Future<DeleteVolumeResponse> deleteVolume(DeleteVolumeRequest request) {
-        return Failures.told(volumes.delete(request));
+        return volumes.delete(request);
     }
 
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
-        return Failures.told(local.stats());
+        return local.stats();
     }
 
     @Override
     public Future<DiskGroup> addDisk(AddDiskRequest request) {
-        return Failures.told(addressOf(request.getNode())
-                .compose(node -> calls.ask(node, NodeControlGrpcClient.AddDevice, request, ADD_DISK_DEADLINE)));
+        return addressOf(request.getNode())
+                .compose(node -> calls.ask(node, NodeControlGrpcClient.AddDevice, request, ADD_DISK_DEADLINE));
     }
 
-    @Override
-    protected void verifyVolume(VerifyVolumeRequest request, WriteStream<VerifyProgress> response) {
-        ProgressStream stream = new ProgressStream(response);
-        stream.endWith(volumes.find(request.getName())
+    Future<Void> verifyVolume(VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {
+        return volumes.find(request.getName())
                 .compose(volume -> volume.getAttachment().getOpen()
                         ? addressOf(volume.getAttachment().getNode())
                         : Future.failedFuture(new RefusedException("volume '" + volume.getName()
                                 + "' is not attached: attach it first, its access point compares the replicas")))
-                .compose(node -> calls.follow(node, NodeControlGrpcClient.VerifyAttached, request, stream::report)));
+                .compose(node -> calls.follow(node, NodeControlGrpcClient.VerifyAttached, request, report::apply));
     }
 
     private Future<SocketAddress> addressOf(String node) {

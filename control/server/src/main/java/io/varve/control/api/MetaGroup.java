@@ -64,12 +64,14 @@ final class MetaGroup {
     /**
      * Looks again at each change until the question has an answer.
      *
+     * @param from index of the caller's own last change; a local copy that does not hold it yet is not asked
      * @param question empty: not yet
      * @return empty when the time was over
      */
-    <T> Future<Optional<T>> waitFor(Function<MetaState, Optional<T>> question, Duration atMost) {
-        long end = System.nanoTime() + atMost.toNanos();
-        return waitUntil(question, end);
+    <T> Future<Optional<T>> waitFor(long from, Function<MetaState, Optional<T>> question, Duration atMost) {
+        return waitUntil(
+                state -> state.applied().index() < from ? Optional.empty() : question.apply(state),
+                System.nanoTime() + atMost.toNanos());
     }
 
     private record Look<T>(long index, Optional<T> answer) {}

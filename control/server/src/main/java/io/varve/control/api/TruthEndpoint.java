@@ -48,7 +48,7 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request)).map(result -> {
+        return group.propose(CommandCodec.of(request)).map(result -> {
             if (result.isOk()) {
                 sightings.seen(request.getNode().getId());
             }
@@ -56,12 +56,12 @@ final class TruthEndpoint extends TruthService {
                     .setResult(result.truth())
                     .setClusterUuid(result.clusterUuid())
                     .build();
-        }));
+        });
     }
 
     @Override
     public Future<RegisterGroupResponse> registerGroup(RegisterGroupRequest request) {
-        return Failures.told(group.look(state -> isNews(state, request))
+        return group.look(state -> isNews(state, request))
                 .compose(news -> news
                         ? group.propose(CommandCodec.of(request)).map(MetaResult::truth)
                         : Future.succeededFuture(TruthResult.newBuilder()
@@ -72,7 +72,7 @@ final class TruthEndpoint extends TruthService {
                         sightings.seen(request.getGroup().getNode());
                     }
                     return RegisterGroupResponse.newBuilder().setResult(result).build();
-                }));
+                });
     }
 
     /** Whether the truth would be another afterwards, by more than a little free space. */
@@ -99,7 +99,7 @@ final class TruthEndpoint extends TruthService {
     public Future<NodeView> watchNode(WatchNodeRequest request) {
         String node = request.getNode();
         Duration wait = Duration.ofMillis(Integer.toUnsignedLong(request.getWaitMillis()));
-        return Failures.told(group.look(state -> state.node(node).isPresent())
+        return group.look(state -> state.node(node).isPresent())
                 .onSuccess(known -> {
                     if (known) {
                         sightings.seen(node);
@@ -112,54 +112,54 @@ final class TruthEndpoint extends TruthService {
                         : Future.succeededFuture(NodeView.newBuilder()
                                 .setIndex(request.getAfterIndex())
                                 .setChanged(false)
-                                .build())));
+                                .build()));
     }
 
     @Override
     public Future<ReplicasCreatedResponse> replicasCreated(ReplicasCreatedRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request))
+        return group.propose(CommandCodec.of(request))
                 .map(result -> ReplicasCreatedResponse.newBuilder()
                         .setResult(result.truth())
-                        .build()));
+                        .build());
     }
 
     @Override
     public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request))
+        return group.propose(CommandCodec.of(request))
                 .map(result -> ReplicasDeletedResponse.newBuilder()
                         .setResult(result.truth())
-                        .build()));
+                        .build());
     }
 
     @Override
     public Future<AttachResponse> attach(AttachRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request)).map(result -> {
+        return group.propose(CommandCodec.of(request)).map(result -> {
             AttachResponse.Builder response =
                     AttachResponse.newBuilder().setResult(result.truth()).addAllGroups(result.groups());
             if (result.volume() != null) {
                 response.setVolume(result.volume());
             }
             return response.build();
-        }));
+        });
     }
 
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request))
+        return group.propose(CommandCodec.of(request))
                 .map(result -> OpenResponse.newBuilder()
                         .setResult(result.truth())
                         .addAllSlabs(result.slabs())
-                        .build()));
+                        .build());
     }
 
     @Override
     public Future<TruthResult> opened(OpenedRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request)).map(MetaResult::truth));
+        return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
     }
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
-        return Failures.told(group.propose(CommandCodec.of(request)).map(MetaResult::truth));
+        return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
     }
 
     @Override

@@ -13,6 +13,7 @@ import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
@@ -84,7 +85,7 @@ final class VolumeCalls {
                     case Creation.Proposed proposed ->
                         group.propose(proposed.command).compose(Failures::demandOk);
                 })
-                .compose(result -> waitUntilCreated(result.requireVolume()));
+                .compose(this::waitUntilCreated);
     }
 
     private static Optional<String> objection(CreateVolumeRequest request, int replicas) {
@@ -158,8 +159,10 @@ final class VolumeCalls {
     }
 
     /** Waits a little so that the volume can be attached at once; it exists, whatever comes of that. */
-    private Future<Volume> waitUntilCreated(Volume created) {
+    private Future<Volume> waitUntilCreated(MetaResult result) {
+        Volume created = result.requireVolume();
         return group.waitFor(
+                        result.index(),
                         state -> whole(state, created.getName())
                                 .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
                         REPLICA_WAIT)
@@ -173,7 +176,7 @@ final class VolumeCalls {
                 .compose(volume -> choose(volume, request.getNode())
                         .compose(node -> group.propose(new WantNode(volume.getId(), node)))
                         .compose(Failures::demandOk)
-                        .compose(result -> waitUntilOpen(result.requireVolume(), wait(request.getTimeoutSeconds()))));
+                        .compose(result -> waitUntilOpen(result, wait(request.getTimeoutSeconds()))));
     }
 
     /** The node asked for, or where the volume is already wanted, or a running one with the most copies in sync. */
@@ -207,17 +210,19 @@ final class VolumeCalls {
                 .map(Map.Entry::getKey);
     }
 
-    private Future<Volume> waitUntilOpen(Volume wanted, Duration wait) {
-        return group.waitFor(state -> attachEnd(state, wanted), wait).compose(end -> {
-            if (end.isEmpty()) {
-                return tellLate(wanted, wait, Progress::ofAttach, "attached");
-            }
-            return end.get().getAttachment().getOpen()
-                    ? Future.succeededFuture(end.get())
-                    : Future.failedFuture(new RefusedException(
-                            GrpcStatus.ABORTED,
-                            "meanwhile somebody asked for another place for '" + wanted.getName() + "'"));
-        });
+    private Future<Volume> waitUntilOpen(MetaResult result, Duration wait) {
+        Volume wanted = result.requireVolume();
+        return group.waitFor(result.index(), state -> attachEnd(state, wanted), wait)
+                .compose(end -> {
+                    if (end.isEmpty()) {
+                        return tellLate(wanted, wait, Progress::ofAttach, "attached");
+                    }
+                    return end.get().getAttachment().getOpen()
+                            ? Future.succeededFuture(end.get())
+                            : Future.failedFuture(new RefusedException(
+                                    GrpcStatus.ABORTED,
+                                    "meanwhile somebody asked for another place for '" + wanted.getName() + "'"));
+                });
     }
 
     /** The volume when it is open where it was wanted, or when it is wanted there no longer; else empty. */
@@ -239,11 +244,15 @@ final class VolumeCalls {
         return find(request.getName())
                 .compose(volume -> group.propose(new WantNode(volume.getId(), "")))
                 .compose(Failures::demandOk)
-                .compose(result -> waitUntilDetached(result.requireVolume(), wait(request.getTimeoutSeconds())));
+                .compose(result -> waitUntilDetached(result, wait(request.getTimeoutSeconds())));
     }
 
-    private Future<Volume> waitUntilDetached(Volume volume, Duration wait) {
-        return group.waitFor(state -> whole(state, volume.getName()).filter(now -> !now.hasAttachment()), wait)
+    private Future<Volume> waitUntilDetached(MetaResult result, Duration wait) {
+        Volume volume = result.requireVolume();
+        return group.waitFor(
+                        result.index(),
+                        state -> whole(state, volume.getName()).filter(now -> !now.hasAttachment()),
+                        wait)
                 .compose(end -> end.map(Future::succeededFuture)
                         .orElseGet(() -> tellLate(
                                 volume, wait, (state, now, heard) -> Progress.ofDetach(now, heard), "detached")));
@@ -282,6 +291,7 @@ final class VolumeCalls {
                         .compose(Failures::demandOk)
                         // The name is free when the last replica is gone; nodes that are not there do it later.
                         .compose(result -> group.waitFor(
+                                result.index(),
                                 state ->
                                         state.tomb(volume.getId()).isPresent() ? Optional.of(volume) : Optional.empty(),
                                 REPLICA_WAIT)))

@@ -1,0 +1,52 @@
+package io.varve.control.api;
+
+import io.vertx.core.Future;
+import io.vertx.grpc.common.ServiceMethod;
+import io.vertx.grpc.server.GrpcServer;
+import io.vertx.grpc.server.GrpcServerResponse;
+import java.util.function.Function;
+
+/**
+ * Ties a method of a service to what answers it. In place of the generated binding, which answers a caller that is gone (a node
+ * that was killed during its long poll): Vert.x then logs a null pointer as an error, for every such call.
+ */
+final class CallBinding {
+    private CallBinding() {}
+
+    /** One question, one answer. The function runs on the server's event loop, and may complete on any context of it. */
+    static <Q, R> void bind(GrpcServer server, ServiceMethod<Q, R> method, Function<Q, Future<R>> answer) {
+        server.callHandler(method, request -> {
+            Caller caller = new Caller(request);
+            request.handler(question -> answered(answer, question)
+                    .onComplete(
+                            value -> caller.ifThere(() -> request.response().end(value)),
+                            failure -> caller.ifThere(() -> request.response().fail(Failures.status(failure)))));
+        });
+    }
+
+    private static <Q, R> Future<R> answered(Function<Q, Future<R>> answer, Q question) {
+        try {
+            return answer.apply(question);
+        } catch (RuntimeException e) {
+            return Future.failedFuture(e);
+        }
+    }
+
+    /** One question, many answers, no faster than the caller reads them; ended with the status that the work ended with. */
+    static <Q, R> void bindStream(GrpcServer server, ServiceMethod<Q, R> method, StreamAnswer<Q, R> answer) {
+        server.callHandler(method, request -> {
+            Caller caller = new Caller(request);
+            GrpcServerResponse<Q, R> response = request.response();
+            request.handler(question -> answer.answer(question, each -> caller.next(response, each))
+                    .onComplete(
+                            done -> caller.ifThere(response::end),
+                            failure -> caller.ifThere(() -> response.fail(Failures.status(failure)))));
+        });
+    }
+
+    /** Answers a question by many reports. */
+    @FunctionalInterface
+    interface StreamAnswer<Q, R> {
+        Future<Void> answer(Q question, Function<R, Future<Void>> report);
+    }
+}

@@ -1,0 +1,58 @@
+package io.varve.control.api;
+
+import static io.varve.control.api.CallBinding.bind;
+import static io.varve.control.api.CallBinding.bindStream;
+
+import io.varve.api.ManagementGrpcService;
+import io.varve.api.ManagementService;
+import io.varve.api.NodeControlGrpcService;
+import io.varve.api.TruthGrpcService;
+import io.varve.api.TruthService;
+import io.varve.api.VerifyProgress;
+import io.varve.api.VerifyVolumeRequest;
+import io.vertx.grpc.server.GrpcServer;
+
+/** Which method of which service is answered by what. */
+final class Services {
+    private Services() {}
+
+    static void truth(GrpcServer server, TruthService truth) {
+        bind(server, TruthGrpcService.RegisterNode, truth::registerNode);
+        bind(server, TruthGrpcService.RegisterGroup, truth::registerGroup);
+        bind(server, TruthGrpcService.WatchNode, truth::watchNode);
+        bind(server, TruthGrpcService.ReplicasCreated, truth::replicasCreated);
+        bind(server, TruthGrpcService.ReplicasDeleted, truth::replicasDeleted);
+        bind(server, TruthGrpcService.Attach, truth::attach);
+        bind(server, TruthGrpcService.Open, truth::open);
+        bind(server, TruthGrpcService.Opened, truth::opened);
+        bind(server, TruthGrpcService.Detached, truth::detached);
+        bind(server, TruthGrpcService.Sightings, truth::sightings);
+    }
+
+    static void management(
+            GrpcServer server,
+            ManagementService management,
+            CallBinding.StreamAnswer<VerifyVolumeRequest, VerifyProgress> verify) {
+        bind(server, ManagementGrpcService.InitCluster, management::initCluster);
+        bind(server, ManagementGrpcService.GetStatus, management::getStatus);
+        bind(server, ManagementGrpcService.ListNodes, management::listNodes);
+        bind(server, ManagementGrpcService.ListDiskGroups, management::listDiskGroups);
+        bind(server, ManagementGrpcService.AddDisk, management::addDisk);
+        bind(server, ManagementGrpcService.CreateVolume, management::createVolume);
+        bind(server, ManagementGrpcService.ListVolumes, management::listVolumes);
+        bind(server, ManagementGrpcService.GetVolume, management::getVolume);
+        bind(server, ManagementGrpcService.AttachVolume, management::attachVolume);
+        bind(server, ManagementGrpcService.DetachVolume, management::detachVolume);
+        bind(server, ManagementGrpcService.DeleteVolume, management::deleteVolume);
+        bind(server, ManagementGrpcService.GetNodeStats, management::getNodeStats);
+        bindStream(server, ManagementGrpcService.VerifyVolume, verify);
+    }
+
+    static void nodeControl(GrpcServer server, NodeLocal local) {
+        bind(server, NodeControlGrpcService.AddDevice, local::addDevice);
+        bindStream(
+                server,
+                NodeControlGrpcService.VerifyAttached,
+                (request, report) -> local.verify(request, report::apply));
+    }
+}
