@@ -59,6 +59,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private boolean turnComing;
     private boolean ending;
     private boolean closing;
+    private boolean aborted;
     private boolean closed;
     private long endingSinceNanos;
     private long unsettledBytes;
@@ -79,9 +80,13 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         this.handshake = new NbdHandshake(target.volumes());
     }
 
-    /** Takes the socket over from Vert.x, before anything was read from it, and greets the client. */
-    static NbdConnection open(NbdTarget target, NetSocket socket, long nowNanos) {
-        ChannelHandlerContext context = ((NetSocketInternal) socket).channelHandlerContext();
+    /** Where Vert.x's own handler stands in the socket's pipeline. */
+    static ChannelHandlerContext contextOf(NetSocket socket) {
+        return ((NetSocketInternal) socket).channelHandlerContext();
+    }
+
+    /** Takes a channel over from the handler at {@code context}, before anything was read from it, and greets the client. */
+    static NbdConnection open(NbdTarget target, ChannelHandlerContext context, long nowNanos) {
         ChannelPipeline pipeline = context.pipeline();
         if (pipeline.get("chunkedWriter") != null) {
             pipeline.remove("chunkedWriter"); // It serves sendFile, and would allocate for each write.
@@ -153,7 +158,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
 
     private boolean negotiate(ByteBuf in) {
         NbdHandshake greeting = handshake;
-        if (greeting == null || ending) {
+        if (greeting == null || ending || aborted) {
             in.skipBytes(in.readableBytes());
             return true;
         }
@@ -228,6 +233,10 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
             return;
         }
         flush();
+        if (aborted) {
+            var _ = context.close();
+            return;
+        }
         pump();
         if (ending && !closing && (session == null || session.inFlight() == 0)) {
             closing = true;
@@ -295,7 +304,8 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
 
     /** Closes without waiting for anything. What is in flight ends in the volume, and nobody is told. */
     void abort() {
-        var _ = context.close();
+        aborted = true; // Closing gives up what was received, which the caller may be in the middle of.
+        turnSoon();
     }
 
     /** Closes a connection that is over one of its times. Called about every second. */

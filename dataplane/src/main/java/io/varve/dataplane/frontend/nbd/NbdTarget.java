@@ -1,5 +1,6 @@
 package io.varve.dataplane.frontend.nbd;
 
+import io.netty.channel.ChannelHandlerContext;
 import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.Volume;
@@ -73,13 +74,18 @@ public final class NbdTarget {
     }
 
     private void accept(NetSocket socket) {
+        accept(NbdConnection.contextOf(socket));
+    }
+
+    /** Serves the channel that {@code last} is the last handler of, or closes it. */
+    void accept(ChannelHandlerContext last) {
         Invariant.check(loop.inLoop(), "an NBD connection arrived on a foreign loop");
         if (stopping != null || connections.size() >= limits.connections()) {
             refused++;
-            socket.close();
+            var _ = last.close();
             return;
         }
-        NbdConnection connection = NbdConnection.open(this, socket, loop.nanos());
+        NbdConnection connection = NbdConnection.open(this, last, loop.nanos());
         connection.place = connections.size();
         connections.add(connection);
         sweepLater();
