@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * of one turn of the loop go to the kernel in one system call. Everything happens on the loop's thread.
  *
  * <p>A durable write is one WRITEV with RWF_DSYNC, not a write linked to an fsync: Netty may submit in the middle of a link when its
- * queue is full, which cuts the link (measured; see docs/internals/disk.md).
+ * queue is full, and a submission ends a link (io_uring_enter(2)).
  */
 public final class RingDisk extends DeviceDisk {
     /** linux/io_uring.h, enum io_uring_op: kernel ABI. Netty has them, but not in public. */
