@@ -235,11 +235,20 @@ class ControlServerTest {
         NodeView quiet = get(cluster.watch(1, first.getIndex(), 200));
         assertThat(quiet.getChanged()).isFalse();
         Future<NodeView> waiting = cluster.watch(1, first.getIndex(), 8_000);
-        create("pg", 3);
+        Future<Volume> creating = cluster.ask(
+                0,
+                ManagementGrpcClient.CreateVolume,
+                CreateVolumeRequest.newBuilder()
+                        .setName("pg")
+                        .setSizeBytes(4096)
+                        .setReplicas(3)
+                        .build());
         NodeView second = get(waiting);
         assertThat(second.getChanged()).isTrue();
         assertThat(second.getVolumesList()).extracting(Volume::getName).containsExactly("pg");
         assertThat(second.getGroupsList()).hasSize(3);
+        cluster.followAll();
+        assertThat(get(creating).getState()).isEqualTo(VolumeState.VOLUME_DETACHED);
     }
 
     @Test

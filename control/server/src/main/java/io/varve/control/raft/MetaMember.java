@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.apache.ratis.client.RaftClient;
 import org.apache.ratis.protocol.Message;
@@ -53,6 +54,7 @@ public final class MetaMember implements AutoCloseable {
     private final Changes changes;
     private final RaftServer server;
     private final RaftClient client;
+    private final AtomicInteger spreading = new AtomicInteger();
     private final Semaphore pending = new Semaphore(MAX_PENDING);
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
@@ -114,6 +116,7 @@ public final class MetaMember implements AutoCloseable {
     public CompletableFuture<MetaResult> propose(MetaCommand command) {
         ByteString bytes = ByteString.copyFrom(CommandCodec.encode(command));
         return ask(() -> client.io().send(() -> bytes)).thenCompose(reply -> {
+            spread();
             ByteString answer = reply.getMessage() == null
                     ? ByteString.EMPTY
                     : reply.getMessage().getContent();
@@ -122,6 +125,27 @@ public final class MetaMember implements AutoCloseable {
                     ? CompletableFuture.failedFuture(
                             new MetaUnavailableException("the metadata group restarted meanwhile: try again"))
                     : CompletableFuture.completedFuture(CommandCodec.decodeResult(answer.toByteArray()));
+        });
+    }
+
+    /**
+     * Has the leader tell the others at once what was committed: by itself it does so with its next heartbeat, half a second
+     * later, and everything that waits for a change at another member would wait for that. A read makes it send one now. However
+     * many commands come meanwhile, one such read is under way and one more follows.
+     */
+    private void spread() {
+        if (spreading.getAndIncrement() == 0) {
+            spreadOnce();
+        }
+    }
+
+    private void spreadOnce() {
+        int asked = spreading.get();
+        upToDate().whenComplete((done, failure) -> {
+            if (!spreading.compareAndSet(asked, 0)) {
+                spreading.set(1);
+                spreadOnce();
+            }
         });
     }
 

@@ -1,0 +1,169 @@
+package io.varve.control.placement;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.control.placement.Placement.Answer.Impossible;
+import io.varve.control.placement.Placement.Answer.Placed;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PlacementTest {
+    private static final long GIB = 1L << 30;
+
+    private static Candidate group(String group, String node, String zone, long freeGib) {
+        return new Candidate(group, node, zone, 100 * GIB, freeGib * GIB, 0, true);
+    }
+
+    private static List<List<String>> placed(List<Candidate> candidates, int slabs, int replicas) {
+        return ((Placed) Placement.place(candidates, slabs, replicas)).slabs();
+    }
+
+    private static String reason(List<Candidate> candidates, int replicas) {
+        return ((Impossible) Placement.place(candidates, 1, replicas)).reason();
+    }
+
+    @Test
+    void takesDistinctNodesEvenWhenOneHasMoreRoom() {
+        List<Candidate> candidates =
+                List.of(group("a1", "a", "", 90), group("a2", "a", "", 90), group("b1", "b", "", 20));
+        assertThat(placed(candidates, 1, 2)).containsExactly(List.of("a1", "b1"));
+    }
+
+    @Test
+    void takesDistinctZonesWhenThereAreEnough() {
+        List<Candidate> candidates =
+                List.of(group("a", "na", "z1", 90), group("b", "nb", "z1", 90), group("c", "nc", "z2", 20));
+        assertThat(placed(candidates, 1, 2)).containsExactly(List.of("a", "c"));
+        assertThat(placed(candidates, 1, 3))
+                .as("two zones do for three replicas")
+                .hasSize(1);
+    }
+
+    @Test
+    void keepsOneCopyOfASmallVolumeOnOneNode() {
+        List<Candidate> candidates =
+                List.of(group("a", "na", "", 90), group("b", "nb", "", 90), group("c", "nc", "", 90));
+        List<List<String>> slabs = placed(candidates, Placement.HOME_SLABS, 2);
+        assertThat(slabs).allSatisfy(slab -> assertThat(slab.getFirst()).isEqualTo("a"));
+        assertThat(slabs).extracting(List::getLast).contains("b", "c");
+    }
+
+    @Test
+    void aNewVolumeGoesWhereLeastWasPlaced() {
+        Candidate busy = new Candidate("a", "na", "", 100 * GIB, 100 * GIB, 50, true);
+        assertThat(placed(List.of(busy, group("b", "nb", "", 100), group("c", "nc", "", 100)), 1, 2))
+                .containsExactly(List.of("b", "c"));
+    }
+
+    @Test
+    void saysWhatIsMissing() {
+        List<Candidate> candidates = List.of(
+                group("a", "na", "", 20),
+                group("b", "nb", "", 9),
+                new Candidate("c", "nc", "", 100 * GIB, 100 * GIB, 0, false));
+        assertThat(reason(candidates, 2))
+                .isEqualTo("needs 2 nodes with a disk group that is below 85 % full, found 1: na (20GiB free);"
+                        + " not: nb (91 % full), nc (not there)");
+        assertThat(reason(List.of(), 1)).isEqualTo("needs 1 node with a disk group that is below 85 % full, found 0");
+    }
+
+    @Test
+    void aGroupWithoutCapacityTakesNothing() {
+        assertThat(Placement.place(List.of(new Candidate("a", "n", "", 0, 0, 0, true)), 1, 1))
+                .isInstanceOf(Impossible.class);
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void keepsTheRulesForAnyCluster(long seed) {
+        Random random = new Random(seed);
+        for (int round = 0; round < 200; round++) {
+            List<Candidate> candidates = anyCluster(random);
+            int replicas = 1 + random.nextInt(3);
+            int slabs = 1 + random.nextInt(40);
+            String where = "seed " + seed + " round " + round + " " + candidates;
+            Placement.Answer answer = Placement.place(candidates, slabs, replicas);
+            assertThat(Placement.place(candidates, slabs, replicas)).as(where).isEqualTo(answer);
+            long nodes = candidates.stream()
+                    .filter(PlacementTest::mayTake)
+                    .map(Candidate::node)
+                    .distinct()
+                    .count();
+            switch (answer) {
+                case Impossible impossible -> assertThat(nodes).as(where).isLessThan(replicas);
+                case Placed placed -> {
+                    assertThat(placed.slabs()).as(where).hasSize(slabs);
+                    placed.slabs().forEach(slab -> checkSlab(slab, candidates, replicas, where));
+                }
+            }
+        }
+    }
+
+    private static boolean mayTake(Candidate candidate) {
+        return candidate.usable() && candidate.usedPercent() < Placement.FULL_PERCENT;
+    }
+
+    private static void checkSlab(List<String> slab, List<Candidate> candidates, int replicas, String where) {
+        assertThat(slab).as(where).hasSize(replicas);
+        Set<String> nodes = new HashSet<>();
+        Set<String> zones = new HashSet<>();
+        for (String uuid : slab) {
+            Candidate candidate = candidates.stream()
+                    .filter(one -> one.group().equals(uuid))
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(mayTake(candidate)).as(where).isTrue();
+            nodes.add(candidate.node());
+            zones.add(candidate.zone());
+        }
+        assertThat(nodes).as(where).hasSize(replicas);
+        Set<String> allZones = new HashSet<>();
+        candidates.stream().filter(PlacementTest::mayTake).map(Candidate::zone).forEach(allZones::add);
+        allZones.remove("");
+        if (allZones.size() >= replicas) {
+            assertThat(zones).as(where).hasSize(replicas).doesNotContain("");
+        }
+    }
+
+    private static List<Candidate> anyCluster(Random random) {
+        List<Candidate> candidates = new ArrayList<>();
+        int nodes = random.nextInt(7);
+        boolean zoned = random.nextBoolean();
+        for (int node = 0; node < nodes; node++) {
+            String zone = zoned && random.nextInt(8) != 0 ? "z" + random.nextInt(4) : "";
+            for (int group = 0; group <= random.nextInt(3); group++) {
+                long capacity = random.nextInt(20) == 0 ? 0 : (1 + random.nextInt(1_000)) * GIB;
+                candidates.add(new Candidate(
+                        "g" + node + "-" + group,
+                        "n" + node,
+                        zone,
+                        capacity,
+                        (long) (capacity * random.nextDouble()),
+                        random.nextInt(100),
+                        random.nextInt(10) != 0));
+            }
+        }
+        return candidates;
+    }
+
+    @Test
+    void fillsGroupsInProportionToTheirFreeSpace() {
+        List<Candidate> candidates = List.of(
+                new Candidate("a", "na", "", 400 * GIB, 400 * GIB, 0, true),
+                new Candidate("b", "nb", "", 200 * GIB, 200 * GIB, 0, true),
+                new Candidate("c", "nc", "", 200 * GIB, 200 * GIB, 0, true));
+        Map<String, Integer> count = new HashMap<>();
+        for (List<String> slab : placed(candidates, 400, 1)) {
+            count.merge(slab.getFirst(), 1, Integer::sum);
+        }
+        assertThat(count).isEqualTo(Map.of("a", 200, "b", 100, "c", 100));
+    }
+}
