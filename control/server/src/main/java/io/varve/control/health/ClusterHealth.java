@@ -69,7 +69,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
     }
 
     private static String headline(ClusterFacts facts, boolean safe, List<String> problems) {
-        if (!facts.current()) {
+        if (!canDecide(facts)) {
             return "Unknown: " + problems.getFirst();
         }
         if (!safe) {
@@ -85,6 +85,10 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
                 "Yes: all " + volumes + " volumes have every copy in sync, and all " + nodes(facts) + " are well";
         };
         return problems.isEmpty() ? yes : yes + "; but " + problems.getFirst();
+    }
+
+    private static boolean canDecide(ClusterFacts facts) {
+        return facts.current() && facts.membersUp() > facts.membersTotal() / 2;
     }
 
     private static String nodes(ClusterFacts facts) {
@@ -149,7 +153,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         int total = facts.membersTotal();
         int majority = total / 2 + 1;
         String members = up + " of " + total + " metadata members answer";
-        if (!facts.current() || up < majority) {
+        if (!canDecide(facts)) {
             // What is shown may be old: nothing else that is said is worth more.
             problems.addFirst(new Problem(
                     Urgency.UNREACHABLE,

@@ -141,7 +141,8 @@ public final class MetaMember implements AutoCloseable {
 
     private void spreadOnce() {
         int asked = spreading.get();
-        upToDate().whenComplete((done, failure) -> {
+        // Whether it succeeds is of no interest: then the heartbeat does it.
+        var _ = upToDate().whenComplete((done, failure) -> {
             if (!spreading.compareAndSet(asked, 0)) {
                 spreading.set(1);
                 spreadOnce();

@@ -60,7 +60,7 @@ class ChangesTest {
     @Test
     void holdsSoManyAndForgetsWhoLeft() {
         for (int i = 0; i < Changes.MAX_WAITERS - 1; i++) {
-            wait("n1", 5);
+            assertThat(wait("n1", 5)).isNotDone();
         }
         CompletableFuture<Long> last = wait("n1", 5);
         assertThat(changes.newerThan("n1", 5)).isEmpty();
