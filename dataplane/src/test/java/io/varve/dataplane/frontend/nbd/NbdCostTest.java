@@ -46,6 +46,7 @@ class NbdCostTest {
     }
 
     @Test
+    @Tag("slow")
     void leavesNoGarbagePerRequest() throws Exception {
         try (TargetUnderTest under = new TargetUnderTest()) {
             under.onLoop(() -> under.volumes.add(new EmptyVolume(under)));

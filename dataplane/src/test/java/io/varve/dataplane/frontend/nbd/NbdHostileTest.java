@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -431,6 +432,7 @@ class NbdHostileTest {
     }
 
     @Test
+    @Tag("slow")
     void survivesTenThousandConnectionsInABurst() throws Exception {
         InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), under.port);
         List<SocketChannel> burst = new ArrayList<>();

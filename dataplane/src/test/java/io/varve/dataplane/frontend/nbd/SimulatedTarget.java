@@ -14,6 +14,8 @@ import io.vertx.core.Vertx;
 final class SimulatedTarget {
     /** Long enough for all that a client began to end. */
     private static final long SETTLE_NANOS = 20_000_000;
+
+    private static final int MAX_PIECES = 3000;
     /** More than every time limit of a target. */
     private static final long FOREVER_NANOS = 60_000_000_000L;
 
@@ -37,10 +39,11 @@ final class SimulatedTarget {
     }
 
     /**
-     * Sends {@code bytes} cut into pieces of {@code pieceBytes}, then leaves; returns all that the target said. Throws what the target
+     * Sends {@code bytes} cut into pieces of {@code wantedPieceBytes} or somewhat more, then leaves; returns all that the target said. Throws what the target
      * threw, and fails if it keeps anything.
      */
-    ByteBuf converse(byte[] bytes, int pieceBytes) {
+    ByteBuf converse(byte[] bytes, int wantedPieceBytes) {
+        int pieceBytes = Math.max(wantedPieceBytes, bytes.length / MAX_PIECES);
         EmbeddedChannel channel = new EmbeddedChannel(new LastHandler());
         loop.execute(() -> target.accept(channel.pipeline().lastContext()));
         for (int at = 0; at < bytes.length; at += pieceBytes) {
