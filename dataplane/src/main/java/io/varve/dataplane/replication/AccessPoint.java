@@ -1,0 +1,710 @@
+package io.varve.dataplane.replication;
+
+import io.varve.dataplane.check.Invariant;
+import io.varve.dataplane.store.Op;
+import io.varve.dataplane.store.StoreStatus;
+import io.varve.dataplane.wire.Refusal;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one writer of one stream in one epoch: brings the replicas to one history, opens, numbers writes, and says when a write or a read may
+ * be answered. A synchronous state machine: events in, {@link Effects} out; no I/O, no clock, no thread. Confined to the volume's loop.
+ *
+ * <p>SEALING until every member of the in-sync set promised the epoch; RECONCILING until all hold everything up to R; OPENING until the
+ * compare-and-set committed; STARTING until EPOCH_START is durable on all; OPEN. FENCED, REFUSED and CLOSED are ends: to go on, attach again.
+ */
+final class AccessPoint {
+    enum Phase {
+        SEALING,
+        RECONCILING,
+        OPENING,
+        STARTING,
+        OPEN,
+        /** A newer access point exists. */
+        FENCED,
+        /** Data loss or conflicting histories: the volume does not open. */
+        REFUSED,
+        CLOSED
+    }
+
+    /** What the machine wants done; never calls back from inside. */
+    interface Effects {
+        void seal(int member);
+
+        /** Send the record to the member, in its round {@code round}, telling {@code commitSeq} (0: undefined). */
+        void replicate(int member, WriteRecord record, int round, long commitSeq);
+
+        void tellCommit(int member, long commitSeq);
+
+        /** Ask {@code donor} for the records and hand each to {@link #tail} for {@code member}. */
+        void fetchTail(int donor, int member, long fromSeq, long toSeq);
+
+        /** Call {@link #resend} after a pause: the member refused for a reason that passes. */
+        void resendLater(int member);
+
+        /** The member has the record, or will never be asked again: it no longer takes of the member's credits. */
+        void acked(int member, WriteRecord record);
+
+        /** All members hold everything up to {@link #recoveredSeq}: OPEN may be proposed. */
+        void recovered();
+
+        void opened();
+
+        /** Read from the member; {@link #readAnswered} follows. */
+        void read(int member, SlabRead read);
+
+        /** A block of the member is damaged, and {@code read} holds the right data. */
+        void repair(int member, SlabRead read, int block);
+
+        /** Reads wait for a lease or a member: ask for it soon. */
+        void wantLease();
+
+        /** It ended for good; {@link #phase} and {@link #trouble} say how. */
+        void ended();
+
+        /** A person must know. */
+        void alarm(String what);
+    }
+
+    /** Records asked of a donor at a time: about what is in flight on a busy stream, a fraction of a journal segment. */
+    static final int TAIL_CHUNK = 64;
+
+    /** One replica of the required set. */
+    static final class Member {
+        final int index;
+        final String group;
+        final Lease lease;
+        /** The replica itself if it is on this loop: then its promise is looked at, and no lease is needed. */
+        final @Nullable Replica local;
+
+        ReplicaState state = ReplicaState.NEW;
+        /** It answered SEAL on the connection that it has now. */
+        boolean isSealed;
+
+        boolean hasAnswered;
+        long ackedSeq;
+        int lastEpoch;
+        long commitSeq;
+        long suspectFromSeq;
+        long toldCommitSeq;
+        int round;
+        /** A pause before sending again is under way. */
+        boolean isPaused;
+
+        /** Last seq asked for in a tail under way; 0 if none. */
+        long fetchingTo;
+
+        String trouble = "";
+
+        Member(int index, String group, Lease lease, @Nullable Replica local) {
+            this.index = index;
+            this.group = group;
+            this.lease = lease;
+            this.local = local;
+        }
+    }
+
+    private final long stream;
+    private final int epoch;
+    private final Effects effects;
+    private final List<Member> members;
+    private final InFlight inFlight = new InFlight();
+    /** Wait for writes that overlap; for a replica that can be read; for the right to answer. */
+    private final Reads behindWrites = new Reads();
+
+    private final Reads behindMembers = new Reads();
+    private final Reads behindLeases = new Reads();
+
+    private Phase phase = Phase.SEALING;
+    private String trouble = "";
+    private boolean decided;
+    private int donor;
+    private long recoveredSeq;
+    private int recoveredEpoch;
+    private long commitSeq;
+    private boolean startDone;
+
+    AccessPoint(long stream, int epoch, List<Member> members, Effects effects) {
+        Invariant.check(!members.isEmpty() && members.size() <= 31, "members of a replica set", members.size());
+        this.stream = stream;
+        this.epoch = epoch;
+        this.members = members;
+        this.effects = effects;
+    }
+
+    Phase phase() {
+        return phase;
+    }
+
+    long stream() {
+        return stream;
+    }
+
+    String trouble() {
+        return trouble;
+    }
+
+    /** R: decided once, in this epoch. */
+    long recoveredSeq() {
+        return recoveredSeq;
+    }
+
+    long commitSeq() {
+        return commitSeq;
+    }
+
+    List<Member> members() {
+        return members;
+    }
+
+    int inFlightRecords() {
+        return inFlight.size();
+    }
+
+    /** True if a write can be numbered now. */
+    boolean canWrite() {
+        return phase == Phase.OPEN && !inFlight.isFull();
+    }
+
+    // ------------------------------------------------------------------------------------------------ members
+
+    void memberUp(int index) {
+        if (!hasEnded() && members.get(index).state != ReplicaState.FAILED) {
+            effects.seal(index);
+        }
+    }
+
+    void memberDown(int index, String reason) {
+        Member member = members.get(index);
+        member.isSealed = false;
+        member.fetchingTo = 0;
+        if (member.state != ReplicaState.FAILED) {
+            member.trouble = reason;
+        }
+        if (index == donor) {
+            // Whoever fetches from it starts again when it is back.
+            for (Member each : members) {
+                each.fetchingTo = 0;
+            }
+        }
+    }
+
+    /** The member promised the epoch, and tells all that it has. In an epoch under way: it is back, and says where it stands. */
+    void sealed(int index, long lastSeq, int lastEpoch, long itsCommitSeq, long suspectFromSeq) {
+        Member member = members.get(index);
+        if (hasEnded() || member.state == ReplicaState.FAILED) {
+            return;
+        }
+        if (member.hasAnswered && lastSeq < member.ackedSeq) {
+            fail(member, "lost what it had acknowledged: it now ends at " + lastSeq + ", not at " + member.ackedSeq);
+            return;
+        }
+        member.isSealed = true;
+        member.trouble = "";
+        member.isPaused = false;
+        if (phase == Phase.SEALING) {
+            member.hasAnswered = true;
+            member.state = ReplicaState.INSYNC;
+            member.ackedSeq = lastSeq;
+            member.lastEpoch = lastEpoch;
+            member.commitSeq = itsCommitSeq;
+            member.suspectFromSeq = suspectFromSeq;
+            decideOnce();
+            return;
+        }
+        if (phase == Phase.RECONCILING) {
+            member.ackedSeq = lastSeq;
+            reconcile();
+            return;
+        }
+        if (phase == Phase.STARTING || phase == Phase.OPEN) {
+            if (lastSeq >= inFlight.nextSeq()) {
+                fail(member, "has records that were never written: up to " + lastSeq);
+                return;
+            }
+            advanceMember(member, lastSeq);
+            if (!hasEnded()) {
+                resend(index);
+                serveWaiting();
+            }
+        }
+    }
+
+    void leaseHeld(int index, long remainingNanos, int holderEpoch) {
+        members.get(index).trouble = "waits " + (remainingNanos + 999_999) / 1_000_000
+                + " ms for the read lease of epoch " + holderEpoch + " to end";
+    }
+
+    void sealRefused(int index, Refusal refusal, int promisedEpoch) {
+        if (hasEnded()) {
+            return;
+        }
+        if (Integer.compareUnsigned(promisedEpoch, epoch) > 0) {
+            fence("replica on " + members.get(index).group + " promised epoch "
+                    + Integer.toUnsignedString(promisedEpoch));
+        } else if (refusal == Refusal.NOT_MEMBER) {
+            fail(members.get(index), "has no such replica: wiped, or made anew");
+        } else if (refusal == Refusal.STALE_EPOCH) {
+            fence("epoch " + Integer.toUnsignedString(epoch) + " was promised to another process by "
+                    + members.get(index).group);
+        } else {
+            members.get(index).trouble = "cannot promise: " + refusal;
+        }
+    }
+
+    /** The replica cannot be waited for: it stays required, so the stream stalls until a person or a later release removes it. */
+    private void fail(Member member, String why) {
+        member.state = ReplicaState.FAILED;
+        member.isSealed = false;
+        member.trouble = why;
+        effects.alarm("replica failed stream=" + stream + " group=" + member.group + " reason=\"" + why + "\"");
+    }
+
+    // ------------------------------------------------------------------------------------------------ attach
+
+    /**
+     * R is decided once, when every member of the in-sync set has answered. (Opening with fewer belongs to the removal of dead replicas: the
+     * rule allows it down to minInSync, but then there must be a way back for those left out.)
+     */
+    private void decideOnce() {
+        for (Member member : members) {
+            if (!member.hasAnswered) {
+                return;
+            }
+        }
+        Invariant.check(!decided, "R is decided twice in epoch", epoch);
+        decided = true;
+        List<Reconcile.Answer> answers = new ArrayList<>();
+        for (Member member : members) {
+            answers.add(new Reconcile.Answer(
+                    member.group, member.ackedSeq, member.lastEpoch, member.commitSeq, member.suspectFromSeq));
+        }
+        Reconcile.Decision decision = Reconcile.decide(answers);
+        if (decision.alarm() != null) {
+            refuse(decision.alarm());
+            return;
+        }
+        donor = decision.donor();
+        recoveredSeq = decision.lastSeq();
+        recoveredEpoch = decision.lastEpoch();
+        phase = Phase.RECONCILING;
+        reconcile();
+    }
+
+    private void reconcile() {
+        boolean complete = true;
+        for (Member member : members) {
+            if (member.ackedSeq < recoveredSeq) {
+                complete = false;
+                Member from = members.get(donor);
+                if (member.isSealed && from.isSealed && member.fetchingTo == 0 && !member.isPaused) {
+                    long first = member.ackedSeq + 1;
+                    member.fetchingTo = Math.min(recoveredSeq, first + TAIL_CHUNK - 1);
+                    effects.fetchTail(donor, member.index, first, member.fetchingTo);
+                }
+            }
+        }
+        if (complete) {
+            phase = Phase.OPENING;
+            effects.recovered();
+        }
+    }
+
+    /** A record from the donor's journal, for a member that misses it. The member judges it by the same rules as a new one. */
+    void tail(int index, WriteRecord record) {
+        Member member = members.get(index);
+        if (phase == Phase.RECONCILING && member.isSealed && !member.isPaused && member.fetchingTo != 0) {
+            effects.replicate(index, record, member.round, 0);
+        }
+    }
+
+    void tailEnded(int index, StoreStatus status) {
+        Member member = members.get(index);
+        if (phase != Phase.RECONCILING || member.fetchingTo == 0) {
+            return;
+        }
+        switch (status) {
+            case OK -> {}
+            case NOT_MEMBER ->
+                refuse("data loss: " + members.get(donor).group + " no longer has the records from "
+                        + (member.ackedSeq + 1) + " that " + member.group + " misses");
+            case BAD_BLOCK ->
+                refuse("the only copy of record " + (member.ackedSeq + 1) + " or one behind it, on "
+                        + members.get(donor).group + ", is damaged");
+            case IO_ERROR, NO_SPACE -> {
+                member.fetchingTo = 0;
+                members.get(donor).trouble = "cannot read its journal: " + status;
+            }
+        }
+    }
+
+    /** The compare-and-set OPEN committed for this stream. Only now may EPOCH_START be sent [start_before_cas]. */
+    void openCommitted(WriteRecord start) {
+        Invariant.check(phase == Phase.OPENING, "OPEN committed twice in epoch", epoch);
+        phase = Phase.STARTING;
+        commitSeq = recoveredSeq;
+        inFlight.startAt(recoveredSeq + 1);
+        start.op = Op.EPOCH_START.code();
+        start.block = 0;
+        start.count = 0;
+        start.crcCount = 0;
+        start.payload = null;
+        start.aux = Integer.toUnsignedLong(recoveredEpoch);
+        number(start, recoveredEpoch);
+    }
+
+    // ------------------------------------------------------------------------------------------------ writes
+
+    /** Takes the record, which is complete but for its number. The caller has asked {@link #canWrite}. */
+    void write(WriteRecord record) {
+        Invariant.check(phase == Phase.OPEN, "write before the epoch began", epoch);
+        number(record, epoch);
+    }
+
+    private void number(WriteRecord record, int prevEpoch) {
+        record.stream = stream;
+        record.recordEpoch = epoch;
+        record.prevEpoch = prevEpoch;
+        inFlight.add(record);
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            if (member.isSealed && !member.isPaused) {
+                send(member, record);
+            }
+        }
+    }
+
+    private void send(Member member, WriteRecord record) {
+        long told = toldCommitSeq();
+        member.toldCommitSeq = told;
+        effects.replicate(member.index, record, member.round, told);
+    }
+
+    /** Undefined (0) until EPOCH_START is durable on all required [commit_early]. */
+    private long toldCommitSeq() {
+        return startDone ? commitSeq : 0;
+    }
+
+    void acked(int index, long durableSeq) {
+        Member member = members.get(index);
+        if (hasEnded() || !member.isSealed) {
+            return;
+        }
+        if (durableSeq < member.ackedSeq) {
+            fail(member, "its durable seq went backwards, from " + member.ackedSeq + " to " + durableSeq);
+            return;
+        }
+        if (phase == Phase.RECONCILING) {
+            member.ackedSeq = durableSeq;
+            if (member.fetchingTo != 0 && durableSeq >= member.fetchingTo) {
+                member.fetchingTo = 0;
+                reconcile();
+            }
+        } else if (phase == Phase.STARTING || phase == Phase.OPEN) {
+            advanceMember(member, durableSeq);
+        }
+    }
+
+    private void advanceMember(Member member, long durableSeq) {
+        Invariant.check(durableSeq < inFlight.nextSeq(), "acknowledged before it was written", durableSeq);
+        long from = Math.max(member.ackedSeq + 1, inFlight.firstSeq());
+        member.ackedSeq = Math.max(member.ackedSeq, durableSeq);
+        for (long seq = from; seq <= durableSeq; seq++) {
+            effects.acked(member.index, inFlight.get(seq));
+        }
+        commit();
+    }
+
+    /** A write is complete when all required replicas acknowledged it [ack_any1]; in order, so commitSeq is exact. */
+    private void commit() {
+        long everywhere = Long.MAX_VALUE;
+        for (int i = 0; i < members.size(); i++) {
+            everywhere = Math.min(everywhere, members.get(i).ackedSeq);
+        }
+        boolean advanced = false;
+        while (!hasEnded() && !inFlight.isEmpty() && inFlight.firstSeq() <= everywhere) {
+            WriteRecord record = inFlight.removeFirst();
+            commitSeq = record.seq;
+            advanced = true;
+            if (phase == Phase.STARTING) {
+                startDone = true;
+                phase = Phase.OPEN;
+                record.committed(false);
+                effects.opened();
+            } else {
+                record.committed(false);
+            }
+        }
+        if (advanced && !hasEnded()) {
+            releaseReads();
+        }
+    }
+
+    /** {@code round}: the one that the refused record was sent in. */
+    void refused(int index, int round, Refusal refusal, int promisedEpoch, long seq, long lastSeq) {
+        Member member = members.get(index);
+        if (hasEnded() || !member.isSealed || round != member.round || member.isPaused) {
+            return;
+        }
+        switch (refusal) {
+            case STALE_EPOCH ->
+                fence("replica on " + member.group + " promised epoch " + Integer.toUnsignedString(promisedEpoch));
+            case NEED_SEAL -> {
+                member.isSealed = false;
+                member.fetchingTo = 0;
+                effects.seal(index);
+            }
+            case SEQ_GAP, CRC, NO_SPACE -> {
+                member.trouble = refusal == Refusal.NO_SPACE ? "has no room for record " + seq : "";
+                member.isPaused = true;
+                effects.resendLater(index);
+            }
+            case GEN -> fail(member, "knows a newer replica set than this access point");
+            case CONFLICT -> {
+                String why = "has another history: it refuses record " + seq + ", and ends at " + lastSeq;
+                fail(member, why);
+                if (phase == Phase.RECONCILING) {
+                    refuse("histories differ: " + member.group + " " + why);
+                }
+            }
+            case IO_ERROR -> {
+                member.isSealed = false;
+                member.fetchingTo = 0;
+                member.trouble = "its disks failed";
+                effects.alarm("replica stopped stream=" + stream + " group=" + member.group
+                        + " reason=\"a journal write failed\"");
+            }
+            case NOT_MEMBER -> fail(member, "has no such replica: wiped, or made anew");
+            case BEHIND, BAD_BLOCK -> member.trouble = "refused a record: " + refusal;
+        }
+    }
+
+    /** Sends everything that the member has not acknowledged, in a new round. */
+    void resend(int index) {
+        Member member = members.get(index);
+        member.isPaused = false;
+        if (hasEnded() || !member.isSealed) {
+            return;
+        }
+        member.round++;
+        if (phase == Phase.RECONCILING) {
+            member.fetchingTo = 0;
+            reconcile();
+        } else if (phase == Phase.STARTING || phase == Phase.OPEN) {
+            for (long seq = Math.max(member.ackedSeq + 1, inFlight.firstSeq()); seq < inFlight.nextSeq(); seq++) {
+                send(member, inFlight.get(seq));
+            }
+        }
+    }
+
+    /** Tells commitSeq to members that no write tells it. True if there was something to tell. */
+    boolean tellCommit() {
+        boolean told = false;
+        if (phase == Phase.OPEN) {
+            for (int i = 0; i < members.size(); i++) {
+                Member member = members.get(i);
+                if (member.isSealed && member.toldCommitSeq < commitSeq) {
+                    member.toldCommitSeq = commitSeq;
+                    effects.tellCommit(i, commitSeq);
+                    told = true;
+                }
+            }
+        }
+        return told;
+    }
+
+    // ------------------------------------------------------------------------------------------------ reads
+
+    void read(SlabRead read) {
+        read.tried = 0;
+        read.damagedMember = -1;
+        read.hasData = false;
+        read.next = null;
+        if (phase != Phase.OPEN) {
+            read.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
+            return;
+        }
+        read.waitSeq = inFlight.newestOverlapping(read.block, read.count);
+        if (read.waitSeq != 0) {
+            behindWrites.add(read);
+        } else {
+            send(read);
+        }
+    }
+
+    private void send(SlabRead read) {
+        int untried = 0;
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            boolean isUntried = (read.tried & 1 << i) == 0 && member.state != ReplicaState.FAILED;
+            if (isUntried) {
+                untried++;
+            }
+            // Members stand in the order of nearness: the one on this loop first.
+            if (isUntried && member.isSealed) {
+                read.leastSeq = commitSeq;
+                effects.read(i, read);
+                return;
+            }
+        }
+        if (untried == 0) {
+            read.completed(SlabRead.Outcome.IO_ERROR);
+        } else {
+            behindMembers.add(read);
+        }
+    }
+
+    /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
+    void readAnswered(
+            int index, SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock, long now) {
+        if (hasEnded()) {
+            read.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
+            return;
+        }
+        if (refusal == null) {
+            read.hasData = true;
+            read.waitSeq = highestSeq;
+            answer(read, now);
+            return;
+        }
+        switch (refusal) {
+            case BAD_BLOCK, CRC -> {
+                read.tried |= 1 << index;
+                if (refusal == Refusal.BAD_BLOCK) {
+                    read.damagedMember = index;
+                    read.damagedBlock = damagedBlock;
+                }
+                send(read);
+            }
+            case IO_ERROR, NOT_MEMBER -> {
+                read.tried |= 1 << index;
+                send(read);
+            }
+            case STALE_EPOCH -> {
+                behindMembers.add(read);
+                fence("replica on " + members.get(index).group + " refuses reads of this epoch");
+            }
+            case NEED_SEAL, BEHIND, GEN, SEQ_GAP, CONFLICT, NO_SPACE -> behindMembers.add(read);
+        }
+    }
+
+    /**
+     * The one step in which a read takes effect (PROTOCOL, Reads): with the data in hand, leases of all members elsewhere, no newer promise
+     * by the member here, and nothing in the data that is not committed.
+     */
+    private void answer(SlabRead read, long now) {
+        if (read.waitSeq > commitSeq) {
+            behindWrites.add(read);
+        } else if (!mayAnswer(now)) {
+            behindLeases.add(read);
+            effects.wantLease();
+        } else {
+            if (read.damagedMember >= 0) {
+                effects.repair(read.damagedMember, read, read.damagedBlock);
+            }
+            read.completed(SlabRead.Outcome.OK);
+        }
+    }
+
+    boolean mayAnswer(long now) {
+        if (phase != Phase.OPEN) {
+            return false;
+        }
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            boolean holds = member.local != null ? member.local.promisedEpoch() == epoch : member.lease.isHeld(now);
+            if (!holds) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Leases were renewed. */
+    void leasesChanged(long now) {
+        if (!behindLeases.isEmpty() && mayAnswer(now)) {
+            SlabRead each = behindLeases.takeAll();
+            while (each != null) {
+                SlabRead next = each.next;
+                answer(each, now);
+                each = next;
+            }
+        }
+    }
+
+    private void releaseReads() {
+        while (!behindWrites.isEmpty()) {
+            SlabRead read = behindWrites.takeUpTo(commitSeq);
+            if (read == null) {
+                return;
+            }
+            if (read.hasData) {
+                // The step needs the time: it is taken when the leases are looked at next, at once.
+                behindLeases.add(read);
+                effects.wantLease();
+            } else {
+                send(read);
+            }
+        }
+    }
+
+    private void serveWaiting() {
+        SlabRead each = behindMembers.takeAll();
+        while (each != null) {
+            SlabRead next = each.next;
+            send(each);
+            each = next;
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ ends
+
+    boolean hasEnded() {
+        return phase == Phase.FENCED || phase == Phase.REFUSED || phase == Phase.CLOSED;
+    }
+
+    void fence(String why) {
+        end(Phase.FENCED, why);
+    }
+
+    void refuse(String why) {
+        effects.alarm("volume does not open stream=" + stream + " reason=\"" + why + "\"");
+        end(Phase.REFUSED, why);
+    }
+
+    void close() {
+        end(Phase.CLOSED, "detached");
+    }
+
+    private void end(Phase last, String why) {
+        if (hasEnded()) {
+            return;
+        }
+        phase = last;
+        trouble = why;
+        while (!inFlight.isEmpty()) {
+            WriteRecord record = inFlight.removeFirst();
+            for (int i = 0; i < members.size(); i++) {
+                if (members.get(i).ackedSeq < record.seq) {
+                    effects.acked(i, record);
+                }
+            }
+            record.committed(true);
+        }
+        endReads(behindWrites.takeAll());
+        endReads(behindMembers.takeAll());
+        endReads(behindLeases.takeAll());
+        effects.ended();
+    }
+
+    private void endReads(@Nullable SlabRead all) {
+        SlabRead each = all;
+        while (each != null) {
+            SlabRead next = each.next;
+            each.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
+            each = next;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+package io.varve.dataplane.replication;
+
+import io.varve.dataplane.time.Loop;
+import io.varve.dataplane.wire.NodeIdentity;
+import io.varve.dataplane.wire.Transport;
+import java.util.HashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The disk groups that the access points of one loop speak to: those of the loop itself, and one link to each other. Confined to the loop. */
+public final class Ports {
+    private static final Logger LOG = LoggerFactory.getLogger(Ports.class);
+
+    private final Loop loop;
+    private final Transport transport;
+    private final NodeIdentity self;
+    private final Map<String, GroupPort> ports = new HashMap<>();
+
+    public Ports(Loop loop, Transport transport, NodeIdentity self) {
+        this.loop = loop;
+        this.transport = transport;
+        this.self = self;
+    }
+
+    /** A disk group of this loop: from now on called without a connection. Before any volume is attached. */
+    public void addLocal(ReplicaHost host) {
+        ports.put(host.group(), new LocalPort(loop, host));
+    }
+
+    NodeIdentity self() {
+        return self;
+    }
+
+    Loop loop() {
+        return loop;
+    }
+
+    GroupPort port(String group, String peerAddress) {
+        GroupPort port = ports.get(group);
+        if (port instanceof RemotePort remote && !remote.address().equals(peerAddress)) {
+            LOG.info("disk group moved group={} from={} to={}", group, remote.address(), peerAddress);
+            remote.close();
+            port = null;
+        }
+        if (port == null) {
+            port = new RemotePort(loop, transport, self, peerAddress, group);
+            ports.put(group, port);
+        }
+        return port;
+    }
+
+    public void close() {
+        for (GroupPort port : ports.values()) {
+            if (port instanceof RemotePort remote) {
+                remote.close();
+            }
+        }
+    }
+}

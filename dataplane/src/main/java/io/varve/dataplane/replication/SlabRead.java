@@ -1,0 +1,54 @@
+package io.varve.dataplane.replication;
+
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/** One read of one slab. Pooled by whoever reads; it belongs to the access point until {@link #completed}. */
+public abstract class SlabRead {
+    /** How it ended. */
+    public enum Outcome {
+        OK,
+        /** No copy could give all blocks. */
+        IO_ERROR,
+        FENCED
+    }
+
+    public long stream;
+    /** First block within the slab; the range never crosses an extent. */
+    public int block;
+
+    public int count;
+
+    /** Room for {@code count * 4096} bytes from {@link #destinationIndex}, aligned; retained by the owner until completion. */
+    public @Nullable ByteBuf destination;
+
+    public int destinationIndex;
+
+    /** On the loop, once. */
+    protected abstract void completed(Outcome outcome);
+
+    /** Waits until everything up to here is committed. */
+    long waitSeq;
+
+    /** Everything committed when it was sent to a replica: what the replica must have. */
+    long leastSeq;
+
+    /** Bit set of members that could not give the data. */
+    int tried;
+
+    /** Member that has a damaged block, −1 if none; and which block. */
+    int damagedMember;
+
+    int damagedBlock;
+
+    /** True when the data is in hand and only the right to answer is missing. */
+    boolean hasData;
+
+    /** Who is told the answer of the replica, and which member was asked. */
+    @Nullable PortListener issuer;
+
+    int issuedTo;
+    int issuedEpoch;
+
+    @Nullable SlabRead next;
+}

@@ -1,0 +1,102 @@
+package io.varve.dataplane.volume;
+
+import io.varve.dataplane.replication.AccessPointHost;
+import io.varve.model.Geometry;
+import java.util.BitSet;
+
+/**
+ * Says whether a write may be numbered now: whether every copy has room for it in its journal and, where it makes the volume grow, in its pool.
+ * What is refused here left no trace. Confined to the volume's loop.
+ */
+final class Admission {
+    /** Payload of a volume that is numbered and not yet on all copies: some hundred milliseconds of a fast disk. */
+    static final long MAX_IN_FLIGHT_BYTES = 64L << 20;
+
+    /** What a record takes of a journal besides payload: header and descriptors of a frame of its own. */
+    private static final int RECORD_OVERHEAD_BYTES = 4096;
+
+    private static final int PIECE_SHIFT = Integer.numberOfTrailingZeros(Geometry.BLOCKS_PER_PIECE);
+
+    private final AccessPointHost host;
+    private long inFlightBytes;
+
+    Admission(AccessPointHost host) {
+        this.host = host;
+    }
+
+    static long journalCost(int payloadBlocks) {
+        return RECORD_OVERHEAD_BYTES + (long) payloadBlocks * Geometry.BLOCK_BYTES;
+    }
+
+    /** False: a thin volume would have to grow, and some copy has no room for that. Overwrites and trims are never refused. */
+    boolean hasSpace(long offsetBytes, long lengthBytes) {
+        long end = offsetBytes + lengthBytes;
+        long at = offsetBytes;
+        while (at < end) {
+            int slab = (int) (at / Geometry.SLAB_BYTES);
+            long slabEnd = Math.min(end, (slab + 1) * Geometry.SLAB_BYTES);
+            int first = (int) (at % Geometry.SLAB_BYTES / Geometry.PIECE_BYTES);
+            int last = (int) ((slabEnd - 1) % Geometry.SLAB_BYTES / Geometry.PIECE_BYTES);
+            int growth = missing(host.allocated(slab), first, last);
+            if (growth > 0 && host.freePieces(slab) < growth) {
+                host.askForCredits(slab);
+                return false;
+            }
+            at = slabEnd;
+        }
+        return true;
+    }
+
+    /** True if a record with so many blocks of payload can be numbered on the slab now; else {@link AccessPointHost.Owner#eased} comes. */
+    boolean mayNumber(int slab, int payloadBlocks) {
+        if (!host.canWrite(slab) || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
+            return false;
+        }
+        if (host.freeJournalBytes(slab) < journalCost(payloadBlocks)) {
+            host.askForCredits(slab);
+            return false;
+        }
+        return true;
+    }
+
+    void numbered(int payloadBlocks) {
+        inFlightBytes += (long) payloadBlocks * Geometry.BLOCK_BYTES;
+    }
+
+    void done(int payloadBlocks) {
+        inFlightBytes -= (long) payloadBlocks * Geometry.BLOCK_BYTES;
+    }
+
+    boolean isAllocated(int slab, int block) {
+        return host.allocated(slab).get(block >> PIECE_SHIFT);
+    }
+
+    /** The blocks take space from now on; tells how many pieces are new. */
+    int grow(int slab, int block, int count) {
+        BitSet allocated = host.allocated(slab);
+        int first = block >> PIECE_SHIFT;
+        int last = (block + count - 1) >> PIECE_SHIFT;
+        int growth = missing(allocated, first, last);
+        if (growth > 0) {
+            allocated.set(first, last + 1);
+        }
+        return growth;
+    }
+
+    /** Whole pieces of the range no longer take space, or may not: to write them again needs room. */
+    void shrink(int slab, int block, int count) {
+        int first = (block + Geometry.BLOCKS_PER_PIECE - 1) >> PIECE_SHIFT;
+        int end = (block + count) >> PIECE_SHIFT;
+        if (first < end) {
+            host.allocated(slab).clear(first, end);
+        }
+    }
+
+    private static int missing(BitSet allocated, int first, int last) {
+        int missing = 0;
+        for (int piece = allocated.nextClearBit(first); piece <= last; piece = allocated.nextClearBit(piece + 1)) {
+            missing++;
+        }
+        return missing;
+    }
+}

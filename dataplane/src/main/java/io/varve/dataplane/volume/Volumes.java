@@ -1,0 +1,172 @@
+package io.varve.dataplane.volume;
+
+import io.varve.dataplane.replication.AccessPointHost;
+import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.Ports;
+import io.varve.dataplane.replication.Truth;
+import io.varve.dataplane.time.Loop;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** The volumes of one loop: attaches them, finds them by name, detaches them. Confined to the loop. */
+public final class Volumes implements VolumeDirectory {
+    /** How long a detach waits for requests in flight before it fails them. */
+    static final long DETACH_LIMIT_NANOS = 5_000_000_000L;
+
+    private static final long DETACH_LOOK_NANOS = 5_000_000L;
+
+    private final Loop loop;
+    private final Ports ports;
+    private final Truth truth;
+    private final Map<Long, Attached> byId = new TreeMap<>();
+    private final Map<String, Attached> open = new TreeMap<>();
+
+    public Volumes(Loop loop, Ports ports, Truth truth) {
+        this.loop = loop;
+        this.ports = ports;
+        this.truth = truth;
+    }
+
+    /** How an attach ended; exactly one is called, once. After {@code opened}, {@link #onGone} tells when the volume goes. */
+    public interface AttachCallback {
+        void opened(SlabVolume volume);
+
+        /** {@code fenced}: somebody attached it after us. Else it cannot be opened, and {@code why} is for people. */
+        void failed(boolean fenced, String why);
+    }
+
+    /**
+     * Attaches a volume in an epoch that the metadata group gave to this process. It takes as long as it takes for every copy to answer; what it
+     * waits for stands in {@link SlabVolume#accessPoints()}, and {@link #detach} gives up.
+     */
+    public SlabVolume attach(AttachSpec spec, AttachCallback callback) {
+        Attached before = byId.get(spec.volume());
+        if (before != null) {
+            before.end(BlockStatus.FENCED);
+        }
+        Attached attached = new Attached(spec, callback);
+        byId.put(spec.volume(), attached);
+        attached.host.start();
+        return attached.volume;
+    }
+
+    /** Waits for requests in flight, bounded, and lets go. {@code detached} runs also when the volume is not here. */
+    public void detach(long volume, Runnable detached) {
+        Attached attached = byId.get(volume);
+        if (attached == null) {
+            loop.execute(detached);
+            return;
+        }
+        attached.volume.stopTaking(BlockStatus.SHUTTING_DOWN);
+        awaitIdle(attached, loop.nanos() + DETACH_LIMIT_NANOS, detached);
+    }
+
+    private void awaitIdle(Attached attached, long deadlineNanos, Runnable detached) {
+        if (attached.volume.isIdle() || !attached.volume.accessPoints().isOpen() || loop.nanos() >= deadlineNanos) {
+            attached.end(BlockStatus.SHUTTING_DOWN);
+            detached.run();
+        } else {
+            loop.schedule(DETACH_LOOK_NANOS, () -> awaitIdle(attached, deadlineNanos, detached));
+        }
+    }
+
+    @Override
+    public @Nullable SlabVolume find(String name) {
+        Attached attached = open.get(name);
+        return attached == null ? null : attached.volume;
+    }
+
+    @Override
+    public List<String> names() {
+        return List.copyOf(open.keySet());
+    }
+
+    /** Attached or being attached. */
+    public Collection<SlabVolume> all() {
+        List<SlabVolume> all = new ArrayList<>();
+        byId.values().forEach(attached -> all.add(attached.volume));
+        return all;
+    }
+
+    /** Attached or being attached, by volume id. */
+    public @Nullable SlabVolume byId(long volume) {
+        Attached attached = byId.get(volume);
+        return attached == null ? null : attached.volume;
+    }
+
+    @Override
+    public Runnable onGone(Volume volume, Runnable gone) {
+        for (Attached attached : byId.values()) {
+            if (attached.volume == volume) {
+                attached.goneListeners.add(gone);
+                return () -> attached.goneListeners.remove(gone);
+            }
+        }
+        loop.execute(gone);
+        return () -> {};
+    }
+
+    private final class Attached implements AccessPointHost.Owner {
+        private final AttachSpec spec;
+        private final AccessPointHost host;
+        private final SlabVolume volume;
+        private final List<Runnable> goneListeners = new ArrayList<>();
+        private @Nullable AttachCallback callback;
+        private boolean isGone;
+
+        Attached(AttachSpec spec, AttachCallback callback) {
+            this.spec = spec;
+            this.callback = callback;
+            this.host = new AccessPointHost(ports, spec, truth, this);
+            this.volume = new SlabVolume(spec.name(), spec.sizeBytes(), loop, host);
+        }
+
+        @Override
+        public void opened() {
+            open.put(spec.name(), this);
+            AttachCallback told = callback;
+            callback = null;
+            if (told != null) {
+                told.opened(volume);
+            }
+        }
+
+        @Override
+        public void ended(boolean fenced, String why) {
+            AttachCallback told = callback;
+            callback = null;
+            end(fenced ? BlockStatus.FENCED : BlockStatus.IO_ERROR);
+            if (told != null) {
+                told.failed(fenced, why);
+            }
+        }
+
+        @Override
+        public void eased() {
+            volume.pump();
+        }
+
+        void end(BlockStatus status) {
+            if (isGone) {
+                return;
+            }
+            isGone = true;
+            volume.stopTaking(status);
+            host.close();
+            byId.remove(spec.volume(), this);
+            open.remove(spec.name(), this);
+            AttachCallback told = callback;
+            callback = null;
+            if (told != null) {
+                told.failed(false, "detached before it was open");
+            }
+            List<Runnable> listeners = List.copyOf(goneListeners);
+            goneListeners.clear();
+            listeners.forEach(Runnable::run);
+        }
+    }
+}

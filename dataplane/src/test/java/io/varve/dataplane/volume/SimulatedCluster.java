@@ -1,0 +1,265 @@
+package io.varve.dataplane.volume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.buffer.Buffers;
+import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.Ports;
+import io.varve.dataplane.replication.ReplicaHost;
+import io.varve.dataplane.replication.ReplicaServer;
+import io.varve.dataplane.store.MemoryDisk;
+import io.varve.dataplane.store.MemoryStore;
+import io.varve.dataplane.time.SimulatedLoop;
+import io.varve.dataplane.time.SimulatedScheduler;
+import io.varve.dataplane.wire.NodeIdentity;
+import io.varve.dataplane.wire.SimulatedNetwork;
+import io.varve.dataplane.wire.Transport;
+import io.varve.model.Geometry;
+import io.varve.model.StreamId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Nodes with one disk group each, the network between them, and one volume: the real code on one thread, from a seed. */
+final class SimulatedCluster {
+    static final long VOLUME = 7;
+    static final long SECOND = 1_000_000_000L;
+
+    /** One node: what a crash takes is {@link Life}, what it leaves is the disk. */
+    final class Node {
+        final String name;
+        final MemoryDisk disk;
+        long incarnation;
+
+        @Nullable Life life;
+
+        Node(String name) {
+            this.name = name;
+            this.disk = new MemoryDisk("group-" + name);
+        }
+
+        void start() {
+            incarnation++;
+            life = new Life(this);
+        }
+
+        void crash() {
+            Life dying = life;
+            life = null;
+            if (dying != null) {
+                dying.store.crash();
+                dying.loop.crash();
+                network.crash(name);
+            }
+        }
+
+        boolean isUp() {
+            return life != null;
+        }
+
+        Life life() {
+            return java.util.Objects.requireNonNull(life);
+        }
+    }
+
+    /** One run of a node's process. */
+    final class Life {
+        final SimulatedLoop loop;
+        final MemoryStore store;
+        final ReplicaHost host;
+        final Volumes volumes;
+
+        @Nullable SlabVolume volume;
+
+        boolean isOpen;
+        String failure = "";
+
+        Life(Node node) {
+            loop = scheduler.newLoop(node.name + "#" + node.incarnation);
+            store = new MemoryStore(loop, node.disk, random.nextLong());
+            NodeIdentity self = new NodeIdentity("cluster", node.name, node.incarnation);
+            Transport transport = network.transport(loop, node.name);
+            host = new ReplicaHost(loop, store);
+            ReplicaServer server = new ReplicaServer(loop, transport, self);
+            server.serve(host);
+            server.listen(
+                    node.name + ":1", (address, failed) -> assertThat(failed).isNull());
+            Ports ports = new Ports(loop, transport, self);
+            ports.addLocal(host);
+            volumes = new Volumes(loop, ports, truth.on(loop));
+        }
+
+        void attach() {
+            AttachSpec spec = truth.attach(template);
+            isOpen = false;
+            failure = "";
+            loop.execute(() -> volume = volumes.attach(spec, new Volumes.AttachCallback() {
+                @Override
+                public void opened(SlabVolume opened) {
+                    isOpen = true;
+                }
+
+                @Override
+                public void failed(boolean fenced, String why) {
+                    failure = (fenced ? "fenced: " : "failed: ") + why;
+                }
+            }));
+        }
+
+        SlabVolume volume() {
+            return java.util.Objects.requireNonNull(volume);
+        }
+    }
+
+    /** A request that remembers how it ended. */
+    static final class Request extends BlockRequest {
+        @Nullable BlockStatus status;
+
+        @Nullable Consumer<Request> then;
+
+        private byte[] read = new byte[0];
+
+        @Override
+        protected void completed(BlockStatus how) {
+            assertThat(status).isNull();
+            status = how;
+            if (data != null) {
+                read = new byte[(int) lengthBytes];
+                data.getBytes(dataIndex, read);
+                data.release();
+                data = null;
+            }
+            if (then != null) {
+                then.accept(this);
+            }
+        }
+
+        byte[] bytes() {
+            return read;
+        }
+    }
+
+    final SimulatedScheduler scheduler;
+    final SplittableRandom random;
+    final SimulatedNetwork network;
+    final SimulatedTruth truth;
+    final List<Node> nodes = new ArrayList<>();
+    private final AttachSpec template;
+    private final int slabs;
+
+    /** The volume's slabs have copies on the first {@code copies} nodes. */
+    SimulatedCluster(long seed, int nodeCount, int copies, int slabs) {
+        this.scheduler = new SimulatedScheduler(seed);
+        this.random = scheduler.newRandom();
+        this.network = new SimulatedNetwork(random.nextLong());
+        this.slabs = slabs;
+        List<AttachSpec.Copy> places = new ArrayList<>();
+        List<String> isr = new ArrayList<>();
+        for (int i = 0; i < nodeCount; i++) {
+            nodes.add(new Node("n" + i));
+            if (i < copies) {
+                places.add(new AttachSpec.Copy("group-n" + i, 100 + i, "n" + i + ":1"));
+                isr.add("group-n" + i);
+            }
+        }
+        List<AttachSpec.Slab> layout = new ArrayList<>();
+        for (int i = 0; i < slabs; i++) {
+            layout.add(new AttachSpec.Slab(i, 1, places, isr));
+        }
+        template = new AttachSpec(VOLUME, "pg", slabs * Geometry.SLAB_BYTES, 0, "", layout);
+        truth = new SimulatedTruth(random.nextLong(), java.util.Collections.nCopies(slabs, isr));
+        for (int i = 0; i < nodeCount; i++) {
+            Node node = nodes.get(i);
+            node.start();
+            for (int s = 0; s < slabs && i < copies; s++) {
+                node.life().store.create(StreamId.of(VOLUME, s), 100 + i, Geometry.BLOCKS_PER_SLAB, status -> {});
+            }
+        }
+        scheduler.runFor(SECOND / 10);
+    }
+
+    Node node(int i) {
+        return nodes.get(i);
+    }
+
+    /** Attaches on the node and waits until it is open. */
+    SlabVolume open(int on) {
+        Life life = node(on).life();
+        life.attach();
+        for (int i = 0; i < 200 && !life.isOpen && life.failure.isEmpty(); i++) {
+            scheduler.runFor(SECOND / 10);
+        }
+        assertThat(life.failure).isEmpty();
+        assertThat(life.isOpen)
+                .as("open; %s", life.volume().accessPoints().detail())
+                .isTrue();
+        return life.volume();
+    }
+
+    Request request(BlockRequest.Kind kind, long offset, long length) {
+        Request request = new Request();
+        request.kind = kind;
+        request.offsetBytes = offset;
+        request.lengthBytes = length;
+        return request;
+    }
+
+    Request writeOf(long offset, byte[] data) {
+        Request request = request(BlockRequest.Kind.WRITE, offset, data.length);
+        ByteBuf buffer = Buffers.aligned(data.length);
+        buffer.writeBytes(data);
+        request.data = buffer;
+        return request;
+    }
+
+    Request readOf(long offset, int length) {
+        Request request = request(BlockRequest.Kind.READ, offset, length);
+        ByteBuf buffer = Buffers.aligned(length);
+        buffer.writerIndex(length);
+        request.data = buffer;
+        return request;
+    }
+
+    Request submit(int on, Request request) {
+        Life life = node(on).life();
+        life.loop.execute(() -> life.volume().submit(request));
+        return request;
+    }
+
+    BlockStatus await(Request request) {
+        for (int i = 0; i < 1000 && request.status == null; i++) {
+            scheduler.runFor(SECOND / 10);
+        }
+        return java.util.Objects.requireNonNull(request.status, "no answer");
+    }
+
+    BlockStatus write(int on, long offset, byte[] data) {
+        return await(submit(on, writeOf(offset, data)));
+    }
+
+    byte[] read(int on, long offset, int length) {
+        Request request = submit(on, readOf(offset, length));
+        assertThat(await(request)).isEqualTo(BlockStatus.OK);
+        return request.bytes();
+    }
+
+    void assertCopiesEqual(int copies) {
+        for (int s = 0; s < slabs; s++) {
+            long stream = StreamId.of(VOLUME, s);
+            for (int i = 1; i < copies; i++) {
+                assertThat(node(i).disk.content(stream))
+                        .as("slab %d on node %d against node 0", s, i)
+                        .isEqualTo(node(0).disk.content(stream));
+            }
+        }
+    }
+
+    static byte[] stamp(int bytes, long number) {
+        byte[] data = new byte[bytes];
+        new java.util.Random(number).nextBytes(data);
+        return data;
+    }
+}
