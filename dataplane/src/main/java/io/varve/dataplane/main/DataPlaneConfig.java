@@ -1,6 +1,7 @@
 package io.varve.dataplane.main;
 
-import io.varve.dataplane.disk.DeviceClass;
+import io.varve.dataplane.agent.GroupConfig;
+import io.varve.dataplane.disk.DiskBackend;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -30,23 +31,5 @@ public record DataPlaneConfig(
         String managementAddress,
         boolean metadataMember,
         String version,
-        List<Group> groups,
-        Optional<Backend> backend) {
-
-    /** One disk group: a journal on the first flash device, data on all. */
-    public record Group(String name, long journalBytes, List<Device> devices) {}
-
-    /**
-     * One device of a group.
-     *
-     * @param createBytes a file that is missing is made with this size; 0 for block devices and files that must exist
-     * @param wipe whatever is on it may be overwritten
-     */
-    public record Device(Path path, Optional<DeviceClass> deviceClass, long createBytes, boolean wipe) {}
-
-    /** How devices are read and written. */
-    public enum Backend {
-        IO_URING,
-        THREAD_POOL
-    }
-}
+        List<GroupConfig> groups,
+        Optional<DiskBackend> backend) {}

@@ -1,0 +1,184 @@
+package io.varve.dataplane.agent;
+
+import io.varve.api.AttachRequest;
+import io.varve.api.AttachResponse;
+import io.varve.api.DiskGroup;
+import io.varve.api.Replica;
+import io.varve.api.Slab;
+import io.varve.api.TruthCode;
+import io.varve.api.Volume;
+import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.time.Loop;
+import io.varve.dataplane.volume.SlabVolume;
+import io.varve.dataplane.volume.Volumes;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The volumes attached on this node, over all its loops: which epoch each has, and where it runs. Confined to the agent's loop. */
+public final class LocalVolumes {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalVolumes.class);
+
+    private final Loop home;
+    private final io.varve.api.Truth truth;
+    private final String node;
+    private final long incarnation;
+    private final List<VolumeLoop> loops = new ArrayList<>();
+    private final Map<Long, Served> served = new HashMap<>();
+    private long attaches;
+
+    /** One attach of one volume. {@code opened}: the NBD URI; fails if it ends first. Futures complete on the home loop. */
+    record Served(int epoch, VolumeLoop place, Future<String> opened, Future<Void> ended) {}
+
+    /** {@code home}: the agent's loop; {@code loops}: at least one. */
+    public LocalVolumes(Loop home, io.varve.api.Truth truth, String node, long incarnation, List<VolumeLoop> loops) {
+        this.home = home;
+        this.truth = truth;
+        this.node = node;
+        this.incarnation = incarnation;
+        this.loops.addAll(loops);
+    }
+
+    /** One more loop on which volumes may be put. */
+    public void add(VolumeLoop loop) {
+        loops.add(loop);
+    }
+
+    /** Volumes served or being opened here, with their epoch. A copy. */
+    Map<Long, Integer> epochs() {
+        return served.entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey, entry -> entry.getValue().epoch()));
+    }
+
+    /** Takes the next epoch for this node and begins to open the volume. Fails when somebody else was quicker. */
+    Future<Served> take(Volume volume, long viewIndex) {
+        AttachRequest request = AttachRequest.newBuilder()
+                .setVolume(volume.getId())
+                .setExpectedEpoch(volume.getEpoch())
+                .setNode(node)
+                .setIncarnation(incarnation)
+                .setAttachId(node + "/" + incarnation + "/" + ++attaches)
+                .build();
+        Promise<Served> taken = Promise.promise();
+        truth.attach(request)
+                .onComplete(answer -> home.execute(() -> {
+                    if (answer.failed()) {
+                        taken.fail(answer.cause());
+                    } else if (answer.result().getResult().getCode() != TruthCode.TRUTH_OK) {
+                        taken.fail("attach of " + volume.getName() + " at index " + viewIndex + " refused: "
+                                + answer.result().getResult().getCode() + " "
+                                + answer.result().getResult().getMessage());
+                    } else {
+                        taken.complete(open(answer.result(), request.getAttachId()));
+                    }
+                }));
+        return taken.future();
+    }
+
+    private Served open(AttachResponse answer, String attachId) {
+        Volume volume = answer.getVolume();
+        AttachSpec spec = spec(answer, attachId);
+        VolumeLoop place = place(volume);
+        Promise<String> opened = Promise.promise();
+        Promise<Void> ended = Promise.promise();
+        Served one = new Served(spec.epoch(), place, opened.future(), ended.future());
+        served.put(volume.getId(), one);
+        Runnable gone = () -> home.execute(() -> {
+            served.remove(volume.getId(), one);
+            opened.tryFail("the volume went before it was open");
+            ended.tryComplete();
+        });
+        place.loop()
+                .execute(() -> place.volumes().attach(spec, new Volumes.AttachCallback() {
+                    @Override
+                    public void opened(SlabVolume open) {
+                        LOG.info("volume opened volume={} id={} epoch={}", open.name(), volume.getId(), spec.epoch());
+                        place.volumes().onGone(open, gone);
+                        home.execute(() -> opened.tryComplete("nbd://" + place.nbdAddress() + "/" + open.name()));
+                    }
+
+                    @Override
+                    public void failed(boolean fenced, String why) {
+                        LOG.warn(
+                                "volume not opened volume={} id={} epoch={} fenced={} reason=\"{}\"",
+                                volume.getName(),
+                                volume.getId(),
+                                spec.epoch(),
+                                fenced,
+                                why);
+                        gone.run();
+                    }
+                }));
+        return one;
+    }
+
+    /** Stops serving a volume: requests in flight are waited for, bounded. */
+    Future<Void> drop(long volume) {
+        Served one = served.get(volume);
+        if (one == null) {
+            return Future.succeededFuture();
+        }
+        Promise<Void> dropped = Promise.promise();
+        one.place()
+                .loop()
+                .execute(() -> one.place()
+                        .volumes()
+                        .detach(
+                                volume,
+                                () -> home.execute(() -> {
+                                    LOG.info("volume closed id={} epoch={}", volume, one.epoch());
+                                    served.remove(volume, one);
+                                    dropped.complete();
+                                })));
+        return dropped.future();
+    }
+
+    /** Stops serving everything, for the end of the process. */
+    public Future<Void> dropAll() {
+        return Future.join(List.copyOf(served.keySet()).stream().map(this::drop).toList())
+                .mapEmpty();
+    }
+
+    /** The loop that owns a copy of the volume's first slab, or failing that of any; else the first. */
+    private VolumeLoop place(Volume volume) {
+        for (Slab slab : volume.getSlabsList()) {
+            for (Replica replica : slab.getReplicasList()) {
+                for (VolumeLoop loop : loops) {
+                    if (loop.groups().contains(replica.getGroup())) {
+                        return loop;
+                    }
+                }
+            }
+        }
+        return loops.getFirst();
+    }
+
+    private static AttachSpec spec(AttachResponse answer, String attachId) {
+        Map<String, DiskGroup> groups =
+                answer.getGroupsList().stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
+        Volume volume = answer.getVolume();
+        List<AttachSpec.Slab> slabs = new ArrayList<>();
+        for (Slab slab : volume.getSlabsList()) {
+            List<AttachSpec.Copy> copies = slab.getReplicasList().stream()
+                    .map(replica -> new AttachSpec.Copy(
+                            replica.getGroup(), replica.getCreationId(), address(groups.get(replica.getGroup()))))
+                    .toList();
+            slabs.add(new AttachSpec.Slab(slab.getIndex(), slab.getGen(), copies, List.copyOf(slab.getIsrList())));
+        }
+        return new AttachSpec(
+                volume.getId(), volume.getName(), volume.getSizeBytes(), volume.getEpoch(), attachId, slabs);
+    }
+
+    private static String address(@Nullable DiskGroup group) {
+        return group == null ? "" : group.getPeerAddress();
+    }
+}

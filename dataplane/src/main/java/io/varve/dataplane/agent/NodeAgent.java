@@ -1,0 +1,268 @@
+package io.varve.dataplane.agent;
+
+import io.varve.api.DetachedRequest;
+import io.varve.api.NodeView;
+import io.varve.api.OpenedRequest;
+import io.varve.api.RegisterGroupRequest;
+import io.varve.api.ReplicasCreatedRequest;
+import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.Slab;
+import io.varve.api.Truth;
+import io.varve.api.TruthCode;
+import io.varve.api.TruthResult;
+import io.varve.api.Volume;
+import io.varve.api.WatchNodeRequest;
+import io.varve.dataplane.time.Loop;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Follows the truth for one node and carries out what {@link AgentPlan} finds. Every step asks the truth by compare-and-set, so an old view
+ * costs a refused step and nothing else. Confined to its loop; a failed step is tried again after {@link #PAUSE}.
+ */
+public final class NodeAgent {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeAgent.class);
+
+    /** Between two tries of something that failed. */
+    private static final Duration PAUSE = Duration.ofMillis(500);
+
+    /** How long a metadata server may keep a question about news. */
+    private static final Duration WATCH = Duration.ofSeconds(10);
+
+    /** How often free space is reported. It is advice for placement, and a sign of life. */
+    private static final Duration REPORT = Duration.ofSeconds(5);
+
+    private final Loop loop;
+    private final Truth truth;
+    private final String node;
+    private final long incarnation;
+    private final Map<String, LocalGroup> groups = new HashMap<>();
+    private final LocalVolumes volumes;
+    private final Set<String> running = new HashSet<>();
+
+    private NodeView view = NodeView.getDefaultInstance();
+    private boolean planQueued;
+    private boolean viewSeen;
+    private boolean closed;
+    private String lastTrouble = "";
+
+    public NodeAgent(
+            Loop loop, Truth truth, String node, long incarnation, List<LocalGroup> groups, LocalVolumes volumes) {
+        this.loop = loop;
+        this.truth = truth;
+        this.node = node;
+        this.incarnation = incarnation;
+        groups.forEach(group -> this.groups.put(group.uuid(), group));
+        this.volumes = volumes;
+    }
+
+    /** On the loop. Groups are told first: nobody places or attaches anything on a group that the truth does not know. */
+    public void start() {
+        groups.values().forEach(this::report);
+        watch();
+    }
+
+    /** A disk group that was opened after the start: from now on it is reported and may be placed on. On the loop. */
+    public void add(LocalGroup group) {
+        groups.put(group.uuid(), group);
+        report(group);
+    }
+
+    /** Follows nothing from now on. What is attached stays so: closing it is the owner's next step. On the loop. */
+    public void close() {
+        closed = true;
+    }
+
+    private void report(LocalGroup group) {
+        if (closed) {
+            return;
+        }
+        Promise<io.varve.api.DiskGroup> described = Promise.promise();
+        group.loop().execute(() -> described.complete(group.describe(node)));
+        described
+                .future()
+                .compose(description -> truth.registerGroup(RegisterGroupRequest.newBuilder()
+                        .setGroup(description)
+                        .setIncarnation(incarnation)
+                        .build()))
+                .onComplete(answer -> loop.execute(() -> {
+                    boolean taken =
+                            answer.succeeded() && answer.result().getResult().getCode() == TruthCode.TRUTH_OK;
+                    if (!taken) {
+                        trouble(
+                                "report of group " + group.name(),
+                                answer.succeeded() ? answer.result().getResult() : null,
+                                answer.cause());
+                    }
+                    loop.schedule((taken ? REPORT : PAUSE).toNanos(), () -> report(group));
+                }));
+    }
+
+    private void watch() {
+        if (closed) {
+            return;
+        }
+        truth.watchNode(WatchNodeRequest.newBuilder()
+                        .setNode(node)
+                        .setAfterIndex(view.getIndex())
+                        .setWaitMillis((int) WATCH.toMillis())
+                        .build())
+                .onComplete(answer -> loop.execute(() -> {
+                    if (answer.failed()) {
+                        trouble("watch", null, answer.cause());
+                        loop.schedule(PAUSE.toNanos(), this::watch);
+                        return;
+                    }
+                    if (answer.result().getChanged() || !viewSeen) {
+                        viewSeen = true;
+                        view = answer.result();
+                        plan();
+                    }
+                    watch();
+                }));
+    }
+
+    private void plan() {
+        if (closed || !viewSeen) {
+            return;
+        }
+        for (AgentAction action : AgentPlan.of(view, node, groups.keySet(), volumes.epochs())) {
+            if (running.add(action.key())) {
+                long plannedAt = view.getIndex();
+                perform(action).onComplete(answer -> loop.execute(() -> performed(action, plannedAt, answer)));
+            }
+        }
+    }
+
+    private void performed(AgentAction action, long plannedAt, io.vertx.core.AsyncResult<Void> answer) {
+        running.remove(action.key());
+        if (answer.failed()) {
+            trouble(action.key(), null, answer.cause());
+            planLater();
+        } else if (view.getIndex() > plannedAt) {
+            plan();
+        }
+    }
+
+    private void planLater() {
+        if (!planQueued && !closed) {
+            planQueued = true;
+            loop.schedule(PAUSE.toNanos(), () -> {
+                planQueued = false;
+                plan();
+            });
+        }
+    }
+
+    private Future<Void> perform(AgentAction action) {
+        return switch (action) {
+            case AgentAction.CreateReplicas create -> createReplicas(create);
+            case AgentAction.DeleteReplicas delete -> deleteReplicas(delete);
+            case AgentAction.Attach attach -> attach(attach.volume());
+            case AgentAction.Detach detach -> detach(detach);
+            case AgentAction.ReleaseStale stale -> release(stale.volume(), stale.epoch());
+        };
+    }
+
+    private Future<Void> createReplicas(AgentAction.CreateReplicas create) {
+        LocalGroup group = group(create.group());
+        Volume volume = create.volume();
+        return LocalReplicas.create(group, volume, create.slabs())
+                .compose(made -> truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
+                        .setVolume(volume.getId())
+                        .setGroup(create.group())
+                        .addAllSlabs(indices(create.slabs()))
+                        .build()))
+                .compose(answer -> taken(answer.getResult()));
+    }
+
+    private Future<Void> deleteReplicas(AgentAction.DeleteReplicas delete) {
+        return LocalReplicas.delete(group(delete.group()), delete.volume().getId(), delete.slabs())
+                .compose(gone -> truth.replicasDeleted(ReplicasDeletedRequest.newBuilder()
+                        .setVolume(delete.volume().getId())
+                        .setGroup(delete.group())
+                        .addAllSlabs(indices(delete.slabs()))
+                        .build()))
+                .compose(answer -> taken(answer.getResult()));
+    }
+
+    private Future<Void> attach(Volume volume) {
+        return volumes.take(volume, view.getIndex())
+                .onSuccess(served -> loop.execute(() -> {
+                    served.opened()
+                            .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
+                    served.ended().onComplete(end -> loop.execute(this::planLater));
+                }))
+                .mapEmpty();
+    }
+
+    private void tellOpened(long volume, int epoch, String uri) {
+        if (closed || !Integer.valueOf(epoch).equals(volumes.epochs().get(volume))) {
+            return;
+        }
+        truth.opened(OpenedRequest.newBuilder()
+                        .setVolume(volume)
+                        .setEpoch(epoch)
+                        .setNbdUri(uri)
+                        .build())
+                .onComplete(answer -> loop.execute(() -> {
+                    if (answer.failed()) {
+                        trouble("tell opened", null, answer.cause());
+                        loop.schedule(PAUSE.toNanos(), () -> tellOpened(volume, epoch, uri));
+                    } else if (answer.result().getCode() != TruthCode.TRUTH_OK) {
+                        trouble("tell opened", answer.result(), null);
+                    }
+                }));
+    }
+
+    private Future<Void> detach(AgentAction.Detach detach) {
+        return volumes.drop(detach.volume())
+                .compose(
+                        gone -> detach.release() ? release(detach.volume(), detach.epoch()) : Future.succeededFuture());
+    }
+
+    /** A newer epoch than ours is somebody else's business: then there is nothing of ours to release. */
+    private Future<Void> release(long volume, int epoch) {
+        return truth.detached(DetachedRequest.newBuilder()
+                        .setVolume(volume)
+                        .setEpoch(epoch)
+                        .build())
+                .compose(answer ->
+                        answer.getCode() == TruthCode.TRUTH_STALE_EPOCH || answer.getCode() == TruthCode.TRUTH_UNKNOWN
+                                ? Future.succeededFuture()
+                                : taken(answer));
+    }
+
+    private static Future<Void> taken(TruthResult result) {
+        return result.getCode() == TruthCode.TRUTH_OK
+                ? Future.succeededFuture()
+                : Future.failedFuture(result.getCode() + ": " + result.getMessage());
+    }
+
+    private LocalGroup group(String uuid) {
+        return java.util.Objects.requireNonNull(groups.get(uuid));
+    }
+
+    private static List<Integer> indices(List<Slab> slabs) {
+        return slabs.stream().map(Slab::getIndex).toList();
+    }
+
+    /** Logs a reason once until another one comes. */
+    private void trouble(String what, @Nullable TruthResult refused, @Nullable Throwable failure) {
+        String reason = refused != null ? refused.getCode() + " " + refused.getMessage() : String.valueOf(failure);
+        String line = what + ": " + reason;
+        if (!line.equals(lastTrouble)) {
+            lastTrouble = line;
+            LOG.warn("agent step failed step=\"{}\" reason=\"{}\"", what, reason);
+        }
+    }
+}

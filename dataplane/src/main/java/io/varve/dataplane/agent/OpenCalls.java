@@ -1,0 +1,61 @@
+package io.varve.dataplane.agent;
+
+import io.varve.api.OpenRequest;
+import io.varve.api.OpenResponse;
+import io.varve.api.TruthCode;
+import io.varve.dataplane.replication.Truth;
+import io.varve.dataplane.time.Loop;
+import java.util.List;
+
+/** The access points' one question to the metadata group, over its API. Any number may be under way. Confined to its loop. */
+public final class OpenCalls implements Truth {
+    private final Loop loop;
+    private final io.varve.api.Truth api;
+
+    public OpenCalls(Loop loop, io.varve.api.Truth api) {
+        this.loop = loop;
+        this.api = api;
+    }
+
+    @Override
+    public void open(long volume, int epoch, List<SlabOpen> slabs, OpenCallback callback) {
+        OpenRequest.Builder request = OpenRequest.newBuilder().setVolume(volume).setEpoch(epoch);
+        for (SlabOpen slab : slabs) {
+            request.addSlabs(io.varve.api.SlabOpen.newBuilder()
+                    .setIndex(slab.index())
+                    .setGen(slab.gen())
+                    .addAllIsr(slab.isr())
+                    .setStartSeq(slab.startSeq()));
+        }
+        api.open(request.build())
+                .onComplete(answer -> loop.execute(() -> {
+                    if (answer.failed()) {
+                        callback.done(
+                                Outcome.UNKNOWN,
+                                List.of(),
+                                String.valueOf(answer.cause().getMessage()));
+                    } else {
+                        tell(answer.result(), callback);
+                    }
+                }));
+    }
+
+    private static void tell(OpenResponse response, OpenCallback callback) {
+        List<SlabOpened> slabs = response.getSlabsList().stream()
+                .map(slab -> new SlabOpened(slab.getIndex(), outcome(slab.getCode()), slab.getGen(), slab.getIsrList()))
+                .toList();
+        callback.done(
+                outcome(response.getResult().getCode()),
+                slabs,
+                response.getResult().getMessage());
+    }
+
+    private static Outcome outcome(TruthCode code) {
+        return switch (code) {
+            case TRUTH_OK -> Outcome.OK;
+            case TRUTH_STALE_EPOCH -> Outcome.STALE_EPOCH;
+            case TRUTH_STALE_GEN -> Outcome.STALE_GEN;
+            case TRUTH_UNKNOWN, TRUTH_REFUSED, UNRECOGNIZED -> Outcome.REFUSED;
+        };
+    }
+}

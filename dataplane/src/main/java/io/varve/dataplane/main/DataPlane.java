@@ -1,0 +1,319 @@
+package io.varve.dataplane.main;
+
+import io.varve.api.Node;
+import io.varve.api.NodeStats;
+import io.varve.api.Truth;
+import io.varve.dataplane.agent.AddedGroups;
+import io.varve.dataplane.agent.GroupConfig;
+import io.varve.dataplane.agent.GroupOpening;
+import io.varve.dataplane.agent.LocalGroup;
+import io.varve.dataplane.agent.LocalVolumes;
+import io.varve.dataplane.agent.NodeAgent;
+import io.varve.dataplane.agent.Registration;
+import io.varve.dataplane.agent.VolumeLoop;
+import io.varve.dataplane.disk.DiskBackend;
+import io.varve.dataplane.disk.DiskProbe;
+import io.varve.dataplane.disk.LocalDisks;
+import io.varve.dataplane.time.VertxLoop;
+import io.varve.dataplane.wire.NodeIdentity;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.internal.VertxInternal;
+import io.vertx.core.transport.Transport;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One node's data plane, from start to stop. It owns its event loops; the truth is handed in. Methods may be called from any thread; futures
+ * complete on the first loop.
+ */
+public final class DataPlane {
+    private static final Logger LOG = LoggerFactory.getLogger(DataPlane.class);
+
+    private final DataPlaneConfig config;
+    private final Truth truth;
+    private final Vertx vertx;
+    private final List<VertxLoop> loops = new ArrayList<>();
+    private final List<LoopStack> stacks = new java.util.concurrent.CopyOnWriteArrayList<>();
+    private final StatsReport report;
+    private final LoopLag lag;
+    private volatile DiskProbe probe = new DiskProbe(DiskBackend.THREAD_POOL, "not probed yet");
+    private volatile @Nullable NodeIdentity self;
+    private @Nullable LocalVolumes volumes;
+    private @Nullable NodeAgent agent;
+    private @Nullable Runnable stopRegistering;
+
+    private DataPlane(DataPlaneConfig config, Truth truth) {
+        this.config = config;
+        this.truth = truth;
+        int loopCount = Math.max(1, config.groups().size());
+        boolean ring =
+                config.backend().orElse(DiskBackend.IO_URING) == DiskBackend.IO_URING && DiskProbe.loopsCanUseRing();
+        this.vertx = Vertx.builder()
+                .withTransport(ring ? Transport.IO_URING : Transport.EPOLL)
+                .with(new VertxOptions()
+                        .setEventLoopPoolSize(loopCount)
+                        .setWorkerPoolSize(1)
+                        .setInternalBlockingPoolSize(1))
+                .build();
+        for (int i = 0; i < loopCount; i++) {
+            loops.add(new VertxLoop(
+                    ((VertxInternal) vertx).createEventLoopContext(), "loop-" + i, VertxLoop::haltProcess));
+        }
+        this.report = new StatsReport(config.node());
+        this.lag = new LoopLag(home());
+    }
+
+    /**
+     * Starts a node's data plane: registers, opens its disk groups, serves them, follows the truth. Waits as long as it takes for the cluster
+     * to be initialised and reachable; fails with a sentence for people when a device or an address cannot be used.
+     */
+    public static DataPlane start(DataPlaneConfig config, Truth truth, Promise<Void> ready) {
+        DataPlane plane = new DataPlane(config, truth);
+        plane.home().execute(() -> plane.begin().onComplete(ready));
+        return plane;
+    }
+
+    private Future<Void> begin() {
+        return probe().compose(probed -> register())
+                .compose(this::openStacks)
+                .compose(opened -> listen())
+                .compose(listening -> follow());
+    }
+
+    private Future<Void> probe() {
+        Promise<Void> probed = Promise.promise();
+        ProbeFile.choose(config)
+                .onComplete(file -> home().execute(() -> {
+                    if (file.failed()) {
+                        probed.fail(file.cause());
+                        return;
+                    }
+                    DiskProbe.run(home(), file.result().path(), config.backend().orElse(null), found -> {
+                        file.result().release();
+                        probe = found;
+                        LOG.info("device i/o chosen backend=\"{}\" reason=\"{}\"", found.backend(), found.reason());
+                        probed.complete();
+                    });
+                }));
+        return probed.future();
+    }
+
+    private Future<String> register() {
+        Promise<String> registered = Promise.promise();
+        Node node = Node.newBuilder()
+                .setId(config.node())
+                .setZone(config.zone())
+                .setManagementAddress(config.managementAddress())
+                .setNbdAddress(config.advertisedHost() + ":" + config.nbdPort())
+                .setIncarnation(config.incarnation())
+                .setVersion(config.version())
+                .setMetadataMember(config.metadataMember())
+                .build();
+        stopRegistering = Registration.until(home(), truth, node, registered::tryComplete);
+        return registered.future();
+    }
+
+    private Future<Void> openStacks(String cluster) {
+        self = new NodeIdentity(cluster, config.node(), config.incarnation());
+        List<GroupConfig> wanted = new ArrayList<>(config.groups());
+        try {
+            wanted.addAll(new AddedGroups(config.dataDirectory()).load());
+        } catch (IOException e) {
+            return Future.failedFuture(e.getMessage());
+        }
+        if (wanted.isEmpty()) {
+            stacks.add(newStack(null));
+        }
+        List<Future<LocalGroup>> opened = new ArrayList<>();
+        for (GroupConfig group : wanted) {
+            LoopStack stack = newStack(group);
+            stacks.add(stack);
+            opened.add(openGroup(stack, group));
+        }
+        return Future.join(opened).mapEmpty();
+    }
+
+    /** The next stack in turn; more stacks than loops share them. */
+    private LoopStack newStack(@Nullable GroupConfig group) {
+        int index = stacks.size();
+        return new LoopStack(vertx, loops.get(index % loops.size()), group, index, identity(), truth, config);
+    }
+
+    private Future<LocalGroup> openGroup(LoopStack stack, GroupConfig group) {
+        Promise<LocalGroup> opened = Promise.promise();
+        UUID cluster = UUID.fromString(identity().cluster());
+        LocalDisks disks = new LocalDisks(probe.backend());
+        stack.loop.execute(() ->
+                GroupOpening.open(stack.loop, disks, group, config.dataDirectory(), cluster, config.node(), outcome -> {
+                    switch (outcome) {
+                        case GroupOpening.Outcome.Refused refused -> opened.fail(refused.reason());
+                        case GroupOpening.Outcome.Opened done -> opened.complete(stack.serve(group, done));
+                    }
+                }));
+        return opened.future();
+    }
+
+    private Future<Void> listen() {
+        return Future.all(stacks.stream().map(LoopStack::listen).toList()).mapEmpty();
+    }
+
+    private Future<Void> follow() {
+        List<VolumeLoop> places = stacks.stream().map(LoopStack::place).toList();
+        Promise<Void> following = Promise.promise();
+        home().execute(() -> {
+            LocalVolumes local = new LocalVolumes(home(), truth, config.node(), config.incarnation(), places);
+            NodeAgent follower = new NodeAgent(home(), truth, config.node(), config.incarnation(), groups(), local);
+            volumes = local;
+            agent = follower;
+            follower.start();
+            lag.start();
+            LOG.info("data plane ready node={} groups={}", config.node(), groups().size());
+            following.complete();
+        });
+        return following.future();
+    }
+
+    /**
+     * Stops in order: no new requests, volumes closed, targets and links closed, journals sealed by a last checkpoint, devices closed. The truth is
+     * told nothing: the node's volumes are wanted here again when it comes back.
+     */
+    public Future<Void> stop() {
+        Promise<Void> stopped = Promise.promise();
+        home().execute(() -> {
+            if (stopRegistering != null) {
+                stopRegistering.run();
+            }
+            lag.stop();
+            if (agent != null) {
+                agent.close();
+            }
+            (volumes == null ? Future.<Void>succeededFuture() : volumes.dropAll())
+                    .compose(dropped -> each(stack -> stack.nbd.stop()))
+                    .compose(quiet -> each(this::closeStack))
+                    .eventually(vertx::close)
+                    .onComplete(stopped);
+        });
+        return stopped.future();
+    }
+
+    /**
+     * Takes a device into a disk group of its own, for good: opens it, serves it, tells the truth, and remembers it for the next start. Fails with a
+     * sentence for people, and then nothing is remembered.
+     */
+    public Future<LocalGroup> addGroup(GroupConfig group) {
+        Promise<LocalGroup> added = Promise.promise();
+        home().execute(() -> {
+            NodeAgent follower = agent;
+            LocalVolumes local = volumes;
+            if (follower == null || local == null) {
+                added.fail("this node is still starting: try again when it is ready");
+                return;
+            }
+            if (stacks.stream().anyMatch(stack -> stack.isFor(group.name()))) {
+                added.fail("this node has a disk group named " + group.name() + " already: choose another name");
+                return;
+            }
+            LoopStack stack = newStack(group);
+            stacks.add(stack);
+            openGroup(stack, group)
+                    .compose(opened -> stack.listen().map(opened))
+                    .compose(opened -> remember(group).map(opened))
+                    .onComplete(outcome -> home().execute(() -> {
+                        if (outcome.succeeded()) {
+                            local.add(stack.place());
+                            follower.add(outcome.result());
+                            added.complete(outcome.result());
+                        } else {
+                            stack.loop.execute(() -> closeStack(stack));
+                            stacks.remove(stack);
+                            added.fail(outcome.cause());
+                        }
+                    }));
+        });
+        return added.future();
+    }
+
+    private Future<Void> remember(GroupConfig group) {
+        Promise<Void> remembered = Promise.promise();
+        home().execute(() -> home().offload(
+                        () -> {
+                            try {
+                                new AddedGroups(config.dataDirectory()).remember(group);
+                                remembered.complete();
+                            } catch (IOException e) {
+                                remembered.fail("cannot remember the disk group: " + e.getMessage());
+                            }
+                        },
+                        () -> {}));
+        return remembered.future();
+    }
+
+    private NodeIdentity identity() {
+        return java.util.Objects.requireNonNull(self, "the node is registered first");
+    }
+
+    /** What it is doing now. */
+    public Future<NodeFigures> figures() {
+        List<Future<NodeFigures>> parts = new ArrayList<>();
+        for (LoopStack stack : stacks) {
+            Promise<NodeFigures> part = Promise.promise();
+            stack.loop.execute(() -> part.complete(stack.figures()));
+            parts.add(part.future());
+        }
+        return Future.join(parts)
+                .map(all -> NodeFigures.merge(probe.backend() + ": " + probe.reason(), lag.histogram(), all.list()));
+    }
+
+    /** The same in the words of the management API, with latencies of the last ten seconds. */
+    public Future<NodeStats> stats() {
+        Promise<NodeStats> answered = Promise.promise();
+        figures()
+                .onComplete(found -> home().execute(() -> {
+                    if (found.failed()) {
+                        answered.fail(found.cause());
+                    } else {
+                        answered.complete(report.of(found.result(), home().nanos()));
+                    }
+                }));
+        return answered.future();
+    }
+
+    private Future<Void> closeStack(LoopStack stack) {
+        stack.ports.close();
+        stack.transport.close();
+        List<Future<Void>> closed = new ArrayList<>();
+        for (LocalGroup group : stack.groups) {
+            Promise<Void> one = Promise.promise();
+            group.store().close(one::complete);
+            closed.add(one.future());
+        }
+        return Future.join(closed).mapEmpty();
+    }
+
+    /** Runs a step on every stack's own loop, all at once. */
+    private Future<Void> each(java.util.function.Function<LoopStack, Future<Void>> step) {
+        List<Future<Void>> done = new ArrayList<>();
+        for (LoopStack stack : stacks) {
+            Promise<Void> one = Promise.promise();
+            stack.loop.execute(() -> step.apply(stack).onComplete(one));
+            done.add(one.future());
+        }
+        return Future.join(done).mapEmpty();
+    }
+
+    private List<LocalGroup> groups() {
+        return stacks.stream().flatMap(stack -> stack.groups.stream()).toList();
+    }
+
+    private VertxLoop home() {
+        return loops.getFirst();
+    }
+}

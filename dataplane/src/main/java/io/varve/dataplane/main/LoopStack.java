@@ -1,0 +1,154 @@
+package io.varve.dataplane.main;
+
+import io.varve.dataplane.agent.GroupConfig;
+import io.varve.dataplane.agent.GroupOpening;
+import io.varve.dataplane.agent.LocalGroup;
+import io.varve.dataplane.agent.OpenCalls;
+import io.varve.dataplane.agent.VolumeLoop;
+import io.varve.dataplane.frontend.nbd.NbdLimits;
+import io.varve.dataplane.frontend.nbd.NbdTarget;
+import io.varve.dataplane.metrics.LatencyHistogram;
+import io.varve.dataplane.replication.Ports;
+import io.varve.dataplane.replication.ReplicaHost;
+import io.varve.dataplane.replication.ReplicaServer;
+import io.varve.dataplane.time.VertxLoop;
+import io.varve.dataplane.volume.Volumes;
+import io.varve.dataplane.wire.NodeIdentity;
+import io.varve.dataplane.wire.TcpTransport;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Everything that one event loop owns: its disk groups, its links to and from other loops, its volumes, its target. Nothing in it is touched
+ * from another thread.
+ */
+final class LoopStack {
+    private static final Logger LOG = LoggerFactory.getLogger(LoopStack.class);
+
+    /** Lag is counted for the process, not for each stack. */
+    private static final LatencyHistogram NO_LAG = new LatencyHistogram();
+
+    final VertxLoop loop;
+    /** The disk group that this stack is for; null on a node without disks. */
+    private final @Nullable GroupConfig group;
+
+    /** Counts the node's stacks: the offset of its ports. */
+    private final int index;
+
+    private final DataPlaneConfig config;
+    final TcpTransport transport;
+    final ReplicaServer replicas;
+    final Ports ports;
+    final Volumes volumes;
+    final NbdTarget nbd;
+    final List<LocalGroup> groups = new ArrayList<>();
+
+    LoopStack(
+            Vertx vertx,
+            VertxLoop loop,
+            @Nullable GroupConfig group,
+            int index,
+            NodeIdentity self,
+            io.varve.api.Truth truth,
+            DataPlaneConfig config) {
+        this.loop = loop;
+        this.group = group;
+        this.index = index;
+        this.config = config;
+        this.transport = new TcpTransport(vertx, loop.context());
+        this.replicas = new ReplicaServer(loop, transport, self);
+        this.ports = new Ports(loop, transport, self);
+        this.volumes = new Volumes(loop, ports, new OpenCalls(loop, truth));
+        this.nbd = new NbdTarget(vertx, loop.context(), loop, volumes, NbdLimits.DEFAULT);
+    }
+
+    boolean isFor(String name) {
+        return group != null && group.name().equals(name);
+    }
+
+    /** From now on the group is served to access points here and elsewhere. On the loop, before anything is attached here. */
+    LocalGroup serve(GroupConfig opened, GroupOpening.Outcome.Opened outcome) {
+        LocalGroup local = new LocalGroup(
+                outcome.store().uuid(),
+                opened.name(),
+                loop,
+                outcome.store(),
+                config.advertisedHost() + ":" + (config.peerPort() + index),
+                outcome.devices());
+        groups.add(local);
+        ReplicaHost host = new ReplicaHost(loop, local.store());
+        replicas.serve(host);
+        ports.addLocal(host);
+        LOG.info(
+                "group opened name={} group={} devices={}",
+                local.name(),
+                local.uuid(),
+                local.devices().size());
+        return local;
+    }
+
+    /** Binds the stack's two addresses: for peers and for NBD clients. */
+    Future<Void> listen() {
+        String peerAddress = config.bindHost() + ":" + (config.peerPort() + index);
+        int nbdPort = config.nbdPort() + index;
+        Promise<Void> peers = Promise.promise();
+        Promise<Void> clients = Promise.promise();
+        loop.execute(() -> {
+            replicas.listen(peerAddress, (bound, failure) -> {
+                if (failure == null) {
+                    peers.complete();
+                } else {
+                    peers.fail("cannot listen for peers on " + peerAddress + ": " + failure);
+                }
+            });
+            nbd.start(config.nbdBindHost(), nbdPort)
+                    .<Void>mapEmpty()
+                    .recover(failure -> Future.failedFuture("cannot listen for NBD clients on " + config.nbdBindHost()
+                            + ":" + nbdPort + ": " + failure.getMessage()))
+                    .onComplete(clients);
+        });
+        return Future.all(peers.future(), clients.future()).mapEmpty();
+    }
+
+    /** As the agent sees it. */
+    VolumeLoop place() {
+        return new VolumeLoop(
+                loop,
+                volumes,
+                groups.stream().map(LocalGroup::uuid).collect(Collectors.toSet()),
+                config.advertisedHost() + ":" + (config.nbdPort() + index));
+    }
+
+    /** On the loop. */
+    NodeFigures figures() {
+        List<NodeFigures.Volume> attached = volumes.all().stream()
+                .map(volume -> new NodeFigures.Volume(
+                        volume.accessPoints().volume(),
+                        volume.name(),
+                        volume.accessPoints().epoch(),
+                        volume.accessPoints().state(),
+                        volume.accessPoints().detail(),
+                        volume.counters(),
+                        volume.accessPoints().readsRepaired()))
+                .toList();
+        List<NodeFigures.Replica> copies = new ArrayList<>();
+        List<NodeFigures.Group> disks = new ArrayList<>();
+        for (LocalGroup group : groups) {
+            group.store().streams().forEach(state -> copies.add(NodeFigures.Replica.of(group.uuid(), state)));
+            String failure = group.store().failure();
+            disks.add(new NodeFigures.Group(
+                    group.uuid(),
+                    group.name(),
+                    failure == null ? "" : failure,
+                    group.store().stats()));
+        }
+        return new NodeFigures("", NO_LAG, attached, copies, disks);
+    }
+}

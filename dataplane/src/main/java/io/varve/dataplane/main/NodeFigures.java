@@ -1,0 +1,62 @@
+package io.varve.dataplane.main;
+
+import io.varve.dataplane.metrics.LatencyHistogram;
+import io.varve.dataplane.metrics.VolumeCounters;
+import io.varve.dataplane.store.StoreStats;
+import io.varve.dataplane.store.StreamState;
+import java.util.List;
+
+/**
+ * What a node's data plane is doing, as of one moment on each of its loops. {@code loopLag} and the counters go on counting: they may be read
+ * from any thread.
+ *
+ * @param backend how devices are driven, and why
+ */
+public record NodeFigures(
+        String backend, LatencyHistogram loopLag, List<Volume> volumes, List<Replica> replicas, List<Group> groups) {
+
+    /** A volume attached or being attached here. */
+    public record Volume(
+            long id,
+            String name,
+            int epoch,
+            String state,
+            String detail,
+            VolumeCounters counters,
+            long repairedReads) {}
+
+    /** One replica in one of this node's disk groups. */
+    public record Replica(
+            String group,
+            long stream,
+            long lastSeq,
+            long durableSeq,
+            long commitSeq,
+            long appliedSeq,
+            int promisedEpoch,
+            boolean suspect) {
+        static Replica of(String group, StreamState state) {
+            return new Replica(
+                    group,
+                    state.stream(),
+                    state.lastSeq(),
+                    state.durableSeq(),
+                    state.commitSeq(),
+                    state.appliedSeq(),
+                    state.promisedEpoch(),
+                    state.suspectFromSeq() != Long.MAX_VALUE);
+        }
+    }
+
+    /** One disk group. {@code failure}: empty while it works. */
+    public record Group(String uuid, String name, String failure, StoreStats stats) {}
+
+    static NodeFigures merge(String backend, LatencyHistogram loopLag, List<NodeFigures> parts) {
+        return new NodeFigures(
+                backend,
+                loopLag,
+                parts.stream().flatMap(part -> part.volumes().stream()).toList(),
+                parts.stream().flatMap(part -> part.replicas().stream()).toList(),
+                parts.stream().flatMap(part -> part.groups().stream()).toList());
+    }
+}
