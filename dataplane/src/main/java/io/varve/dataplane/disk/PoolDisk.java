@@ -104,7 +104,12 @@ public final class PoolDisk extends DeviceDisk {
         DiskOperation operation = done.poll();
         while (operation != null) {
             busy--;
-            ended(operation, operation.result);
+            try {
+                ended(operation, operation.result);
+            } catch (Throwable bug) {
+                // Each by itself: where a bug does not stop the process (in tests), the others are not lost.
+                vertxLoop.bug(bug);
+            }
             operation = done.poll();
         }
     }

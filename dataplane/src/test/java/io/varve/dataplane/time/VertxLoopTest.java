@@ -2,9 +2,11 @@ package io.varve.dataplane.time;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.check.Invariant;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.VertxInternal;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -169,5 +171,32 @@ final class VertxLoopTest {
         String uptime = Files.readString(Path.of("/proc/uptime"));
         double uptimeSeconds = Double.parseDouble(uptime.substring(0, uptime.indexOf(' ')));
         assertThat(loop.nanos() / 1e9).isBetween(uptimeSeconds - 1, uptimeSeconds + 60);
+    }
+
+    /** In a process of its own, since it ends. */
+    @Test
+    void stopsTheProcessOnABug() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "--enable-native-access=ALL-UNNAMED",
+                        ProcessWithABug.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isEqualTo(VertxLoop.EXIT_BUG);
+        assertThat(output).contains("FATAL a bug stops this process").contains("the answer: 41, 42");
+    }
+
+    /** A node whose invariant breaks on its loop. */
+    static final class ProcessWithABug {
+        public static void main(String[] args) throws Exception {
+            Vertx vertx = Vertx.vertx();
+            VertxLoop loop =
+                    new VertxLoop(((VertxInternal) vertx).createEventLoopContext(), "bug", VertxLoop::haltProcess);
+            loop.execute(() -> Invariant.check(false, "the answer", 41, 42));
+            new CountDownLatch(1).await();
+        }
     }
 }
