@@ -115,12 +115,20 @@ class Node:
 
     def wait_live(self, seconds: float = START_SECONDS) -> None:
         deadline = time.monotonic() + seconds
-        while self.http("/health/live", 2)[0] != 200:
+        while self.http("/health/live", 2)[0] != 200 or not self.answers():
             if not self.running:
                 raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log_end()}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.name} is not live after {seconds} s:\n{self.log_end()}")
             time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether the management API listens; the process is alive some time earlier."""
+        try:
+            socket.create_connection(("127.0.0.1", self.management), 1).close()
+            return True
+        except OSError:
+            return False
 
     def log_end(self, lines: int = 30) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
