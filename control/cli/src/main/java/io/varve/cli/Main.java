@@ -2,6 +2,7 @@ package io.varve.cli;
 
 import io.varve.cli.command.RootCommand;
 import io.varve.cli.demo.DemoCommand;
+import io.varve.cli.server.ServerCommand;
 import picocli.CommandLine;
 
 /** The program {@code varve}. */
@@ -14,6 +15,6 @@ public final class Main {
 
     /** All commands, ready to execute. */
     static CommandLine commandLine() {
-        return RootCommand.commandLine(new DemoCommand());
+        return RootCommand.commandLine(new ServerCommand(), new DemoCommand());
     }
 }

@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
         description = "Disks and the groups that they form.",
         subcommands = {DiskCommand.ListDisks.class, DiskCommand.Add.class},
         footerHeading = "%nExamples:%n",
-        footer = {"  varve disk list", "  varve disk add /dev/nvme1n1 --node n1 --group fast --class nvme"})
+        footer = {"  varve disk list", "  varve disk add /dev/nvme1n1 --node n1 --group second --class nvme"})
 final class DiskCommand extends GroupCommand {
     /** A file of many gigabytes is filled with zeros before it can be used. */
     private static final Duration ADD_LIMIT = Duration.ofMinutes(30);
@@ -58,13 +58,13 @@ final class DiskCommand extends GroupCommand {
     @Command(
             name = "add",
             description = {
-                "Gives a device to a disk group of a node.",
+                "Takes a device into a new disk group of a node, for good; the node remembers it.",
                 "A device that holds a file system, a partition table or another owner's data is refused."
             },
             footerHeading = "%nExamples:%n",
             footer = {
-                "  varve disk add /dev/nvme1n1 --node n1 --group fast --class nvme",
-                "  varve disk add /var/lib/varve/disk2 --node n1 --group fast --class hdd --size 20GiB",
+                "  varve disk add /dev/nvme1n1 --node n1 --group second --class nvme",
+                "  varve disk add /var/lib/varve/disk2 --node n1 --group third --class hdd --size 20GiB",
             })
     static final class Add implements Runnable {
         @Parameters(paramLabel = "PATH", description = "Block device or file, as the node sees it.")
@@ -73,7 +73,11 @@ final class DiskCommand extends GroupCommand {
         @Option(names = "--node", paramLabel = "NODE", required = true, description = "The node that has the device.")
         private String node = "";
 
-        @Option(names = "--group", paramLabel = "GROUP", required = true, description = "A disk group of that node.")
+        @Option(
+                names = "--group",
+                paramLabel = "GROUP",
+                required = true,
+                description = "A name for the group, new on that node.")
         private String group = "";
 
         @Option(names = "--class", paramLabel = "CLASS", required = true, description = "nvme, ssd or hdd.")

@@ -2,6 +2,7 @@ package io.varve.cli.config;
 
 import io.varve.cli.config.FixedConfig.MetadataMember;
 import io.varve.cli.config.RestartConfig.Device;
+import io.varve.cli.config.RestartConfig.DiskIo;
 import io.varve.cli.config.RestartConfig.Group;
 import io.varve.cli.config.RestartConfig.Kind;
 import io.varve.cli.config.RestartConfig.Level;
@@ -30,7 +31,8 @@ import org.yaml.snakeyaml.nodes.Node;
 
 /** Reads a node's configuration file: one instance for one reading, on the caller's thread. */
 public final class ConfigFile {
-    static final ByteSize DEFAULT_JOURNAL = ByteSize.parse("1GiB");
+    /** Of a group for which nothing else is said. */
+    public static final ByteSize DEFAULT_JOURNAL = ByteSize.parse("1GiB");
 
     static final ByteSize SMALLEST_DEVICE = ByteSize.parse("512MiB");
     /** Two full NBD requests of 32 MiB for each of four clients, and room to spare. */
@@ -137,13 +139,16 @@ public final class ConfigFile {
         if (advertise.isEmpty() && listen.isPresent() && listensOnWildcard(listen.get())) {
             file.problem("advertise", "needed because listen names a wildcard address: others must know a real host");
         }
+        var diskIo = file.optional("diskIo", text -> ConfigValues.oneOf(DiskIo.class, text))
+                .orElse(DiskIo.AUTO);
         var groups = file.has("disks") ? groups(file) : List.<Group>of();
         var limits = file.section("limits").map(ConfigFile::limits).orElse(defaultLimits());
         var log = file.section("log").map(ConfigFile::log).orElse(new Log(Level.INFO, Optional.empty()));
         if (dataDir.isEmpty() || listen.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new RestartConfig(dataDir.get(), zone, advertise, listen.get(), groups, limits, log));
+        return Optional.of(
+                new RestartConfig(dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log));
     }
 
     private static Optional<Listen> listen(YamlSection section) {
@@ -194,11 +199,13 @@ public final class ConfigFile {
             var kind = section.required("class", text -> ConfigValues.oneOf(Kind.class, text));
             var size = section.optional(
                     "size", text -> ConfigValues.size(text, SMALLEST_DEVICE, new ByteSize(Long.MAX_VALUE)));
+            var zeroFill = section.optional("zeroFill", ConfigValues::flag).orElse(false);
+            var wipe = section.optional("wipe", ConfigValues::flag).orElse(false);
             if (path.isPresent() && !paths.add(path.get())) {
                 section.problem("path", "'" + path.get() + "' is named twice");
             }
             if (path.isPresent() && kind.isPresent()) {
-                devices.add(new Device(path.get(), kind.get(), size));
+                devices.add(new Device(path.get(), kind.get(), size, zeroFill, wipe));
             }
         }
         return devices;

@@ -13,12 +13,20 @@ import java.util.Optional;
  * @param zone failure domain above the node; empty for none
  * @param advertise host name that others reach this node by; empty means the addresses it listens on
  * @param listen the ports
+ * @param diskIo how devices are driven
  * @param groups the disk groups, in the order of the file
  * @param limits bounds on memory, connections and time
  * @param log where and how much to log
  */
 public record RestartConfig(
-        Path dataDir, String zone, String advertise, Listen listen, List<Group> groups, Limits limits, Log log) {
+        Path dataDir,
+        String zone,
+        String advertise,
+        Listen listen,
+        DiskIo diskIo,
+        List<Group> groups,
+        Limits limits,
+        Log log) {
     public RestartConfig {
         groups = List.copyOf(groups);
     }
@@ -56,8 +64,18 @@ public record RestartConfig(
      * @param path a block device, or a file
      * @param kind nvme, ssd or hdd
      * @param createSize a missing file is made this large; empty: a missing path is an error
+     * @param zeroFill all of a new file is written with zeros, not only the journal's part
+     * @param wipe whatever the device holds may be destroyed when its group is made
      */
-    public record Device(Path path, Kind kind, Optional<ByteSize> createSize) {}
+    public record Device(Path path, Kind kind, Optional<ByteSize> createSize, boolean zeroFill, boolean wipe) {}
+
+    /** How devices are driven. */
+    public enum DiskIo {
+        /** What a probe at start finds best. */
+        AUTO,
+        IO_URING,
+        THREADS
+    }
 
     /**
      * Bounds of the node.

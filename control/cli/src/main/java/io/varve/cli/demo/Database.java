@@ -19,7 +19,9 @@ final class Database {
     private static final String SCALE = "10";
 
     private static final Duration STEP_LIMIT = Duration.ofMinutes(3);
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
+    /** PostgreSQL stops within a second or two; if it does not, its disk does not answer. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+
     private static final String NAME = "postgres";
 
     private final Path programs;
@@ -47,7 +49,7 @@ final class Database {
             create();
         }
         must(postgres("pg_ctl", "-D", data.toString(), "-l", log().toString(), "-w", "-t", "120", "start"));
-        teardown.add("stop PostgreSQL", STOP_LIMIT.multipliedBy(2), this::stop);
+        teardown.add("stop PostgreSQL", STOP_LIMIT.multipliedBy(3), this::stop);
     }
 
     private void create() throws IOException {
@@ -144,10 +146,6 @@ final class Database {
             return "";
         }
         var immediate = Tool.run(STOP_LIMIT, stopCommand("immediate"));
-        if (!immediate.ok()) {
-            // Its disk is gone: not even the file with its process id can be read any more.
-            Leftovers.clearMounts(run.resolveSibling(""));
-        }
         return immediate.ok() ? "" : fast.output();
     }
 

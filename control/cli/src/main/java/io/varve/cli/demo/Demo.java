@@ -3,6 +3,7 @@ package io.varve.cli.demo;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.demo.DemoOptions.Load;
 import io.varve.cli.output.Text;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -37,7 +38,9 @@ final class Demo {
         var processes = new NodeProcesses(directory.nodeList());
         say("Starting " + directory.nodes() + " nodes on files in " + directory.root());
         processes.start(directory, DemoOptions.metadataMembers(directory.nodes()), teardown);
-        var obstacle = options.database() ? Prerequisites.forDatabase(out, options.yes()) : Optional.<String>empty();
+        var obstacle = options.load() == Load.DATABASE
+                ? Prerequisites.forDatabase(out, options.yes())
+                : Optional.<String>empty();
         processes.awaitAlive();
         var client = new ClusterClient(directory.nodeList(), teardown);
         teardown.add("close the connection to the cluster", Duration.ofSeconds(2), () -> {
@@ -46,14 +49,15 @@ final class Demo {
         });
         var uri = openVolume(client);
         say("The volume is open: " + uri);
-        if (!options.database()) {
-            return exportOnly(client, processes, uri);
-        }
-        if (obstacle.isPresent()) {
-            say("No file system and no database: " + obstacle.get() + ".");
-            return driveFromUserSpace(client, processes, uri);
-        }
-        return driveDatabase(client, processes, uri);
+        obstacle.ifPresent(reason -> say("No file system and no database: " + reason + "."));
+        return switch (options.load()) {
+            case NONE -> exportOnly(client, processes, uri);
+            case NBD -> driveFromUserSpace(client, processes, uri);
+            case DATABASE ->
+                obstacle.isPresent()
+                        ? driveFromUserSpace(client, processes, uri)
+                        : driveDatabase(client, processes, uri);
+        };
     }
 
     private void say(String line) {
@@ -79,7 +83,7 @@ final class Demo {
 
     private boolean driveFromUserSpace(ClusterClient client, NodeProcesses processes, String uri)
             throws InterruptedException {
-        say("Driving the volume with " + StampLoad.CLIENTS + " NBD clients in user space instead.");
+        say("Driving the volume with " + StampLoad.CLIENTS + " NBD clients in user space.");
         var load = StampLoad.start(uri, teardown);
         var found = load.awaitFound();
         say(found == 0 ? "The volume is empty." : "Found " + found + " blocks that an earlier run stamped, all right.");

@@ -3,6 +3,7 @@ package io.varve.cli.demo;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.demo.DemoOptions.Load;
 import io.varve.model.ByteSize;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -74,6 +75,9 @@ public final class DemoCommand implements Callable<Integer> {
     @Option(names = "--no-database", description = "Only export the volume.")
     private boolean noDatabase;
 
+    @Option(names = "--nbd-load", description = "No database: drive the volume with NBD clients in user space.")
+    private boolean nbdLoad;
+
     @Option(names = "--yes", description = "Install missing Debian packages without asking.")
     private boolean yes;
 
@@ -86,9 +90,16 @@ public final class DemoCommand implements Callable<Integer> {
         require(replicas >= 1 && replicas <= 3, "--replicas is " + replicas + "; it can be 1, 2 or 3.");
         require(replicas <= nodes, "--replicas is " + replicas + ", but there are only " + nodes + " nodes.");
         require(disk.bytes() >= 1L << 30, "--disk is " + disk + "; the least is 1GiB.");
-        var options = new DemoOptions(
-                directory(), nodes, size, disk, replicas, Optional.ofNullable(runFor), !noDatabase, yes);
+        var options =
+                new DemoOptions(directory(), nodes, size, disk, replicas, Optional.ofNullable(runFor), load(), yes);
         return run(options);
+    }
+
+    private Load load() {
+        require(
+                !noDatabase || !nbdLoad,
+                "--no-database drives the volume with nothing, --nbd-load with NBD clients: say one.");
+        return noDatabase ? Load.NONE : nbdLoad ? Load.NBD : Load.DATABASE;
     }
 
     private void require(boolean right, String otherwise) {

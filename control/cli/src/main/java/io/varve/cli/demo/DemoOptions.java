@@ -14,7 +14,7 @@ import java.util.Optional;
  * @param disk size of the file that is each node's disk
  * @param replicas 1 to 3
  * @param runFor empty: until Ctrl-C
- * @param database false: only export the volume
+ * @param load what drives the volume
  * @param yes install packages without asking
  */
 record DemoOptions(
@@ -24,8 +24,18 @@ record DemoOptions(
         ByteSize disk,
         int replicas,
         Optional<Duration> runFor,
-        boolean database,
+        Load load,
         boolean yes) {
+    /** What drives the volume. */
+    enum Load {
+        /** PostgreSQL and pgbench; where that cannot be, {@link #NBD}. */
+        DATABASE,
+        /** NBD clients in user space. */
+        NBD,
+        /** Nothing: the volume is only exported. */
+        NONE
+    }
+
     /** How many of so many nodes keep the metadata group: an odd number. */
     static int metadataMembers(int nodes) {
         return nodes >= 3 ? 3 : 1;

@@ -15,15 +15,22 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** The nodes of the demo as child processes: the same program, started the way an operator would. */
 final class NodeProcesses {
     private static final Duration START_LIMIT = Duration.ofSeconds(90);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(25);
+    /** A node whose JVM writes down at its end what it learned takes so much longer. */
+    private static final Duration TRAINING_LIMIT = Duration.ofMinutes(3);
+
     private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
     /** Between two looks at a node that starts. */
     private static final Duration PROBE_PAUSE = Duration.ofMillis(50);
+
+    private static final String GIVEN_FLAGS =
+            Optional.ofNullable(System.getenv("VARVE_NODE_JVM_ARGS")).orElse("");
 
     private final List<DemoNode> nodes;
     private final Map<String, Process> processes = new LinkedHashMap<>();
@@ -41,7 +48,7 @@ final class NodeProcesses {
         for (var node : nodes) {
             node.writeConfig(nodes.subList(0, members), directory.disk().toString());
         }
-        teardown.add("stop the nodes", STOP_LIMIT.plusSeconds(5), this::stop);
+        teardown.add("stop the nodes", stopLimit().plusSeconds(5), this::stop);
         for (var node : nodes) {
             launch(node);
         }
@@ -58,18 +65,16 @@ final class NodeProcesses {
         node.writePid(process.pid());
     }
 
-    /** This JVM and class path, with the flags of a node. */
+    /** This JVM and class path, with the flags of a node and its classes in the form in which they load fastest. */
     private static List<String> command(Path config) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         var home = System.getProperty("varve.home", "");
         if (!home.isEmpty()) {
-            var dist = Path.of(home, "control", "cli", "src", "main", "dist");
-            for (var file : List.of(dist.resolve("jvm.flags"), dist.resolve("jvm-server.flags"))) {
-                if (Files.exists(file)) {
-                    command.add("@" + file);
-                }
-            }
+            var cli = Path.of(home, "control", "cli");
+            addIfExists(command, "@", cli.resolve("src/main/dist/jvm.flags"));
+            addIfExists(command, "@", cli.resolve("src/main/dist/jvm-server.flags"));
+            command.addAll(furtherFlags(cli.resolve("target/lib/.node.aot")));
             command.add("-Dvarve.home=" + home);
         }
         command.addAll(List.of(
@@ -80,6 +85,24 @@ final class NodeProcesses {
                 "--config",
                 config.toString()));
         return command;
+    }
+
+    private static Duration stopLimit() {
+        return GIVEN_FLAGS.isBlank() ? STOP_LIMIT : TRAINING_LIMIT;
+    }
+
+    /** The launcher's training run says by VARVE_NODE_JVM_ARGS where to write what later runs load. */
+    private static List<String> furtherFlags(Path trained) {
+        if (!GIVEN_FLAGS.isBlank()) {
+            return List.of(GIVEN_FLAGS.strip().split("\\s+"));
+        }
+        return Files.exists(trained) ? List.of("-XX:AOTCache=" + trained) : List.of();
+    }
+
+    private static void addIfExists(List<String> command, String prefix, Path file) {
+        if (Files.exists(file)) {
+            command.add(prefix + file);
+        }
     }
 
     /** Waits until every node's process answers; a node that ends before is a failure with the end of its log. */
@@ -144,7 +167,7 @@ final class NodeProcesses {
     /** Asks all nodes to stop, waits, kills what is left. Answers what had to be killed. */
     synchronized String stop() throws InterruptedException {
         processes.values().forEach(Process::destroy);
-        var end = System.nanoTime() + STOP_LIMIT.toNanos();
+        var end = System.nanoTime() + stopLimit().toNanos();
         var killed = new ArrayList<String>();
         for (var entry : processes.entrySet()) {
             var left = Math.max(1, end - System.nanoTime());

@@ -3,6 +3,7 @@ package io.varve.cli.demo;
 import io.varve.cli.demo.BlockStamp.Found;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -17,6 +18,8 @@ final class StampLoad {
     static final int CLIENTS = 8;
     /** Blocks of one client: 32 MiB, so that most are written several times in a minute. */
     private static final int BLOCKS = 8_192;
+    /** Read at once while looking for what an earlier run left. */
+    private static final int SCAN_BLOCKS = 256;
     /** One read for each three requests. */
     private static final int READ_EVERY = 3;
 
@@ -67,19 +70,27 @@ final class StampLoad {
     /** The number that each block holds; 0 for one never written. */
     private long[] scan(NbdClient nbd, long first, int blocks) throws IOException {
         var numbers = new long[blocks];
-        var block = new byte[BlockStamp.BLOCK_BYTES];
-        for (var index = 0; index < blocks && !stopping; index++) {
-            nbd.read((first + index) * BlockStamp.BLOCK_BYTES, block);
-            numbers[index] = switch (BlockStamp.read(block, first + index)) {
-                case Found.Nothing() -> 0;
-                case Found.Write(var number) -> {
-                    found.increment();
-                    yield number;
-                }
-                case Found.Damage(var what) -> throw new IOException("block " + (first + index) + " holds " + what);
-            };
+        for (var index = 0; index < blocks && !stopping; index += SCAN_BLOCKS) {
+            var run = new byte[Math.min(SCAN_BLOCKS, blocks - index) * BlockStamp.BLOCK_BYTES];
+            nbd.read((first + index) * BlockStamp.BLOCK_BYTES, run);
+            for (var at = 0; at < run.length; at += BlockStamp.BLOCK_BYTES) {
+                var place = index + at / BlockStamp.BLOCK_BYTES;
+                var block = Arrays.copyOfRange(run, at, at + BlockStamp.BLOCK_BYTES);
+                numbers[place] = numberIn(block, first + place);
+            }
         }
         return numbers;
+    }
+
+    private long numberIn(byte[] block, long index) throws IOException {
+        return switch (BlockStamp.read(block, index)) {
+            case Found.Nothing() -> 0;
+            case Found.Write(var number) -> {
+                found.increment();
+                yield number;
+            }
+            case Found.Damage(var what) -> throw new IOException("block " + index + " holds " + what);
+        };
     }
 
     private void drive(NbdClient nbd, long first, long[] numbers, SplittableRandom random) throws IOException {

@@ -1,7 +1,7 @@
 package io.varve.cli.server;
 
-import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.varve.cli.config.Endpoint;
+import io.varve.dataplane.main.NodeFigures;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
@@ -22,18 +22,25 @@ final class HealthEndpoint {
 
     private static final int IDLE_SECONDS = 60;
     private static final String TEXT = "text/plain; charset=utf-8";
-    private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
     private final Vertx vertx;
-    private final PrometheusMeterRegistry registry;
+    private final NodeMetrics metrics;
+    private final Supplier<Future<NodeFigures>> figures;
     private final Supplier<Readiness> readiness;
     private final HttpServer server;
     private int open; // connections; on the server's event loop
 
-    /** @param readiness asked at every request, on an event loop; must not block */
-    HealthEndpoint(Vertx vertx, PrometheusMeterRegistry registry, Supplier<Readiness> readiness) {
+    /**
+     * An endpoint that does not listen yet.
+     *
+     * @param figures asked before metrics are answered; may fail, then they are as old as the last that were had
+     * @param readiness asked at every request, on an event loop; must not block
+     */
+    HealthEndpoint(
+            Vertx vertx, NodeMetrics metrics, Supplier<Future<NodeFigures>> figures, Supplier<Readiness> readiness) {
         this.vertx = vertx;
-        this.registry = registry;
+        this.metrics = metrics;
+        this.figures = figures;
         this.readiness = readiness;
         this.server = vertx.createHttpServer(
                 new HttpServerOptions().setIdleTimeout(IDLE_SECONDS).setIdleTimeoutUnit(TimeUnit.SECONDS));
@@ -65,8 +72,10 @@ final class HealthEndpoint {
                 respond(request, state.ready() ? 200 : 503, TEXT, state.ready() ? "ready\n" : state.detail() + "\n");
             }
             case "/metrics" ->
-                vertx.executeBlocking(() -> registry.scrape(PROMETHEUS), false)
-                        .onSuccess(text -> respond(request, 200, PROMETHEUS, text))
+                figures.get()
+                        .onSuccess(metrics::show)
+                        .transform(shown -> vertx.executeBlocking(metrics::scrape, false))
+                        .onSuccess(text -> respond(request, 200, NodeMetrics.CONTENT_TYPE, text))
                         .onFailure(cause -> respond(request, 500, TEXT, cause + "\n"));
             default -> respond(request, 404, TEXT, "there is /health/live, /health/ready and /metrics\n");
         }

@@ -9,11 +9,17 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.varve.dataplane.main.NodeFigures;
+import io.varve.dataplane.metrics.LatencyHistogram;
+import java.util.List;
 
-/** The node's meters: those of the process here, those of the data plane where they are counted. Any thread. */
+/** The node's metrics: those of the process by Micrometer, those of the data plane by {@link DataPlaneMeters}. Any thread. */
 final class NodeMetrics implements AutoCloseable {
+    static final String CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final JvmGcMetrics collections = new JvmGcMetrics();
+    private final DataPlaneMeters dataPlane;
 
     /** @param node tags every meter, so that figures of several nodes can stand in one place */
     NodeMetrics(String node) {
@@ -25,10 +31,19 @@ final class NodeMetrics implements AutoCloseable {
         new ProcessorMetrics().bindTo(registry);
         new UptimeMetrics().bindTo(registry);
         new FileDescriptorMetrics().bindTo(registry);
+        dataPlane = new DataPlaneMeters(
+                node, new NodeFigures("not probed yet", new LatencyHistogram(), List.of(), List.of(), List.of()));
+        registry.getPrometheusRegistry().register(dataPlane);
     }
 
-    PrometheusMeterRegistry registry() {
-        return registry;
+    /** The data plane's figures of this moment. */
+    void show(NodeFigures figures) {
+        dataPlane.show(figures);
+    }
+
+    /** Everything, in Prometheus's text format. Takes milliseconds. */
+    String scrape() {
+        return registry.scrape(CONTENT_TYPE);
     }
 
     @Override

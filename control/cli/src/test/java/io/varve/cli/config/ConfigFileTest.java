@@ -36,7 +36,7 @@ final class ConfigFileTest {
                 journal: 2GiB
                 devices:
                   - {path: /dev/nvme0n1, class: nvme}
-                  - {path: /var/lib/varve/disk2, class: hdd, size: 20GiB}
+                  - {path: /var/lib/varve/disk2, class: hdd, size: 20GiB, zeroFill: true}
             limits:
               queueBytes: 256MiB
               nbdConnections: 100
@@ -60,6 +60,9 @@ final class ConfigFileTest {
         var group = config.restart().groups().getFirst();
         assertThat(group.journal()).isEqualTo(ByteSize.parse("2GiB"));
         assertThat(group.devices().getFirst().createSize()).isEmpty();
+        assertThat(group.devices().getLast().zeroFill()).isTrue();
+        assertThat(group.devices().getFirst().wipe()).isFalse();
+        assertThat(config.restart().diskIo()).isEqualTo(RestartConfig.DiskIo.AUTO);
         assertThat(group.devices().getLast().createSize()).contains(ByteSize.parse("20GiB"));
         assertThat(config.restart().limits())
                 .isEqualTo(new RestartConfig.Limits(ByteSize.parse("256MiB"), 100, Duration.ofSeconds(5)));

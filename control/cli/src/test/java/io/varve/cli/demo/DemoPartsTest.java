@@ -25,7 +25,14 @@ final class DemoPartsTest {
 
     private DemoOptions options(int nodes, int replicas) {
         return new DemoOptions(
-                root, nodes, ByteSize.parse("10GiB"), ByteSize.parse("4GiB"), replicas, Optional.empty(), true, false);
+                root,
+                nodes,
+                ByteSize.parse("10GiB"),
+                ByteSize.parse("4GiB"),
+                replicas,
+                Optional.empty(),
+                DemoOptions.Load.DATABASE,
+                false);
     }
 
     @Test

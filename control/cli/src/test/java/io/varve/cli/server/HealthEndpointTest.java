@@ -3,6 +3,7 @@ package io.varve.cli.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.cli.config.Endpoint;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -20,7 +21,8 @@ final class HealthEndpointTest {
         var readiness = new AtomicReference<>(Readiness.waiting("the cluster is not initialised"));
         try (var metrics = new NodeMetrics("n1");
                 var http = HttpClient.newHttpClient()) {
-            var endpoint = new HealthEndpoint(vertx, metrics.registry(), readiness::get)
+            var endpoint = new HealthEndpoint(
+                            vertx, metrics, () -> Future.failedFuture("the data plane starts"), readiness::get)
                     .start(new Endpoint("127.0.0.1", freePort()))
                     .await();
 
@@ -33,6 +35,7 @@ final class HealthEndpointTest {
                     .contains("jvm_memory_used_bytes")
                     .contains("jvm_gc_memory_allocated_bytes_total")
                     .contains("process_cpu_time_ns_total")
+                    .contains("varve_event_loop_lag_seconds_bucket")
                     .contains("node=\"n1\"");
             assertThat(get(http, endpoint, "/").statusCode()).isEqualTo(404);
         } finally {

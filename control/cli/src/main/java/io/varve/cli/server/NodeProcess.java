@@ -1,0 +1,154 @@
+package io.varve.cli.server;
+
+import io.varve.cli.command.ExitCode;
+import io.varve.cli.command.VersionCommand;
+import io.varve.cli.config.NodeConfig;
+import io.varve.cli.log.NodeLog;
+import io.varve.control.ControlServer;
+import io.varve.control.truth.TruthClient;
+import io.varve.dataplane.main.DataPlane;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A node from start to stop. Control plane and HTTP share one Vert.x on plain sockets; the data plane brings its own loops.
+ *
+ * <p>{@link #run} is called once, on the main thread; a signal stops the node on the JVM's shutdown thread.
+ */
+final class NodeProcess {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeProcess.class);
+    /** Management calls and metrics are few; what blocks (the truth's storage) runs on workers. */
+    private static final int CONTROL_LOOPS = 1;
+
+    private static final int CONTROL_WORKERS = 4;
+
+    private final NodeConfig config;
+    private final DataDirectory directory;
+    private final Vertx vertx = Vertx.builder()
+            .with(new VertxOptions()
+                    .setEventLoopPoolSize(CONTROL_LOOPS)
+                    .setWorkerPoolSize(CONTROL_WORKERS)
+                    .setInternalBlockingPoolSize(1)
+                    .setFileSystemOptions(
+                            new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)))
+            .build();
+    private final NodeMetrics metrics;
+    private final HealthEndpoint health;
+    private final LocalNode local = new LocalNode();
+    private final CompletableFuture<String> fatal = new CompletableFuture<>();
+    private volatile Readiness readiness = Readiness.waiting("the node starts");
+    private volatile int exitCode = ExitCode.OK;
+    private volatile @Nullable ControlServer control;
+    private volatile @Nullable TruthClient truth;
+    private volatile @Nullable DataPlane dataPlane;
+
+    NodeProcess(NodeConfig config, DataDirectory directory) {
+        this.config = config;
+        this.directory = directory;
+        this.metrics = new NodeMetrics(config.fixed().node());
+        this.health = new HealthEndpoint(vertx, metrics, local::figures, () -> readiness);
+    }
+
+    /** Starts, and returns only when the node cannot go on; a signal ends the process from elsewhere. */
+    int run() throws InterruptedException {
+        LOG.info(
+                "node starting node={} cluster={} incarnation={} version={} pid={}",
+                config.fixed().node(),
+                config.fixed().cluster(),
+                directory.incarnation(),
+                VersionCommand.version(),
+                ProcessHandle.current().pid());
+        Runtime.getRuntime().addShutdownHook(new Thread(this::stopAndEnd, "stop"));
+        try {
+            start();
+            LOG.error("node cannot go on reason=\"{}\"", fatal.get());
+        } catch (ExecutionException | RuntimeException e) {
+            LOG.error("node cannot start reason=\"{}\"", words(e));
+        }
+        exitCode = ExitCode.FAILED;
+        return exitCode;
+    }
+
+    /** One step after the other on the main thread: each needs the one before. */
+    private void start() {
+        var listening = health.start(config.restart().listen().metrics()).await();
+        LOG.info("health and metrics listening address={}", listening);
+        control = ControlServer.start(NodeWiring.control(config), vertx, local).await();
+        var client = new TruthClient(vertx, NodeWiring.metadataServers(config));
+        truth = client;
+        startDataPlane(client);
+    }
+
+    /** It waits by itself for the cluster to be made; meanwhile the management API answers. */
+    private void startDataPlane(TruthClient client) {
+        readiness = Readiness.waiting("waiting for the cluster: it may not be initialised yet (varve cluster init)");
+        var ready = Promise.<Void>promise();
+        var plane = DataPlane.start(
+                NodeWiring.dataPlane(config, directory.incarnation(), VersionCommand.version()), client, ready);
+        dataPlane = plane;
+        local.serve(plane);
+        ready.future().onFailure(cause -> fatal.complete(words(cause))).onSuccess(done -> {
+            readiness = Readiness.READY;
+            LOG.info("node ready node={}", config.fixed().node());
+        });
+    }
+
+    private static String words(Throwable cause) {
+        var message = cause.getMessage();
+        return message == null ? cause.toString() : message;
+    }
+
+    /** The shutdown thread: the JVM ends when this does, with a code that says how it went. */
+    private void stopAndEnd() {
+        readiness = Readiness.waiting("the node stops");
+        LOG.info("node stopping node={}", config.fixed().node());
+        var limit = config.restart().limits().stop();
+        try {
+            stop().toCompletionStage().toCompletableFuture().get(limit.toMillis(), TimeUnit.MILLISECONDS);
+            directory.close();
+            LOG.info("node stopped node={}", config.fixed().node());
+        } catch (TimeoutException e) {
+            LOG.warn("node stopped late limit={}s: its next start takes longer", limit.toSeconds());
+            exitCode = exitCode == ExitCode.OK ? ExitCode.STOP_TIMED_OUT : exitCode;
+        } catch (ExecutionException | IOException e) {
+            LOG.error("node stopped with a failure", e);
+            exitCode = ExitCode.FAILED;
+        } catch (InterruptedException e) {
+            exitCode = ExitCode.FAILED;
+        }
+        NodeLog.close();
+        Runtime.getRuntime().halt(exitCode);
+    }
+
+    /** Clients first, then copies, then the truth: each may still need what comes after it. */
+    private Future<Void> stop() {
+        var plane = dataPlane;
+        return (plane == null ? Future.<Void>succeededFuture() : plane.stop())
+                .eventually(this::stopControl)
+                .eventually(health::stop)
+                .eventually(() -> {
+                    metrics.close();
+                    return vertx.close();
+                });
+    }
+
+    private Future<Void> stopControl() {
+        var client = truth;
+        if (client != null) {
+            client.close();
+        }
+        var server = control;
+        return server == null ? Future.succeededFuture() : server.close();
+    }
+}

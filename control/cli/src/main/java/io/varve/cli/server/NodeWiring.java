@@ -1,0 +1,120 @@
+package io.varve.cli.server;
+
+import io.varve.api.AddDiskRequest;
+import io.varve.cli.config.ConfigFile;
+import io.varve.cli.config.NodeConfig;
+import io.varve.cli.config.RestartConfig;
+import io.varve.control.ControlConfig;
+import io.varve.control.raft.MetaConfig;
+import io.varve.dataplane.agent.GroupConfig;
+import io.varve.dataplane.disk.DeviceClass;
+import io.varve.dataplane.disk.DiskBackend;
+import io.varve.dataplane.main.DataPlaneConfig;
+import io.varve.model.ByteSize;
+import io.vertx.core.net.SocketAddress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/** What the parts of a node are told, taken from its configuration. Pure. */
+final class NodeWiring {
+    private NodeWiring() {}
+
+    static ControlConfig control(NodeConfig config) {
+        var management = config.restart().listen().management();
+        return new ControlConfig(
+                config.fixed().node(), management.host(), management.port(), metadataServers(config), metadata(config));
+    }
+
+    /** Where the truth can be asked. */
+    static List<SocketAddress> metadataServers(NodeConfig config) {
+        return config.fixed().members().stream()
+                .map(member -> SocketAddress.inetSocketAddress(
+                        member.management().port(), member.management().host()))
+                .toList();
+    }
+
+    private static Optional<MetaConfig> metadata(NodeConfig config) {
+        if (!config.isMetadataMember()) {
+            return Optional.empty();
+        }
+        var members = config.fixed().members().stream()
+                .map(member -> new MetaConfig.Member(
+                        member.node(), member.raft().host(), member.raft().port()))
+                .toList();
+        return Optional.of(
+                new MetaConfig(config.fixed().node(), members, config.dataDir().resolve("metadata")));
+    }
+
+    static DataPlaneConfig dataPlane(NodeConfig config, long incarnation, String version) {
+        var restart = config.restart();
+        var peer = restart.listen().peer();
+        return new DataPlaneConfig(
+                config.fixed().node(),
+                restart.zone(),
+                incarnation,
+                config.dataDir(),
+                peer.host(),
+                config.advertised(peer).host(),
+                peer.port(),
+                restart.listen().nbd().host(),
+                restart.listen().nbd().port(),
+                config.advertised(restart.listen().management()).toString(),
+                config.isMetadataMember(),
+                version,
+                restart.groups().stream().map(NodeWiring::group).toList(),
+                backend(restart.diskIo()));
+    }
+
+    private static GroupConfig group(RestartConfig.Group group) {
+        return new GroupConfig(
+                group.name(),
+                group.journal().bytes(),
+                group.devices().stream().map(NodeWiring::device).toList());
+    }
+
+    private static GroupConfig.Device device(RestartConfig.Device device) {
+        return new GroupConfig.Device(
+                device.path(),
+                Optional.of(deviceClass(device.kind())),
+                device.createSize().map(ByteSize::bytes).orElse(0L),
+                device.zeroFill(),
+                device.wipe());
+    }
+
+    /** What a person asked to be added while the node runs. */
+    static GroupConfig group(AddDiskRequest request) {
+        var device = new GroupConfig.Device(
+                Path.of(request.getPath()),
+                deviceClass(request.getDeviceClass()),
+                request.getCreateBytes(),
+                false,
+                request.getWipe());
+        return new GroupConfig(request.getGroup(), ConfigFile.DEFAULT_JOURNAL.bytes(), List.of(device));
+    }
+
+    private static Optional<DeviceClass> deviceClass(io.varve.api.DeviceClass asked) {
+        return switch (asked) {
+            case NVME -> Optional.of(DeviceClass.NVME);
+            case SSD -> Optional.of(DeviceClass.SSD);
+            case HDD -> Optional.of(DeviceClass.HDD);
+            case DEVICE_CLASS_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
+        };
+    }
+
+    private static DeviceClass deviceClass(RestartConfig.Kind kind) {
+        return switch (kind) {
+            case NVME -> DeviceClass.NVME;
+            case SSD -> DeviceClass.SSD;
+            case HDD -> DeviceClass.HDD;
+        };
+    }
+
+    private static Optional<DiskBackend> backend(RestartConfig.DiskIo io) {
+        return switch (io) {
+            case AUTO -> Optional.empty();
+            case IO_URING -> Optional.of(DiskBackend.IO_URING);
+            case THREADS -> Optional.of(DiskBackend.THREAD_POOL);
+        };
+    }
+}

@@ -1,0 +1,54 @@
+package io.varve.cli.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.dataplane.main.NodeFigures;
+import io.varve.dataplane.metrics.LatencyHistogram;
+import io.varve.dataplane.metrics.VolumeCounters;
+import io.varve.dataplane.metrics.VolumeCounters.Figure;
+import io.varve.dataplane.store.StoreStats;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class DataPlaneMetersTest {
+    @Test
+    void putsTheFiguresOfTheDataPlaneIntoPrometheusText() {
+        var counters = new VolumeCounters();
+        counters.add(Figure.WRITES, 7);
+        counters.add(Figure.WRITTEN_BYTES, 28_672);
+        counters.writes().record(300_000);
+        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2);
+        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, false);
+        var group = new NodeFigures.Group(
+                "g-1", "fast", "", new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1));
+        try (var metrics = new NodeMetrics("n1")) {
+            metrics.show(new NodeFigures(
+                    "io_uring", new LatencyHistogram(), List.of(volume), List.of(replica), List.of(group)));
+
+            assertThat(metrics.scrape())
+                    .contains("varve_volume_operations_total{node=\"n1\",op=\"write\",volume=\"db\"} 7.0")
+                    .contains("varve_volume_bytes_total{node=\"n1\",op=\"write\",volume=\"db\"} 28672.0")
+                    .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"write\",volume=\"db\"} 1")
+                    .contains(
+                            "varve_replica_sequence{group=\"g-1\",kind=\"durable\",node=\"n1\",slab=\"5\",volume_id=\"1\"} 9.0")
+                    .contains("varve_group_checksum_errors_total{group=\"fast\",node=\"n1\"} 1.0")
+                    .contains("varve_group_last_checkpoint_seconds{group=\"fast\",node=\"n1\"} 0.005")
+                    .contains("varve_disk_io_info{backend=\"io_uring\",node=\"n1\"} 1");
+        }
+    }
+
+    @Test
+    void foldsFineBucketsIntoPowersOfTwo() {
+        var histogram = new LatencyHistogram();
+        histogram.record(1);
+        histogram.record(300_000);
+        histogram.record(1L << 38);
+
+        var folded = DataPlaneMeters.buckets(histogram.snapshot());
+
+        assertThat(folded.getCount(0)).isEqualTo(1);
+        assertThat(folded.stream().filter(bucket -> bucket.getUpperBound() > 0.0003 && bucket.getCount() == 1))
+                .anyMatch(bucket -> bucket.getUpperBound() < 0.0006);
+        assertThat(folded.getCount(folded.size() - 1)).isEqualTo(1);
+    }
+}
