@@ -36,6 +36,7 @@ public final class SimulatedDisk implements Disk {
     private final List<Operation> held = new ArrayList<>();
     private @Nullable DiskTrace trace;
     private @Nullable Runnable closed;
+    private boolean isReleased;
     private long lastId;
     private int started;
     private int outstanding;
@@ -235,7 +236,9 @@ public final class SimulatedDisk implements Disk {
     }
 
     private void closeIfIdle() {
-        if (closed != null && outstanding == 0) {
+        // Once: the last callback may be the one that closes.
+        if (closed != null && outstanding == 0 && !isReleased) {
+            isReleased = true;
             loop.execute(closed);
         }
     }
