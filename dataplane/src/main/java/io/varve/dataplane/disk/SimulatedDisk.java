@@ -36,7 +36,6 @@ public final class SimulatedDisk implements Disk {
     private final List<Operation> held = new ArrayList<>();
     private @Nullable DiskTrace trace;
     private @Nullable Runnable closed;
-    private boolean isReleased;
     private long lastId;
     private int started;
     private int outstanding;
@@ -236,9 +235,7 @@ public final class SimulatedDisk implements Disk {
     }
 
     private void closeIfIdle() {
-        // Once: the last callback may be the one that closes.
-        if (closed != null && outstanding == 0 && !isReleased) {
-            isReleased = true;
+        if (closed != null && outstanding == 0) {
             loop.execute(closed);
         }
     }

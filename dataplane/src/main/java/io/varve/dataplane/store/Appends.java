@@ -15,17 +15,23 @@ final class Appends implements Journal.Listener {
     private final JournalFollower follower;
     private final List<Runnable> idleWaiters = new ArrayList<>();
     private @Nullable Journal journal;
+    private @Nullable Checkpoints checkpoints;
+    private @Nullable TailCopies tails;
+    private @Nullable DirectWrites direct;
     private @Nullable Runnable begun;
     private long records;
     private int cutsPending;
 
     Appends(GroupState group) {
         this.group = group;
-        follower = new JournalFollower(group);
+        follower = new JournalFollower(group, false);
     }
 
-    void use(Journal toUse) {
+    void use(Journal toUse, TailCopies toCopy, Checkpoints toTouch) {
         journal = toUse;
+        direct = new DirectWrites(group, toUse, this);
+        tails = toCopy;
+        checkpoints = toTouch;
     }
 
     private Journal journal() {
@@ -33,6 +39,13 @@ final class Appends implements Journal.Listener {
             throw new IllegalStateException("appends run without a journal");
         }
         return journal;
+    }
+
+    private DirectWrites direct() {
+        if (direct == null) {
+            throw new IllegalStateException("appends run without a journal");
+        }
+        return direct;
     }
 
     long records() {
@@ -68,7 +81,7 @@ final class Appends implements Journal.Listener {
 
     void append(JournalRecord record) {
         StreamLog stream = group.stream(record.stream);
-        if (group.failure != null) {
+        if (!group.isServing()) {
             refuse(record, StoreStatus.IO_ERROR);
         } else if (stream == null || stream.deleting) {
             refuse(record, StoreStatus.NOT_MEMBER);
@@ -76,7 +89,7 @@ final class Appends implements Journal.Listener {
             refuse(record, StoreStatus.NO_SPACE);
         } else {
             number(stream, record);
-            journal().append(record);
+            direct().append(stream, record);
         }
     }
 
@@ -126,6 +139,7 @@ final class Appends implements Journal.Listener {
 
     private static void number(StreamLog stream, JournalRecord record) {
         StreamState state = stream.state;
+        stream.appends++;
         state.commitSeq = Math.max(state.commitSeq, record.commitSeq);
         if (record.op.isSequenced()) {
             state.lastSeq = record.seq;
@@ -143,9 +157,20 @@ final class Appends implements Journal.Listener {
     @Override
     public void durable(JournalRecord record, long frameSeq, int index, long payloadBlock) {
         records++;
+        if (record.copy) {
+            if (tails != null) {
+                tails.durable(record, frameSeq, payloadBlock);
+            }
+            return;
+        }
         StreamLog stream = group.stream(record.stream);
         if (stream != null) {
             follower.follow(stream, record, frameSeq, payloadBlock);
+            return;
+        }
+        for (int i = 0; i < record.directPieces; i++) {
+            // The replica was deleted while its record was on the way.
+            group.directUnits.unused(record.directUnits[i]);
         }
     }
 
@@ -161,18 +186,29 @@ final class Appends implements Journal.Listener {
             begun = null;
             waiting.run();
         }
-        if (!idleWaiters.isEmpty() && journal().isIdle()) {
+        if (!idleWaiters.isEmpty() && isIdle()) {
             runIdleWaiters();
+        }
+        if (checkpoints != null) {
+            checkpoints.touched();
         }
     }
 
     @Override
     public void failed(int errno) {
-        group.failure = "journal write failed: errno " + -errno;
+        if (group.failure == null) {
+            group.failure = "journal write failed: errno " + -errno;
+        }
         Runnable waiting = begun;
         begun = null;
         if (waiting != null) {
             waiting.run();
+        }
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog stream = group.streamOrNull(slot);
+            if (stream != null) {
+                direct().failHeld(stream);
+            }
         }
         runIdleWaiters();
     }
@@ -183,9 +219,13 @@ final class Appends implements Journal.Listener {
         waiters.forEach(group.loop::execute);
     }
 
+    private boolean isIdle() {
+        return journal().isIdle() && direct().isIdle();
+    }
+
     /** Runs {@code then} once no record waits or flies. */
     void whenIdle(Runnable then) {
-        if (journal().isIdle() || group.failure != null) {
+        if (isIdle() || group.failure != null) {
             group.loop.execute(then);
         } else {
             idleWaiters.add(then);

@@ -60,6 +60,11 @@ final class DirectUnits {
         loose[looseCount++] = unit;
     }
 
+    /** After replay: what was cut away while reading was never marked as taken. */
+    void forgetLoose() {
+        looseCount = 0;
+    }
+
     void checkpointBegins() {
         settling = looseCount;
     }

@@ -21,6 +21,7 @@ public final class DiskGroup implements ReplicaStore {
     private final Journal journal;
     private final Appends appends;
     private final ReadPath reads;
+    private final Checkpoints checkpoints;
     private final StreamChanges changes;
     private final int incarnation;
 
@@ -38,8 +39,10 @@ public final class DiskGroup implements ReplicaStore {
                 found,
                 appends);
         reads = new ReadPath(group);
-        changes = new StreamChanges(group, journal);
-        appends.use(journal);
+        TailCopies tails = new TailCopies(group, journal);
+        checkpoints = new Checkpoints(group, journal, tails);
+        changes = new StreamChanges(group, journal, checkpoints);
+        appends.use(journal, tails, checkpoints);
     }
 
     /**
@@ -58,7 +61,10 @@ public final class DiskGroup implements ReplicaStore {
 
     /** Cuts the streams that recovery had to cut and opens a new segment; {@code begun}: null when that is durable, or why not. */
     void begin(List<StreamLog> cut, Consumer<@Nullable String> begun) {
-        appends.begin(cut, () -> begun.accept(group.failure));
+        appends.begin(cut, () -> {
+            begun.accept(group.failure);
+            changes.resumeDeletions();
+        });
     }
 
     @Override
@@ -112,8 +118,8 @@ public final class DiskGroup implements ReplicaStore {
     @Override
     public void read(StoreRead read) {
         StreamLog stream = group.stream(read.stream);
-        if (group.failure != null || stream == null || stream.deleting) {
-            StoreStatus status = group.failure != null ? StoreStatus.IO_ERROR : StoreStatus.NOT_MEMBER;
+        if (!group.isServing() || stream == null || stream.deleting) {
+            StoreStatus status = !group.isServing() ? StoreStatus.IO_ERROR : StoreStatus.NOT_MEMBER;
             group.loop.execute(() -> read.completed(status));
         } else {
             reads.read(stream, read);
@@ -136,12 +142,20 @@ public final class DiskGroup implements ReplicaStore {
         if (found != null && found.state.commitSeq < commitSeq) {
             found.state.commitSeq = commitSeq;
             found.rowChanged = true;
+            checkpoints.touched();
         }
     }
 
     @Override
     public void repair(long stream, int block, ByteBuf data, int dataIndex, int crc, StatusCallback repaired) {
-        group.loop.execute(() -> repaired.done(StoreStatus.BAD_BLOCK));
+        StreamLog found = group.stream(stream);
+        if (!group.isServing() || found == null) {
+            StoreStatus status = group.isServing() ? StoreStatus.NOT_MEMBER : StoreStatus.IO_ERROR;
+            group.loop.execute(() -> repaired.done(status));
+            return;
+        }
+        BlockRepair repair = new BlockRepair(group, checkpoints, found, block, data, dataIndex, crc, repaired);
+        group.loop.execute(() -> checkpoints.exclusively(repair::run));
     }
 
     @Override
@@ -182,15 +196,29 @@ public final class DiskGroup implements ReplicaStore {
                 journal.writtenBytes(),
                 journal.writtenFrames(),
                 appends.records(),
-                0,
-                0,
+                checkpoints.completed(),
+                checkpoints.lastNanos(),
                 group.checksumErrors,
                 group.repairedBlocks);
     }
 
     @Override
     public void close(Runnable closed) {
-        appends.whenIdle(() -> closeDisk(0, closed));
+        group.closing = true;
+        appends.whenIdle(() -> {
+            if (group.failure == null) {
+                checkpoints.runOnce(() -> closeDisks(closed));
+            } else {
+                closeDisks(closed);
+            }
+        });
+    }
+
+    private void closeDisks(Runnable closed) {
+        group.closed = true;
+        checkpoints.close();
+        journal.stop();
+        closeDisk(0, closed);
     }
 
     private void closeDisk(int i, Runnable closed) {

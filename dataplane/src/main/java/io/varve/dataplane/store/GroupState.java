@@ -32,6 +32,12 @@ final class GroupState {
     /** Set once, by the first failed journal write, flush, destage or index commit. Nothing is served afterwards. */
     @Nullable String failure;
 
+    /** Closing has begun: no copying of tails, no checkpoint but the last. */
+    boolean closing;
+
+    /** The disks are being closed: nothing may be started on them. */
+    boolean closed;
+
     long checksumErrors;
     long repairedBlocks;
 
@@ -45,6 +51,10 @@ final class GroupState {
         space = new Space(devices);
         directUnits = new DirectUnits(devices);
         overlay = new Overlay(directUnits);
+    }
+
+    boolean isServing() {
+        return failure == null && !closed;
     }
 
     /** Null if it is not here, or is being deleted. */

@@ -9,9 +9,19 @@ import io.varve.model.Geometry;
  */
 final class JournalFollower {
     private final GroupState group;
+    /**
+     * Replay keeps every version: it knows a later commitSeq than the record it reads, and a TRUNCATE that it has not read yet may bring back
+     * what looks superseded.
+     */
+    private final boolean replaying;
 
-    JournalFollower(GroupState group) {
+    JournalFollower(GroupState group, boolean replaying) {
         this.group = group;
+        this.replaying = replaying;
+    }
+
+    private long supersededUpTo(StreamLog stream) {
+        return replaying ? 0 : stream.state.commitSeq;
     }
 
     /** {@code payloadBlock}: place of the record's first journalled block on the journal device, in blocks. */
@@ -46,7 +56,8 @@ final class JournalFollower {
         }
     }
 
-    private void truncate(StreamLog stream, long seq) {
+    private void truncate(StreamLog stream, long remains) {
+        long seq = Math.max(remains, stream.state.appliedSeq);
         stream.log.truncate(seq);
         stream.marks.tailMap(seq, false).clear();
         stream.state.layer = stream.layerAt(Long.MAX_VALUE);
@@ -58,7 +69,7 @@ final class JournalFollower {
         int layer = stream.layerAt(record.seq);
         int before = record.directPieces == 0 ? record.count : FrameLayout.blocksBeforePieces(record.block);
         int direct = record.directPieces * Geometry.BLOCKS_PER_PIECE;
-        long commitSeq = stream.state.commitSeq;
+        long commitSeq = supersededUpTo(stream);
         for (int i = 0; i < record.count; i++) {
             int block = record.block + i;
             int inPieces = i - before;
@@ -92,7 +103,7 @@ final class JournalFollower {
 
     private void zero(StreamLog stream, JournalRecord record, byte kind) {
         int layer = stream.layerAt(record.seq);
-        long commitSeq = stream.state.commitSeq;
+        long commitSeq = supersededUpTo(stream);
         int block = record.block;
         int end = record.block + record.count;
         while (block < end) {

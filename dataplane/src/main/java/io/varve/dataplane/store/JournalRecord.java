@@ -48,6 +48,9 @@ public abstract class JournalRecord {
     /** Used by the store: whole pieces that went straight to fresh units, 0 if all payload goes through the journal. */
     public int directPieces;
 
+    /** Used by the store: transfers to units that have not landed. */
+    int directOutstanding;
+
     /** Used by the store: {@code device << 32 | unit} of each direct piece. */
     public final long[] directUnits = new long[io.varve.model.Geometry.PIECES_PER_EXTENT];
 

@@ -245,11 +245,15 @@ final class Overlay {
         return v != NONE && layers[v] == layer ? v : NONE;
     }
 
-    /** Puts the version {@code seq} of a block at another place with the same content. */
+    /** The version {@code seq} of a block now lies in the journal, at {@code location}, with the same content. */
     void relocate(int slot, int block, long seq, long location) {
         int record = blockTable.get(key(slot, block));
         int version = record == NONE ? NONE : find(blockVersions[record], seq);
-        if (version != NONE && kinds[version] == JOURNAL) {
+        if (version != NONE) {
+            if (kinds[version] == UNIT) {
+                units.removed(locations[version]);
+            }
+            kinds[version] = JOURNAL;
             locations[version] = location;
         }
     }

@@ -50,6 +50,7 @@ final class ReadOperation {
     private @Nullable StreamLog stream;
     private @Nullable StoreRead request;
     private long highestSeq;
+    private int located;
     private int outstanding;
     private int pageError;
     private int attempts;
@@ -77,6 +78,8 @@ final class ReadOperation {
         attempts = 0;
         badBlock = -1;
         pageError = 0;
+        located = 0;
+        highestSeq = 0;
         resume();
     }
 
@@ -94,9 +97,9 @@ final class ReadOperation {
         return request;
     }
 
-    /** Finds every block; again from the start whenever something had to be brought in, because the rest may have changed meanwhile. */
+    /** Finds every block; goes on where it stopped to have something brought in. What moves in between does not match and is looked up again. */
     private void resume() {
-        if (group.failure != null) {
+        if (!group.isServing()) {
             complete(StoreStatus.IO_ERROR);
             return;
         }
@@ -108,11 +111,11 @@ final class ReadOperation {
             complete(StoreStatus.BAD_BLOCK);
             return;
         }
-        highestSeq = 0;
-        for (int i = 0; i < read.count; i++) {
-            if (!locate(i, read.block + i)) {
+        while (located < read.count) {
+            if (!locate(located, read.block + located)) {
                 return;
             }
+            located++;
         }
         transfer();
     }
@@ -264,6 +267,8 @@ final class ReadOperation {
         badPlace = places[i];
         badDevice = devices[i];
         badCrc = expected[i];
+        located = 0;
+        highestSeq = 0;
         resume();
     }
 

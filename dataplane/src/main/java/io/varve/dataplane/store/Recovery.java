@@ -22,7 +22,7 @@ final class Recovery implements JournalScan.Sink {
 
     Recovery(GroupState group) {
         this.group = group;
-        follower = new JournalFollower(group);
+        follower = new JournalFollower(group, true);
     }
 
     @Override
@@ -33,14 +33,11 @@ final class Recovery implements JournalScan.Sink {
         }
         StreamState state = stream.state;
         if (!record.op.isSequenced()) {
-            if (record.op == Op.TRUNCATE && record.seq < state.lastSeq) {
-                Invariant.check(
-                        record.seq >= state.appliedSeq,
-                        "a log was cut below what is applied",
-                        record.seq,
-                        state.appliedSeq);
-                state.lastEpoch = stream.epochOf(record.seq);
-                state.lastSeq = record.seq;
+            // What was cut may have been written anew and applied since: then the cut ends there.
+            long remains = Math.max(record.seq, state.appliedSeq);
+            if (record.op == Op.TRUNCATE && remains < state.lastSeq) {
+                state.lastEpoch = stream.epochOf(remains);
+                state.lastSeq = remains;
             }
             if (record.op == Op.TRUNCATE) {
                 holes.remove(stream.slot);
@@ -105,6 +102,7 @@ final class Recovery implements JournalScan.Sink {
                 stream.state.suspectFromSeq = Long.MAX_VALUE;
             }
         }
+        group.directUnits.forgetLoose();
         group.overlay.forEachUnit(location -> {
             GroupDevice device = group.devices.get(Overlay.locationDevice(location));
             device.allocator().markBusy(device.unitOf(Overlay.locationBlock(location)));

@@ -98,6 +98,21 @@ final class Space {
         stream.reserved.clear();
     }
 
+    /** Gives back what turned out not to be needed: the piece was mapped, zeroed or cut away, and no newer data waits. */
+    void settle(StreamLog stream, Overlay overlay) {
+        if (stream.state.lastSeq > stream.state.durableSeq) {
+            // Records that are not in the overlay yet may count on any of these.
+            return;
+        }
+        for (int piece = stream.reserved.nextSetBit(0); piece >= 0; piece = stream.reserved.nextSetBit(piece + 1)) {
+            int block = piece * Geometry.BLOCKS_PER_PIECE;
+            if (!overlay.hasDataAbove(stream.slot, block, Geometry.BLOCKS_PER_PIECE, stream.state.appliedSeq)) {
+                stream.reserved.clear(piece);
+                reserved--;
+            }
+        }
+    }
+
     /** True if {@code pieces} direct writes may take units now. */
     boolean hasRoomForDirect(int pieces) {
         return available() > units / DIRECT_FRACTION + pieces;

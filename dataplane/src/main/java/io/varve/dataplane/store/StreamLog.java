@@ -41,6 +41,9 @@ final class StreamLog {
     /** Records behind a direct write whose data is not down yet; each was admitted, so the journal's room bounds them. */
     final ArrayDeque<JournalRecord> held = new ArrayDeque<>();
 
+    /** Live records so far: tells whether anything came in between. */
+    long appends;
+
     /** The row differs from what the index holds. */
     boolean rowChanged;
 
@@ -70,18 +73,19 @@ final class StreamLog {
         versions = new long[(extents + VERSIONS_PER_PAGE - 1) / VERSIONS_PER_PAGE][];
     }
 
-    StreamRow row() {
+    /** As a checkpoint at {@code applied} stores it. */
+    StreamRow row(long applied, int epoch, int layer) {
         return new StreamRow(
                 state.creationId(),
                 state.blocks(),
                 bornFrameSeq,
-                state.appliedSeq,
-                appliedEpoch,
+                applied,
+                epoch,
                 state.commitSeq,
                 state.promisedEpoch,
                 state.promisedNodeHash,
                 state.promisedIncarnation,
-                appliedLayer,
+                layer,
                 deleting);
     }
 

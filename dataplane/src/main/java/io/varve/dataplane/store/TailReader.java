@@ -39,7 +39,7 @@ final class TailReader {
     }
 
     private void readNext() {
-        if (group.failure != null) {
+        if (!group.isServing()) {
             end(StoreStatus.IO_ERROR);
             return;
         }

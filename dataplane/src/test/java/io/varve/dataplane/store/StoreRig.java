@@ -8,6 +8,7 @@ import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.SimulatedDisk;
 import io.varve.dataplane.disk.SimulatedMedium;
+import io.varve.dataplane.store.index.ExtentIndex;
 import io.varve.dataplane.store.index.MemoryIndex;
 import io.varve.dataplane.time.SimulatedLoop;
 import io.varve.dataplane.time.SimulatedScheduler;
@@ -32,6 +33,7 @@ final class StoreRig {
     final List<SimulatedMedium> media = new ArrayList<>();
     final List<DeviceClass> classes = new ArrayList<>();
     MemoryIndex index = new MemoryIndex();
+    ExtentIndex noted;
     DiskGroupOptions options = OPTIONS;
     SimulatedLoop loop;
     List<SimulatedDisk> disks = new ArrayList<>();
@@ -97,10 +99,28 @@ final class StoreRig {
         }
     }
 
+    private ExtentIndex usedIndex() {
+        return noted == null ? index : noted;
+    }
+
+    /** Starts to open and does not wait. */
+    void beginOpening() {
+        openDisks();
+        DiskGroup.open(loop, offered(), IDENTITY, options, usedIndex(), result -> {});
+    }
+
     OpenResult tryOpen() {
         openDisks();
+        return tryOpenWithDisks();
+    }
+
+    void openWithDisks() {
+        group = ((OpenResult.Opened) tryOpenWithDisks()).group();
+    }
+
+    private OpenResult tryOpenWithDisks() {
         List<OpenResult> result = new ArrayList<>();
-        DiskGroup.open(loop, offered(), IDENTITY, options, index, result::add);
+        DiskGroup.open(loop, offered(), IDENTITY, options, usedIndex(), result::add);
         await(() -> !result.isEmpty());
         return result.getFirst();
     }

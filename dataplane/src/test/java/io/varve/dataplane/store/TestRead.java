@@ -12,6 +12,7 @@ import org.jspecify.annotations.NullUnmarked;
 @NullUnmarked
 final class TestRead extends StoreRead {
     StoreStatus status;
+    Runnable then;
 
     private final ByteBuf data;
     private final long[] stamps;
@@ -39,6 +40,9 @@ final class TestRead extends StoreRead {
             Arrays.fill(stamps, -1);
         }
         data.release();
+        if (then != null) {
+            then.run();
+        }
     }
 
     private long stampOf(int i) {

@@ -50,6 +50,19 @@ public final class EntryLoads {
 
     /** Loads the row of {@code key} (see {@link EntryCache#key}), which belongs to {@code stream}. */
     public void load(long key, long stream, Waiter waiter) {
+        Load load = wanted(key, stream);
+        waiter.next = load.waiters;
+        load.waiters = waiter;
+        start();
+    }
+
+    /** The row will probably be wanted soon. */
+    public void prefetch(long key, long stream) {
+        wanted(key, stream);
+        start();
+    }
+
+    private Load wanted(long key, long stream) {
         int at = waitingByKey.get(key);
         Load load;
         if (at >= 0) {
@@ -59,9 +72,7 @@ public final class EntryLoads {
             waitingByKey.put(key, waiting.size());
             waiting.add(load);
         }
-        waiter.next = load.waiters;
-        load.waiters = waiter;
-        start();
+        return load;
     }
 
     private void start() {

@@ -31,6 +31,16 @@ public final class MemoryIndex implements ExtentIndex {
         return new MemoryIndex(this);
     }
 
+    /** Flips one bit in the first value of a table, as a file may rot. */
+    public void rot(Table table, java.util.SplittableRandom random) {
+        Map.Entry<byte[], byte[]> first = table(table).firstEntry();
+        if (first != null) {
+            byte[] rotten = first.getValue().clone();
+            rotten[random.nextInt(rotten.length)] ^= (byte) (1 << random.nextInt(8));
+            table(table).put(first.getKey(), rotten);
+        }
+    }
+
     private NavigableMap<byte[], byte[]> table(Table table) {
         NavigableMap<byte[], byte[]> pairs = tables.get(table);
         if (pairs == null) {

@@ -359,6 +359,16 @@ public final class Journal {
         return !flying && waitingCount == 0 && !startScheduled;
     }
 
+    /** The seq of the frame in flight, or of the next one. */
+    public long nextFrameSeq() {
+        return nextFrameSeq;
+    }
+
+    /** True if the frame lies in the oldest segment that is held. */
+    public boolean isPinned(long frameSeq) {
+        return frames.holds(frameSeq) && ring.seqOf(frames.deviceOffset(frameSeq)) == ring.oldestSeq();
+    }
+
     public FrameTable frames() {
         return frames;
     }
@@ -423,12 +433,17 @@ public final class Journal {
         return writtenBytes;
     }
 
-    /** Frees memory. Nothing may be in flight. */
-    public void close() {
-        Invariant.check(!flying, "a journal is closed while a frame is in flight", nextFrameSeq);
+    /** Nothing is written by itself any more. Before the disk is closed. */
+    public void stop() {
+        certified = true;
         if (certifyTimer != null) {
             certifyTimer.cancel();
         }
+    }
+
+    /** Frees memory. Nothing may be in flight. */
+    public void close() {
+        Invariant.check(!flying, "a journal is closed while a frame is in flight", nextFrameSeq);
         Arrays.fill(inFlight, null);
         head.release();
     }

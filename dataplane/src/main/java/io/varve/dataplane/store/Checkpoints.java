@@ -1,0 +1,146 @@
+package io.varve.dataplane.store;
+
+import io.varve.dataplane.store.journal.Journal;
+import io.varve.dataplane.time.Loop;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When to checkpoint: some seconds after something changed, sooner when the journal or memory fills, once more on close; never when nothing
+ * changed. One run at a time, and other changes of the index in between. Confined to the group's loop.
+ */
+final class Checkpoints {
+    /** Bytes of journal after which a checkpoint is due even in a large ring: bounds replay after a crash to about a second. */
+    private static final long MAX_JOURNAL_BYTES = 256L << 20;
+
+    private static final int JOURNAL_FRACTION = 4;
+    /** Extents with versions in memory; each costs a row of the entry cache while it is destaged. */
+    private static final int MAX_EXTENTS = 32_768;
+
+    private final GroupState group;
+    private final Journal journal;
+    private final TailCopies tails;
+    private final List<Runnable> waiting = new ArrayList<>();
+    private Loop.@Nullable Timer timer;
+    private boolean running;
+    private long writtenAtLast;
+    private long completed;
+    private long lastNanos;
+
+    Checkpoints(GroupState group, Journal journal, TailCopies tails) {
+        this.group = group;
+        this.journal = journal;
+        this.tails = tails;
+    }
+
+    /** Something changed: records became durable, or more is known to be committed. */
+    void touched() {
+        if (running || !group.isServing()) {
+            return;
+        }
+        if (isPressed() && isAnyChanged()) {
+            start();
+        } else if (timer == null) {
+            timer = group.loop.schedule(group.options.checkpointNanos(), () -> {
+                timer = null;
+                if (!running && group.isServing() && isAnyChanged()) {
+                    start();
+                }
+            });
+        }
+    }
+
+    private boolean isPressed() {
+        return journal.writtenBytes() - writtenAtLast
+                        > Math.min(MAX_JOURNAL_BYTES, journal.capacityBytes() / JOURNAL_FRACTION)
+                || group.overlay.extents() > MAX_EXTENTS
+                || (journal.usedBytes() * 2 > journal.capacityBytes() && isAnyDestageable());
+    }
+
+    private boolean isAnyDestageable() {
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog stream = group.streamOrNull(slot);
+            if (stream != null && Math.min(stream.state.commitSeq, stream.state.durableSeq) > stream.state.appliedSeq) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean isAnyChanged() {
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog stream = group.streamOrNull(slot);
+            if (stream != null && stream.rowChanged) {
+                return true;
+            }
+        }
+        return group.directUnits.isAnyLoose();
+    }
+
+    /** Runs {@code then} after a checkpoint that begins now or later has ended, also if it failed. */
+    void runOnce(Runnable then) {
+        if (running) {
+            waiting.add(() -> runOnce(then));
+            return;
+        }
+        waiting.add(then);
+        start();
+    }
+
+    /** Runs {@code change}, which must end by calling {@link #ended}, while no checkpoint runs. */
+    void exclusively(Runnable change) {
+        if (running) {
+            waiting.add(() -> exclusively(change));
+            return;
+        }
+        running = true;
+        change.run();
+    }
+
+    private void start() {
+        running = true;
+        if (timer != null) {
+            timer.cancel();
+            timer = null;
+        }
+        long began = group.loop.nanos();
+        writtenAtLast = journal.writtenBytes();
+        new CheckpointRun(group, journal, error -> {
+                    if (error != null && group.failure == null) {
+                        group.failure = error;
+                        journal.fail(-1);
+                    }
+                    completed++;
+                    lastNanos = group.loop.nanos() - began;
+                    tails.checkpointEnded();
+                    ended();
+                })
+                .start();
+    }
+
+    void ended() {
+        running = false;
+        List<Runnable> now = new ArrayList<>(waiting);
+        waiting.clear();
+        now.forEach(Runnable::run);
+        if (!running && isAnyChanged()) {
+            touched();
+        }
+    }
+
+    long completed() {
+        return completed;
+    }
+
+    long lastNanos() {
+        return lastNanos;
+    }
+
+    void close() {
+        if (timer != null) {
+            timer.cancel();
+            timer = null;
+        }
+    }
+}

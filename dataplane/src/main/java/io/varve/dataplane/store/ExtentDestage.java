@@ -1,0 +1,192 @@
+package io.varve.dataplane.store;
+
+import io.varve.dataplane.store.index.EntryCache;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Decides, for one extent and one layer, where its newest committed versions go: in place, to a fresh unit, or nowhere because a direct write
+ * has put them where they may stay. Changes the extent's cached entry and fills the batch of copies. No I/O; confined to the group's loop.
+ */
+final class ExtentDestage {
+    private static final int ALL_BLOCKS = 0xffff;
+    private static final int BLOCKS = Geometry.BLOCKS_PER_PIECE;
+
+    private final GroupState group;
+    private final CopyBatch batch;
+    private final int[] versions = new int[BLOCKS];
+    /** {@code device << 32 | unit} that no entry names any more: free after the commit. */
+    private final List<Long> dropped = new ArrayList<>();
+
+    ExtentDestage(GroupState group, CopyBatch batch) {
+        this.group = group;
+        this.batch = batch;
+    }
+
+    List<Long> dropped() {
+        return dropped;
+    }
+
+    /** {@code row}: the extent's entry at or below the layer, which must be in the cache. False: the group has no unit left. */
+    boolean destage(StreamLog stream, int extent, int layer, int foundRow) {
+        int row = foundRow;
+        if (group.entries.exists(row) && group.entries.layer(row) != layer) {
+            row = group.entries.add(EntryCache.key(stream.slot, extent, layer));
+        }
+        int near = -1;
+        int nearDevice = -1;
+        for (int piece = 0; piece < Geometry.PIECES_PER_EXTENT; piece++) {
+            int block = extent * Geometry.BLOCKS_PER_EXTENT + piece * BLOCKS;
+            int data = 0;
+            int zero = 0;
+            boolean unmap = false;
+            for (int i = 0; i < BLOCKS; i++) {
+                versions[i] = group.overlay.newestOfLayer(stream.slot, block + i, stream.cut, layer);
+                if (versions[i] == Overlay.NONE) {
+                    continue;
+                }
+                if (group.overlay.isZero(versions[i])) {
+                    zero |= 1 << i;
+                    unmap |= group.overlay.kind(versions[i]) == Overlay.UNMAP;
+                } else {
+                    data |= 1 << i;
+                }
+            }
+            if (data == ALL_BLOCKS && isWholeUnit()) {
+                adopt(stream, row, piece, layer, block);
+            } else if (data != 0) {
+                int device = hasUnit(row, piece) ? group.entries.device(row, piece) : group.space.chooseDevice();
+                if (!place(stream, row, piece, block, device, device == nearDevice ? near : -1)) {
+                    return false;
+                }
+                copy(stream, row, piece, layer, block, data, zero);
+            } else if (zero != 0) {
+                clear(stream, row, piece, block, zero, unmap);
+            }
+            if (hasUnit(row, piece)) {
+                near = group.entries.unit(row, piece);
+                nearDevice = group.entries.device(row, piece);
+            }
+        }
+        return true;
+    }
+
+    private boolean hasUnit(int row, int piece) {
+        return group.entries.isMapped(row, piece) && group.entries.unit(row, piece) != EntryCache.NO_UNIT;
+    }
+
+    /** True if the sixteen versions lie in one unit of a direct write, each in its place. */
+    private boolean isWholeUnit() {
+        if (group.overlay.kind(versions[0]) != Overlay.UNIT) {
+            return false;
+        }
+        long first = group.overlay.location(versions[0]);
+        GroupDevice device = group.devices.get(Overlay.locationDevice(first));
+        long block = Overlay.locationBlock(first);
+        if (device.deviceBlock(device.unitOf(block), 0) != block) {
+            return false;
+        }
+        for (int i = 1; i < BLOCKS; i++) {
+            if (group.overlay.kind(versions[i]) != Overlay.UNIT || group.overlay.location(versions[i]) != first + i) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void adopt(StreamLog stream, int row, int piece, int layer, int block) {
+        long first = group.overlay.location(versions[0]);
+        int device = Overlay.locationDevice(first);
+        int unit = group.devices.get(device).unitOf(Overlay.locationBlock(first));
+        drop(row, piece);
+        group.entries.map(row, piece, device, unit, ALL_BLOCKS, 0);
+        group.devices.get(device).allocator().keep(unit);
+        group.directUnits.adopted(device, unit);
+        mapped(stream, block);
+        for (int i = 0; i < BLOCKS; i++) {
+            batch.sealInPlace(stream, layer, block + i, versions[i]);
+        }
+    }
+
+    /** Sees to it that the piece has a unit. */
+    private boolean place(StreamLog stream, int row, int piece, int block, int device, int near) {
+        if (hasUnit(row, piece)) {
+            return true;
+        }
+        int unit = device < 0 ? -1 : group.space.allocate(device, near);
+        if (unit < 0) {
+            return false;
+        }
+        group.devices.get(device).allocator().keep(unit);
+        group.entries.map(row, piece, device, unit, 0, group.entries.zero(row, piece));
+        mapped(stream, block);
+        return true;
+    }
+
+    private void mapped(StreamLog stream, int block) {
+        int piece = block / BLOCKS;
+        stream.mapped.set(piece);
+        group.space.unreserve(stream, piece);
+    }
+
+    private void copy(StreamLog stream, int row, int piece, int layer, int block, int data, int zero) {
+        int device = group.entries.device(row, piece);
+        int unit = group.entries.unit(row, piece);
+        for (int i = 0; i < BLOCKS; i++) {
+            if ((data & 1 << i) != 0) {
+                batch.copy(
+                        stream,
+                        layer,
+                        block + i,
+                        versions[i],
+                        device,
+                        group.devices.get(device).deviceBlock(unit, i));
+            }
+        }
+        int present = (group.entries.present(row, piece) & ~zero) | data;
+        int marks = layer == 0 ? 0 : (group.entries.zero(row, piece) & ~data) | zero;
+        group.entries.setMasks(row, piece, present, marks);
+    }
+
+    private void clear(StreamLog stream, int row, int piece, int block, int zero, boolean unmap) {
+        int layer = group.entries.layer(row);
+        if (!group.entries.isMapped(row, piece)) {
+            if (layer > 0) {
+                group.entries.map(row, piece, 0, EntryCache.NO_UNIT, 0, zero);
+            }
+            return;
+        }
+        int present = group.entries.present(row, piece) & ~zero;
+        int marks = layer == 0 ? 0 : group.entries.zero(row, piece) | zero;
+        if (present != 0 || !unmap || !hasUnit(row, piece)) {
+            group.entries.setMasks(row, piece, present, marks);
+            return;
+        }
+        drop(row, piece);
+        if (layer == 0) {
+            group.entries.unmap(row, piece);
+        } else {
+            group.entries.map(row, piece, 0, EntryCache.NO_UNIT, 0, marks);
+        }
+        unmapped(stream, block);
+    }
+
+    private void drop(int row, int piece) {
+        if (hasUnit(row, piece)) {
+            int device = group.entries.device(row, piece);
+            int unit = group.entries.unit(row, piece);
+            group.devices.get(device).allocator().drop(unit);
+            dropped.add((long) device << 32 | unit);
+        }
+    }
+
+    /** The piece's unit goes; newer data that counted on it needs one of its own. */
+    private void unmapped(StreamLog stream, int block) {
+        stream.mapped.clear(block / BLOCKS);
+        boolean queued = stream.state.lastSeq > stream.state.durableSeq;
+        if (queued || group.overlay.hasDataAbove(stream.slot, block, BLOCKS, stream.cut)) {
+            group.space.reserveAnyway(stream, block, BLOCKS);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package io.varve.dataplane.store;
+
+import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.store.journal.Journal;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Frees segments that an uncommitted tail pins: appends the whole tail of one stream again, in order, as one unit. Only when the last copy is
+ * durable do the copies take the originals' place. What was written directly is copied with its data. A live record of the stream in between ends the attempt, because then the stream
+ * will commit by itself. One tail at a time; confined to the group's loop.
+ */
+final class TailCopies {
+    /** Bytes of copies that wait in memory for the journal. */
+    private static final long MAX_WAITING_BYTES = 4 << 20;
+
+    private final GroupState group;
+    private final Journal journal;
+    private final List<Copy> copies = new ArrayList<>();
+    private @Nullable StreamLog stream;
+    private long lastSeq;
+    private long appends;
+    private int waitingCopies;
+    private long waitingBytes;
+    private boolean reading;
+    private boolean givenUp;
+    private long nextSeq;
+
+    TailCopies(GroupState group, Journal journal) {
+        this.group = group;
+        this.journal = journal;
+    }
+
+    /** Looks whether a tail holds more than half of the ring. */
+    void checkpointEnded() {
+        if (stream != null
+                || group.closing
+                || group.failure != null
+                || journal.freeSegments() * 2 > journal.segments()) {
+            return;
+        }
+        StreamLog oldest = null;
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog candidate = group.streamOrNull(slot);
+            if (candidate != null
+                    && !candidate.deleting
+                    && isPinning(candidate)
+                    && (oldest == null || firstFrame(candidate) < firstFrame(oldest))) {
+                oldest = candidate;
+            }
+        }
+        if (oldest != null && journal.isPinned(firstFrame(oldest))) {
+            begin(oldest);
+        }
+    }
+
+    private static boolean isPinning(StreamLog candidate) {
+        return candidate.state.lastSeq == candidate.state.durableSeq
+                && candidate.log.holds(candidate.state.appliedSeq + 1);
+    }
+
+    private static long firstFrame(StreamLog candidate) {
+        return candidate.log.frameOf(candidate.state.appliedSeq + 1);
+    }
+
+    private void begin(StreamLog pinning) {
+        stream = pinning;
+        lastSeq = pinning.state.lastSeq;
+        appends = pinning.appends;
+        nextSeq = pinning.state.appliedSeq + 1;
+        givenUp = false;
+        copies.clear();
+        readMore();
+    }
+
+    private void readMore() {
+        StreamLog of = stream;
+        if (of == null || reading) {
+            return;
+        }
+        if (of.appends != appends || of.deleting || group.closing || group.failure != null) {
+            givenUp = true;
+        }
+        if (givenUp || nextSeq > lastSeq) {
+            finishIfDone();
+            return;
+        }
+        if (waitingBytes >= MAX_WAITING_BYTES) {
+            return;
+        }
+        reading = true;
+        TailRead read = new TailRead() {
+            @Override
+            protected boolean record(JournalRecord record) {
+                return take(record);
+            }
+
+            @Override
+            protected void ended(StoreStatus status) {
+                reading = false;
+                givenUp |= status != StoreStatus.OK;
+                readMore();
+            }
+        };
+        read.stream = of.state.stream();
+        read.fromSeq = nextSeq;
+        read.toSeq = lastSeq;
+        new TailReader(group, journal, of, read).start();
+    }
+
+    /** Queues a copy; false: stop for now, or for good. */
+    private boolean take(JournalRecord record) {
+        StreamLog of = stream;
+        if (of == null || of.appends != appends) {
+            givenUp = true;
+            return false;
+        }
+        Copy copied = new Copy(record);
+        if (!journal.admit(copied, true)) {
+            copied.drop();
+            givenUp = true;
+            return false;
+        }
+        nextSeq = record.seq + 1;
+        waitingCopies++;
+        waitingBytes += copied.bytes();
+        copies.add(copied);
+        journal.append(copied);
+        return waitingBytes < MAX_WAITING_BYTES;
+    }
+
+    private void finishIfDone() {
+        StreamLog of = stream;
+        if (waitingCopies > 0 || of == null) {
+            return;
+        }
+        if (!givenUp && of.appends == appends) {
+            for (Copy copied : copies) {
+                copied.takeOver(of);
+            }
+            // The next checkpoint can name a later position.
+            of.rowChanged = true;
+        }
+        copies.clear();
+        stream = null;
+    }
+
+    /** Where a copy has gone. */
+    void durable(JournalRecord record, long frameSeq, long payloadBlock) {
+        if (record instanceof Copy copied) {
+            copied.frameSeq = frameSeq;
+            copied.payloadBlock = payloadBlock;
+        }
+    }
+
+    private final class Copy extends JournalRecord {
+        private long frameSeq;
+        private long payloadBlock;
+
+        Copy(JournalRecord from) {
+            stream = from.stream;
+            op = from.op;
+            seq = from.seq;
+            epoch = from.epoch;
+            gen = from.gen;
+            commitSeq = from.commitSeq;
+            block = from.block;
+            count = from.count;
+            aux = from.aux;
+            aux2 = from.aux2;
+            copy = true;
+            System.arraycopy(from.crcs, 0, crcs, 0, from.op.hasPayload() ? from.count : 0);
+            ByteBuf data = from.payload;
+            if (data != null) {
+                payload = TailRead.copyOf(data, from.payloadIndex, from.count * Geometry.BLOCK_BYTES);
+            }
+        }
+
+        int bytes() {
+            return payload == null ? 0 : count * Geometry.BLOCK_BYTES;
+        }
+
+        void drop() {
+            if (payload != null) {
+                payload.release();
+                payload = null;
+            }
+        }
+
+        @Override
+        protected void appended(StoreStatus status) {
+            waitingCopies--;
+            waitingBytes -= bytes();
+            drop();
+            givenUp |= status != StoreStatus.OK;
+            readMore();
+        }
+
+        /** This copy stands for the record from now on. */
+        void takeOver(StreamLog of) {
+            if (!of.log.holds(seq) || of.log.epochOf(seq) != epoch) {
+                return;
+            }
+            of.log.put(seq, frameSeq, epoch);
+            if (op.hasPayload()) {
+                group.space.reserveAnyway(of, block, count);
+                for (int i = 0; i < count; i++) {
+                    group.overlay.relocate(of.slot, block + i, seq, Overlay.unitLocation(0, payloadBlock + i));
+                }
+            }
+        }
+    }
+}

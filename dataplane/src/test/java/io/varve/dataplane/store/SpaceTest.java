@@ -1,0 +1,109 @@
+package io.varve.dataplane.store;
+
+import static io.varve.dataplane.store.StoreRig.STREAM;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.BitSet;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.Test;
+
+/** Room: of the ring, of the devices, and what pins it. */
+@NullUnmarked
+final class SpaceTest {
+    private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
+    private static final long OTHER = 8L << 16;
+
+    private final StoreRig rig = StoreRig.opened(SEED);
+    private long seq;
+
+    SpaceTest() {
+        System.out.println("SpaceTest -Dvarve.seed=" + SEED);
+    }
+
+    private StoreStatus write(int block, int count) {
+        StoreStatus status = rig.append(StoreRig.write(STREAM, seq + 1, block, count, seq + 1));
+        seq += status == StoreStatus.OK ? 1 : 0;
+        return status;
+    }
+
+    private void checkpoint() {
+        rig.commit(STREAM, seq);
+        rig.scheduler.runFor(11_000_000_000L);
+    }
+
+    @Test
+    void refusesBeyondTheRingAndGoesOnWhenItIsDestaged() {
+        int accepted = 0;
+        while (write(accepted * 3 % 60_000, 2) == StoreStatus.OK) {
+            accepted++;
+        }
+        assertThat(accepted).isGreaterThan(500);
+        assertThat(rig.group().credits().journalBytes()).isLessThan(20_000);
+        assertThat(write(0, 1)).isIn(StoreStatus.OK, StoreStatus.NO_SPACE);
+
+        checkpoint();
+        checkpoint();
+
+        assertThat(rig.group().credits().journalBytes()).isGreaterThan(10 << 20);
+        assertThat(write(0, 1)).isEqualTo(StoreStatus.OK);
+        assertThat(rig.stamp(STREAM, 3)).isEqualTo(2);
+    }
+
+    @Test
+    void controlRecordsFindRoomInAFullRing() {
+        int accepted = 0;
+        while (write(accepted * 3 % 60_000, 2) == StoreStatus.OK) {
+            accepted++;
+        }
+        TestRecord seal = new TestRecord(STREAM, Op.SEAL, 0, 0, 0);
+        seal.epoch = 2;
+        assertThat(rig.append(seal)).isEqualTo(StoreStatus.OK);
+        rig.restart();
+        assertThat(rig.group().stream(STREAM).promisedEpoch()).isEqualTo(2);
+    }
+
+    @Test
+    void anUncommittedTailDoesNotPinTheRing() {
+        rig.create(OTHER, 65_536);
+        for (int i = 1; i <= 20; i++) {
+            rig.append(StoreRig.write(OTHER, i, i, 1 + i % 3, i));
+        }
+        rig.append(new TestRecord(OTHER, Op.UNMAP, 21, 10, 2));
+        rig.append(StoreRig.write(OTHER, 22, 64, 40, 22));
+        for (int round = 0; round < 3_000; round++) {
+            assertThat(write(round % 300 * 16, 15)).as("round %d", round).isEqualTo(StoreStatus.OK);
+            rig.commit(STREAM, seq);
+        }
+        for (int round = 0; round < 2; round++) {
+            StreamState state = rig.group().stream(OTHER);
+            assertThat(state.lastSeq()).isEqualTo(22);
+            assertThat(state.appliedSeq()).isZero();
+            assertThat(rig.stamps(OTHER, 9, 4)).containsExactly(9, 0, 0, 12);
+            assertThat(rig.stamps(OTHER, 63, 3)).containsExactly(0, 22, 22);
+            rig.restart();
+        }
+        rig.append(new TestRecord(OTHER, Op.TRUNCATE, 20, 0, 0));
+        assertThat(rig.stamps(OTHER, 9, 4)).containsExactly(9, 10, 11, 12);
+        assertThat(rig.stamps(OTHER, 63, 3)).containsExactly(0, 0, 0);
+    }
+
+    @Test
+    void countsWhatIsTakenExactlyOnceEverythingIsDestaged() {
+        write(0, 256);
+        write(256, 3);
+        write(1000, 20);
+        checkpoint();
+        assertThat(rig.group().stats().allocatedBytes()).isEqualTo(19 * 65_536);
+        assertThat(rig.group().stats().reservedBytes()).isZero();
+        TestRecord unmap = new TestRecord(STREAM, Op.UNMAP, ++seq, 0, 300);
+        rig.append(unmap);
+        checkpoint();
+        checkpoint();
+        assertThat(rig.group().stats().allocatedBytes()).isEqualTo(2 * 65_536);
+        BitSet[] pieces = new BitSet[1];
+        rig.run(() -> rig.group().allocatedPieces(STREAM, told -> pieces[0] = told));
+        rig.await(() -> pieces[0] != null);
+        assertThat(pieces[0].stream().toArray()).containsExactly(62, 63);
+    }
+}
