@@ -237,13 +237,17 @@ final class AccessPoint {
                 + " ms for the read lease of epoch " + holderEpoch + " to end";
     }
 
-    void sealRefused(int index, Refusal refusal, int promisedEpoch) {
+    /** {@code askedEpoch}: of the SEAL that is refused; another one was asked by, or told to, an access point before this. */
+    void sealRefused(int index, int askedEpoch, Refusal refusal, int promisedEpoch) {
         if (hasEnded()) {
             return;
         }
         if (Integer.compareUnsigned(promisedEpoch, epoch) > 0) {
             fence("replica on " + members.get(index).group + " promised epoch "
                     + Integer.toUnsignedString(promisedEpoch));
+        } else if (askedEpoch != epoch) {
+            // Meant for an access point of an older epoch that was here before.
+            return;
         } else if (refusal == Refusal.NOT_MEMBER) {
             fail(members.get(index), "has no such replica: wiped, or made anew");
         } else if (refusal == Refusal.STALE_EPOCH) {

@@ -307,11 +307,11 @@ public final class AccessPointHost implements PortListener {
     }
 
     @Override
-    public void sealRefused(GroupPort port, long stream, Refusal refusal, int promisedEpoch) {
+    public void sealRefused(GroupPort port, long stream, int itsEpoch, Refusal refusal, int promisedEpoch) {
         Slab slab = slab(stream);
         int member = slab == null ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
-            slab.point.sealRefused(member, refusal, promisedEpoch);
+            slab.point.sealRefused(member, itsEpoch, refusal, promisedEpoch);
         }
     }
 

@@ -219,7 +219,7 @@ final class LocalPort extends GroupPort implements ReplicaClient {
         loop.execute(() -> {
             PortListener listener = listener(stream);
             if (listener != null) {
-                listener.sealRefused(this, stream, refusal, promisedEpoch);
+                listener.sealRefused(this, stream, epoch, refusal, promisedEpoch);
             }
         });
     }
@@ -247,7 +247,7 @@ final class LocalPort extends GroupPort implements ReplicaClient {
     public void fenced(long stream, int newerEpoch) {
         PortListener listener = listener(stream);
         if (listener != null) {
-            listener.sealRefused(this, stream, Refusal.STALE_EPOCH, newerEpoch);
+            listener.sealRefused(this, stream, 0, Refusal.STALE_EPOCH, newerEpoch);
         }
     }
 }

@@ -22,7 +22,8 @@ interface PortListener {
 
     void leaseHeld(GroupPort port, long stream, int epoch, long remainingNanos, int holderEpoch);
 
-    void sealRefused(GroupPort port, long stream, Refusal refusal, int promisedEpoch);
+    /** {@code epoch}: of the SEAL that is refused; 0: nobody asked, a newer promise was made. */
+    void sealRefused(GroupPort port, long stream, int epoch, Refusal refusal, int promisedEpoch);
 
     void acked(GroupPort port, long stream, int epoch, long durableSeq);
 

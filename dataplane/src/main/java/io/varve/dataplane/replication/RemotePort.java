@@ -395,7 +395,7 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
             }
             case Message.SealRefused m -> {
                 if (listener != null) {
-                    listener.sealRefused(this, header.stream, m.code(), m.promisedEpoch());
+                    listener.sealRefused(this, header.stream, header.epoch, m.code(), m.promisedEpoch());
                 }
             }
             case Message.Leases m -> leases(m);

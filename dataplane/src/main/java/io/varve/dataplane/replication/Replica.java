@@ -25,6 +25,14 @@ final class Replica {
     private final StreamState state;
     private final long startedNanos;
 
+    /** The promise that recovery found, and whether its access point had opened. */
+    private final int recoveredEpoch;
+
+    private final long recoveredNodeHash;
+    private final long recoveredIncarnation;
+    private final boolean recoveredHadOpened;
+    private boolean hasAnswered;
+
     /** Ahead of the durable promise while the SEAL record is queued: from then on nothing older enters behind it. */
     private int promisedEpoch;
 
@@ -41,6 +49,10 @@ final class Replica {
     Replica(StreamState state, long startedNanos) {
         this.state = state;
         this.startedNanos = startedNanos;
+        this.recoveredEpoch = state.promisedEpoch();
+        this.recoveredNodeHash = state.promisedNodeHash();
+        this.recoveredIncarnation = state.promisedIncarnation();
+        this.recoveredHadOpened = state.lastEpoch() == state.promisedEpoch();
         this.promisedEpoch = state.promisedEpoch();
         this.promisedNodeHash = state.promisedNodeHash();
         this.promisedIncarnation = state.promisedIncarnation();
@@ -87,27 +99,24 @@ final class Replica {
 
     /**
      * Until when SEALED must not be answered because of leases granted before this process started, which it does not remember. It counts
-     * every stream as leased for one term from the start on, but where the log shows otherwise: if its last record is of the epoch promised
-     * before, then that access point had opened, so every lease older than its own had ended; and if it ran on the node that now seals with a
+     * the stream as leased for one term from the start on, but where the log shows otherwise: if its last record was of the epoch promised,
+     * then that access point had opened, so every lease older than its own had ended; and if it ran on the node that now seals with a
      * higher incarnation, it is dead (see {@link LeaseTable}), and so is its own lease.
-     *
-     * @param previousEpoch what was promised durably before this SEAL, by whom
      */
-    long forgottenLeaseUntil(
-            int epoch,
-            long nodeHash,
-            long incarnation,
-            int previousEpoch,
-            long previousNode,
-            long previousIncarnation) {
-        long until = startedNanos + LeaseTable.TERM_NANOS;
-        if (previousEpoch == 0) {
+    long forgottenLeaseUntil(int epoch, long nodeHash, long incarnation) {
+        if (recoveredEpoch == 0 || hasAnswered) {
             return Long.MIN_VALUE;
         }
-        boolean previousHadOpened = state.lastEpoch() == previousEpoch;
-        boolean samePerson = previousEpoch == epoch;
-        boolean previousIsDead = previousNode == nodeHash && Long.compare(previousIncarnation, incarnation) < 0;
-        return previousHadOpened && (samePerson || previousIsDead) ? Long.MIN_VALUE : until;
+        boolean isSameAttach = recoveredEpoch == epoch;
+        boolean holderIsDead = recoveredNodeHash == nodeHash && recoveredIncarnation < incarnation;
+        return recoveredHadOpened && (isSameAttach || holderIsDead)
+                ? Long.MIN_VALUE
+                : startedNanos + LeaseTable.TERM_NANOS;
+    }
+
+    /** SEALED was answered: from now on every lease that matters was granted by this process. */
+    void answeredSeal() {
+        hasAnswered = true;
     }
 
     /** Null: append it, or it is a {@link #isDuplicate}; else why not. */

@@ -23,9 +23,6 @@ import org.slf4j.LoggerFactory;
  */
 @SuppressWarnings("ReferenceEquality") // identity is meant
 public final class ReplicaHost {
-    /** Room that one record takes of the journal besides its payload: header and descriptors of a frame of its own. */
-    static final int RECORD_OVERHEAD_BYTES = 4096;
-
     private static final Logger LOG = LoggerFactory.getLogger(ReplicaHost.class);
 
     private final Loop loop;
@@ -78,13 +75,7 @@ public final class ReplicaHost {
             return;
         }
         StreamState state = found.replica.state();
-        long forgotten = found.replica.forgottenLeaseUntil(
-                epoch,
-                seal.nodeHash(),
-                seal.incarnation(),
-                state.promisedEpoch(),
-                state.promisedNodeHash(),
-                state.promisedIncarnation());
+        long forgotten = found.replica.forgottenLeaseUntil(epoch, seal.nodeHash(), seal.incarnation());
         Object before = found.replica.boundTo();
         switch (found.replica.seal(epoch, gen, seal.creationId(), seal.nodeHash(), seal.incarnation(), client)) {
             case NOT_MEMBER -> client.sealRefused(stream, epoch, Refusal.NOT_MEMBER, 0);
@@ -130,9 +121,6 @@ public final class ReplicaHost {
         Replica replica = found.replica;
         Refusal refusal = replica.refusal(client, epoch, gen, record);
         boolean isDuplicate = refusal == null && replica.isDuplicate(record);
-        if (refusal == null && !isDuplicate && !hasRoom(record)) {
-            refusal = Refusal.NO_SPACE;
-        }
         if (refusal != null) {
             client.refused(
                     stream,
@@ -207,11 +195,6 @@ public final class ReplicaHost {
         return found;
     }
 
-    private boolean hasRoom(WireRecord record) {
-        long needed = RECORD_OVERHEAD_BYTES + (long) record.crcCount * io.varve.model.Geometry.BLOCK_BYTES;
-        return store.credits().journalBytes() >= needed;
-    }
-
     private void writePromise(Served found, int epoch, int gen, Message.Seal seal) {
         JournalRecord promise = new JournalRecord() {
             @Override
@@ -275,6 +258,7 @@ public final class ReplicaHost {
             return;
         }
         found.pending = null;
+        found.replica.answeredSeal();
         Credits credits = store.credits();
         pending.client.sealed(
                 state.stream(),

@@ -54,7 +54,10 @@ final class Space {
         return Math.max(0, free() - reserved - units / KEPT_FRACTION);
     }
 
-    /** Puts a unit aside for each piece of the range that will need one; false: there are not enough, and nothing happened. */
+    /**
+     * Puts a unit aside for each piece of the range that will need one; false: there are not enough, and nothing happened. This may use what
+     * {@link #available} keeps back: the record has a number already, so its access point cannot take it back, only repeat it.
+     */
     boolean reserve(StreamLog stream, int block, int count) {
         int needed = 0;
         int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
@@ -64,7 +67,7 @@ final class Space {
         if (needed == 0) {
             return true;
         }
-        if (needed > available()) {
+        if (needed > free() - reserved) {
             return false;
         }
         reserveAnyway(stream, block, count);

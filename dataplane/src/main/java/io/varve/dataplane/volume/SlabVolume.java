@@ -6,6 +6,7 @@ import io.varve.dataplane.metrics.VolumeCounters;
 import io.varve.dataplane.metrics.VolumeCounters.Figure;
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.replication.SlabRead;
+import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
@@ -101,6 +102,11 @@ public final class SlabVolume implements Volume {
     /** The access points below: state and detail for people, repairs. */
     public AccessPointHost accessPoints() {
         return host;
+    }
+
+    /** Compares the copies extent by extent, while the volume is used. */
+    public void verify(Verification.Listener listener) {
+        Verification.start(loop, host, sizeBytes, listener);
     }
 
     @Override

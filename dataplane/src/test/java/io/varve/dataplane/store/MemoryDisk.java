@@ -86,6 +86,17 @@ public final class MemoryDisk {
         }
     }
 
+    /** The block has other content with a good checksum, as after a bug. */
+    public void change(long stream, int block) {
+        Stream at = streams.get(stream);
+        if (at != null) {
+            Version old = at.content.get(block);
+            byte[] data = new byte[4096];
+            data[7] = 1;
+            at.content.put(block, new Version(old == null ? 0 : old.seq(), data));
+        }
+    }
+
     /** The content as text, to compare copies. */
     public Map<Integer, Integer> content(long stream) {
         Map<Integer, Integer> hashes = new TreeMap<>();

@@ -35,6 +35,9 @@ public final class MemoryStore implements ReplicaStore {
     /** Records are kept waiting while set. */
     public boolean isStuck;
 
+    /** One of so many records finds no room; 0: none. */
+    public int refusesOneIn;
+
     public long repaired;
 
     public MemoryStore(Loop loop, MemoryDisk disk, long seed) {
@@ -96,6 +99,10 @@ public final class MemoryStore implements ReplicaStore {
         StreamState state = states.get(record.stream);
         if (state == null) {
             loop.execute(() -> record.appended(StoreStatus.NOT_MEMBER));
+            return;
+        }
+        if (record.op.isSequenced() && refusesOneIn > 0 && random.nextInt(refusesOneIn) == 0) {
+            loop.execute(() -> record.appended(StoreStatus.NO_SPACE));
             return;
         }
         if (record.op.isSequenced()) {

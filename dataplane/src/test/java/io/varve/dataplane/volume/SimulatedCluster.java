@@ -75,6 +75,7 @@ final class SimulatedCluster {
         @Nullable SlabVolume volume;
 
         boolean isOpen;
+        private int newestEpoch;
         String failure = "";
 
         Life(Node node) {
@@ -96,15 +97,18 @@ final class SimulatedCluster {
             AttachSpec spec = truth.attach(template);
             isOpen = false;
             failure = "";
+            newestEpoch = spec.epoch();
             loop.execute(() -> volume = volumes.attach(spec, new Volumes.AttachCallback() {
                 @Override
                 public void opened(SlabVolume opened) {
-                    isOpen = true;
+                    isOpen |= spec.epoch() == newestEpoch;
                 }
 
                 @Override
                 public void failed(boolean fenced, String why) {
-                    failure = (fenced ? "fenced: " : "failed: ") + why;
+                    if (spec.epoch() == newestEpoch) {
+                        failure = (fenced ? "fenced: " : "failed: ") + why;
+                    }
                 }
             }));
         }

@@ -246,4 +246,138 @@ class SlabVolumeTest {
         }
         assertThat(cluster.scheduler.nanos() - begin).isLessThan(SimulatedCluster.SECOND / 5);
     }
+
+    /** The reader's loop stops with the data of a read on its way to it; meanwhile another node takes the volume over and writes. */
+    @Test
+    void doesNotAnswerFromDataThatGrewOldDuringAPause() {
+        for (long microseconds = 50; microseconds < 1500; microseconds += 50) {
+            SimulatedCluster cluster = new SimulatedCluster(16, 3, 2, 1);
+            cluster.open(2);
+            assertThat(cluster.write(2, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+            cluster.scheduler.runFor(SimulatedCluster.SECOND);
+            Request old = cluster.submit(2, cluster.readOf(0, 4096));
+            cluster.scheduler.runFor(microseconds * 1000);
+            boolean answeredBefore = old.status != null;
+            cluster.node(2).life().loop.pause(20 * SimulatedCluster.SECOND);
+            cluster.open(0);
+            byte[] data = SimulatedCluster.stamp(4096, 2);
+            assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
+            cluster.scheduler.runFor(30 * SimulatedCluster.SECOND);
+            if (!answeredBefore) {
+                assertThat(old.status).as("paused after %d us", microseconds).isEqualTo(BlockStatus.FENCED);
+            }
+        }
+    }
+
+    @Test
+    void waitsForTheLeaseOfAnAccessPointThatIsCutOff() {
+        SimulatedCluster cluster = new SimulatedCluster(17, 3, 2, 1);
+        cluster.open(2);
+        assertThat(cluster.write(2, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        cluster.scheduler.runFor(SimulatedCluster.SECOND);
+        cluster.network.cut("n2", "n0");
+        cluster.network.cut("n2", "n1");
+        long begin = cluster.scheduler.nanos();
+        cluster.open(0);
+        assertThat(cluster.scheduler.nanos() - begin).isGreaterThan(3 * SimulatedCluster.SECOND);
+    }
+
+    @Test
+    void takesOverAtOnceFromADeadProcessOfTheSameNode() {
+        SimulatedCluster cluster = new SimulatedCluster(18, 3, 2, 1);
+        cluster.open(0);
+        byte[] data = SimulatedCluster.stamp(4096, 1);
+        assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
+        cluster.nodes.forEach(SimulatedCluster.Node::crash);
+        cluster.nodes.forEach(SimulatedCluster.Node::start);
+        long begin = cluster.scheduler.nanos();
+        cluster.open(0);
+        assertThat(cluster.scheduler.nanos() - begin).isLessThan(SimulatedCluster.SECOND);
+        assertThat(cluster.read(0, 0, 4096)).isEqualTo(data);
+    }
+
+    @Test
+    void takesOverAtOnceAfterADetach() {
+        SimulatedCluster cluster = new SimulatedCluster(19, 3, 2, 1);
+        cluster.open(2);
+        cluster.scheduler.runFor(2 * SimulatedCluster.SECOND);
+        SimulatedCluster.Life life = cluster.node(2).life();
+        life.loop.execute(() -> life.volumes.detach(SimulatedCluster.VOLUME, () -> {}));
+        cluster.scheduler.runFor(SimulatedCluster.SECOND / 100);
+        long begin = cluster.scheduler.nanos();
+        cluster.open(0);
+        assertThat(cluster.scheduler.nanos() - begin).isLessThan(SimulatedCluster.SECOND / 2);
+    }
+
+    @Test
+    void doesNotOpenWhenACopyLostWhatWasCommitted() {
+        SimulatedCluster cluster = new SimulatedCluster(20, 2, 2, 1);
+        cluster.open(0);
+        for (int i = 0; i < 5; i++) {
+            assertThat(cluster.write(0, 4096L * i, SimulatedCluster.stamp(4096, i)))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        cluster.nodes.forEach(SimulatedCluster.Node::crash);
+        long stream = io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0);
+        cluster.node(0).disk.lose(stream, 2);
+        cluster.node(1).disk.lose(stream, 2);
+        cluster.nodes.forEach(SimulatedCluster.Node::start);
+        SimulatedCluster.Life life = cluster.node(0).life();
+        life.attach();
+        cluster.scheduler.runFor(20 * SimulatedCluster.SECOND);
+        assertThat(life.failure).contains("data loss");
+        assertThat(life.isOpen).isFalse();
+    }
+
+    @Test
+    void stallsWhenACopyComesBackWithLessThanItAcknowledged() {
+        SimulatedCluster cluster = new SimulatedCluster(21, 2, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        for (int i = 0; i < 5; i++) {
+            assertThat(cluster.write(0, 4096L * i, SimulatedCluster.stamp(4096, i)))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        cluster.node(1).crash();
+        cluster.node(1).disk.lose(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 2);
+        cluster.node(1).start();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 9)));
+        cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
+        assertThat(request.status).isNull();
+        assertThat(volume.accessPoints().detail()).contains("lost what it had acknowledged");
+    }
+
+    @Test
+    void comparesCopiesAndNamesTheDifference() {
+        SimulatedCluster cluster = new SimulatedCluster(22, 2, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        assertThat(cluster.write(0, 5 << 20, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        assertThat(differences(cluster, volume)).isEmpty();
+        cluster.node(1).disk.change(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 5 * 256);
+        assertThat(differences(cluster, volume)).singleElement().asString().startsWith("slab 0 extent 5: group-n0 ");
+    }
+
+    private static List<String> differences(SimulatedCluster cluster, SlabVolume volume) {
+        List<String> found = new ArrayList<>();
+        boolean[] finished = new boolean[1];
+        cluster.node(0)
+                .life()
+                .loop
+                .execute(() -> volume.verify(new io.varve.dataplane.replication.Verification.Listener() {
+                    @Override
+                    public void compared(long done, long total, String difference) {
+                        if (!difference.isEmpty()) {
+                            found.add(difference);
+                        }
+                    }
+
+                    @Override
+                    public void finished(String failure) {
+                        assertThat(failure).isEmpty();
+                        finished[0] = true;
+                    }
+                }));
+        cluster.scheduler.runFor(100 * SimulatedCluster.SECOND);
+        assertThat(finished[0]).isTrue();
+        return found;
+    }
 }

@@ -1,0 +1,221 @@
+package io.varve.dataplane.volume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.dataplane.volume.SimulatedCluster.Life;
+import io.varve.dataplane.volume.SimulatedCluster.Node;
+import io.varve.dataplane.volume.SimulatedCluster.Request;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Any set of processes dies, pauses or is cut off at any moment, the volume moves from node to node while its old access points still run: no
+ * acknowledged write is lost, no read is stale, and in the end all copies are equal. Every run follows from its seed.
+ */
+class CrashSimulationTest {
+    private static final int BLOCKS_PER_SLAB = 6;
+    private static final int SLABS = 2;
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3})
+    void losesNothingAndReadsNothingStale(int part) {
+        for (long seed = part * 25L + 1; seed <= part * 25L + 25; seed++) {
+            new Run(seed, 300).run();
+        }
+    }
+
+    @Test
+    @Tag("long")
+    void losesNothingAndReadsNothingStaleForLong() {
+        long first = Long.getLong("varve.seed", 1_000);
+        for (long seed = first; seed < first + Integer.getInteger("varve.runs", 3_000); seed++) {
+            new Run(seed, 300).run();
+        }
+    }
+
+    private static final class Run {
+        private final long seed;
+        private final int steps;
+        private final SplittableRandom random;
+        private final SimulatedCluster cluster;
+        private final int copies;
+        private final List<BlockHistory> blocks = new ArrayList<>();
+        private final List<String> cuts = new ArrayList<>();
+        private int answered;
+
+        Run(long seed, int steps) {
+            this.seed = seed;
+            this.steps = steps;
+            this.random = new SplittableRandom(seed * 31);
+            this.copies = 1 + random.nextInt(3);
+            this.cluster = new SimulatedCluster(seed, 3, copies, SLABS);
+            cluster.truth.losesOneIn = random.nextBoolean() ? 4 : 0;
+            for (int i = 0; i < BLOCKS_PER_SLAB * SLABS; i++) {
+                blocks.add(new BlockHistory("seed " + seed + " block " + i, seed * 1000 + i + 1));
+            }
+        }
+
+        void run() {
+            try {
+                for (int i = 0; i < steps; i++) {
+                    disturb();
+                    for (int n = random.nextInt(8); n > 0; n--) {
+                        request();
+                    }
+                    long pause = random.nextInt(20) == 0
+                            ? 3_000_000_000L
+                            : random.nextInt(3) == 0 ? 50_000_000L : 2_000_000L;
+                    cluster.scheduler.runFor(1 + random.nextLong(pause));
+                }
+                settle();
+            } catch (Throwable failure) {
+                throw new AssertionError("seed " + seed, failure);
+            }
+        }
+
+        private void disturb() {
+            for (Node node : cluster.nodes) {
+                if (!node.isUp() && random.nextInt(6) == 0) {
+                    node.start();
+                }
+            }
+            if (!cuts.isEmpty() && random.nextInt(8) == 0) {
+                heal();
+            }
+            Node node = cluster.node(random.nextInt(3));
+            if (node.isUp() && random.nextInt(isServed() ? 60 : 5) == 0) {
+                node.life().attach();
+            }
+            if (random.nextInt(12) == 0) {
+                damage(node, cluster.node(random.nextInt(3)));
+            }
+        }
+
+        /** Somebody has an access point of the newest epoch, open or on its way. */
+        private boolean isServed() {
+            for (Node node : cluster.nodes) {
+                SlabVolume volume = node.life == null ? null : node.life.volume;
+                if (volume != null && volume.accessPoints().epoch() == cluster.truth.epoch()) {
+                    return !volume.accessPoints().state().equals("REFUSED");
+                }
+            }
+            return false;
+        }
+
+        private void damage(Node node, Node other) {
+            switch (random.nextInt(8)) {
+                case 0, 1 -> crash(node);
+                case 2 -> cluster.nodes.forEach(this::crash);
+                case 3 -> cluster.network.reset(node.name, other.name);
+                case 4 -> {
+                    if (node != other) {
+                        cluster.network.cut(node.name, other.name);
+                        cuts.add(node.name + " " + other.name);
+                    }
+                }
+                case 5, 6 -> {
+                    if (node.isUp()) {
+                        node.life().loop.pause(random.nextLong(8_000_000_000L));
+                    }
+                }
+                case 7 -> {
+                    if (node.isUp()) {
+                        node.life().store.refusesOneIn = random.nextInt(2) * 5;
+                    }
+                }
+                default -> throw new IllegalStateException();
+            }
+        }
+
+        private void heal() {
+            for (String pair : cuts) {
+                String[] ends = pair.split(" ");
+                cluster.network.heal(ends[0], ends[1]);
+            }
+            cuts.clear();
+        }
+
+        private void crash(Node node) {
+            node.crash();
+            for (BlockHistory block : blocks) {
+                block.isWriting &= writesBy(block) != node;
+            }
+        }
+
+        private final java.util.Map<BlockHistory, Node> writers = new java.util.HashMap<>();
+
+        private @Nullable Node writesBy(BlockHistory block) {
+            return writers.get(block);
+        }
+
+        /** To any node that has an access point, open or fenced: the old one does not know that it is old. */
+        private void request() {
+            Node node = cluster.node(random.nextInt(3));
+            Life life = node.life;
+            if (life == null || !life.isOpen) {
+                return;
+            }
+            int index = random.nextInt(blocks.size());
+            BlockHistory block = blocks.get(index);
+            long offset = index / BLOCKS_PER_SLAB * Geometry.SLAB_BYTES + index % BLOCKS_PER_SLAB * 4096L;
+            if (random.nextBoolean()) {
+                Request read = cluster.readOf(offset, 4096);
+                long floor = block.floor();
+                read.then = done -> {
+                    if (done.status == BlockStatus.OK) {
+                        answered++;
+                        block.wasRead(done.bytes(), floor);
+                    }
+                };
+                cluster.submit(cluster.nodes.indexOf(node), read);
+            } else if (!block.isWriting) {
+                boolean isZero = random.nextInt(5) == 0;
+                long number = block.next(isZero);
+                writers.put(block, node);
+                Request write = isZero
+                        ? cluster.request(
+                                random.nextBoolean() ? BlockRequest.Kind.ZERO : BlockRequest.Kind.UNMAP, offset, 4096)
+                        : cluster.writeOf(offset, block.content(number));
+                write.then = done -> {
+                    if (writers.get(block) == node && node.life == life) {
+                        block.isWriting = false;
+                    }
+                    if (done.status == BlockStatus.OK) {
+                        answered++;
+                        block.answered(number);
+                    }
+                };
+                cluster.submit(cluster.nodes.indexOf(node), write);
+            }
+        }
+
+        private void settle() {
+            heal();
+            for (Node node : cluster.nodes) {
+                if (!node.isUp()) {
+                    node.start();
+                }
+                node.life().store.refusesOneIn = 0;
+            }
+            cluster.truth.losesOneIn = 0;
+            cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
+            int on = random.nextInt(3);
+            cluster.open(on);
+            for (int i = 0; i < blocks.size(); i++) {
+                long offset = i / BLOCKS_PER_SLAB * Geometry.SLAB_BYTES + i % BLOCKS_PER_SLAB * 4096L;
+                blocks.get(i)
+                        .wasRead(cluster.read(on, offset, 4096), blocks.get(i).floor());
+            }
+            cluster.scheduler.runFor(SimulatedCluster.SECOND);
+            cluster.assertCopiesEqual(copies);
+            assertThat(cluster.node(on).life().volume().accessPoints().state()).isEqualTo("HEALTHY");
+        }
+    }
+}
