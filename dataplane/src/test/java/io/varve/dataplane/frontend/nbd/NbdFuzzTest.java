@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
  */
 class NbdFuzzTest {
     private static final int SHORT_ROUNDS = 300;
-    private static final int LONG_ROUNDS = 200_000;
+    private static final int LONG_ROUNDS = 20_000;
     private static final int GREETING_BYTES = 18;
 
     @FuzzTest
