@@ -24,6 +24,7 @@ import io.varve.api.TruthService;
 import io.varve.api.WatchNodeRequest;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MetaResult;
+import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
 import io.varve.control.meta.NodeViews;
 import io.vertx.core.Future;
@@ -46,17 +47,22 @@ final class TruthEndpoint extends TruthService {
         this.sightings = sightings;
     }
 
+    /** Nodes ask this several times a second until the cluster is initialised: that must not become commands. */
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
-        return group.propose(CommandCodec.of(request)).map(result -> {
-            if (result.isOk()) {
-                sightings.seen(request.getNode().getId());
-            }
-            return RegisterNodeResponse.newBuilder()
-                    .setResult(result.truth())
-                    .setClusterUuid(result.clusterUuid())
-                    .build();
-        });
+        return group.look(state -> state.cluster().isPresent())
+                .compose(initialised -> initialised
+                        ? group.propose(CommandCodec.of(request))
+                        : Future.succeededFuture(MetaRules.notInitialised()))
+                .map(result -> {
+                    if (result.isOk()) {
+                        sightings.seen(request.getNode().getId());
+                    }
+                    return RegisterNodeResponse.newBuilder()
+                            .setResult(result.truth())
+                            .setClusterUuid(result.clusterUuid())
+                            .build();
+                });
     }
 
     @Override

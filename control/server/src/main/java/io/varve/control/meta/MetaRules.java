@@ -28,8 +28,7 @@ public final class MetaRules {
      */
     public static Outcome apply(MetaState state, long index, MetaCommand command) {
         if (!(command instanceof InitCluster) && state.cluster().isEmpty()) {
-            return Outcome.nobody(MetaResult.no(
-                    TruthCode.TRUTH_REFUSED, index, "the cluster is not initialised: run varve cluster init"));
+            return Outcome.nobody(notInitialised());
         }
         return switch (command) {
             case InitCluster init -> MemberRules.initCluster(state, index, init);
@@ -45,5 +44,10 @@ public final class MetaRules {
             case Opened opened -> AttachRules.opened(state, index, opened);
             case Detached detached -> AttachRules.detached(state, index, detached);
         };
+    }
+
+    /** The answer to everything but InitCluster before that. */
+    public static MetaResult notInitialised() {
+        return MetaResult.no(TruthCode.TRUTH_REFUSED, 0, "the cluster is not initialised: run varve cluster init");
     }
 }

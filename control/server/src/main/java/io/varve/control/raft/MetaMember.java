@@ -42,7 +42,7 @@ public final class MetaMember implements AutoCloseable {
     /** Commands and reads on their way at once; each holds a virtual thread. More are refused. */
     private static final int MAX_PENDING = 256;
 
-    /** An election takes 2 to 4 s; a caller that waited longer should hear that something is wrong. */
+    /** An election takes 3 to 6 s; a caller that waited longer should hear that something is wrong. */
     private static final long DEADLINE_MILLIS = 10_000;
 
     private static final TimeDuration RETRY_PAUSE = TimeDuration.valueOf(200, TimeUnit.MILLISECONDS);
@@ -129,7 +129,7 @@ public final class MetaMember implements AutoCloseable {
     }
 
     /**
-     * Has the leader tell the others at once what was committed: by itself it does so with its next heartbeat, half a second
+     * Has the leader tell the others at once what was committed: by itself it does so with its next heartbeat, up to 0.75 s
      * later, and everything that waits for a change at another member would wait for that. A read makes it send one now. However
      * many commands come meanwhile, one such read is under way and one more follows.
      */

@@ -11,10 +11,10 @@ import org.apache.ratis.util.TimeDuration;
 
 /** What we ask of Ratis, and why; everything left out is its default. */
 final class MetaProperties {
-    /** A leader is replaced 1 to 2 s after it fell silent. Heartbeats go at half of it: idle members must not cost CPU. */
-    private static final TimeDuration ELECTION_MIN = TimeDuration.valueOf(1_000, TimeUnit.MILLISECONDS);
+    /** A leader is replaced 1.5 to 3 s after it fell silent. Heartbeats go at half of the lower: an idle member must not cost CPU. */
+    private static final TimeDuration ELECTION_MIN = TimeDuration.valueOf(1_500, TimeUnit.MILLISECONDS);
 
-    private static final TimeDuration ELECTION_MAX = TimeDuration.valueOf(2_000, TimeUnit.MILLISECONDS);
+    private static final TimeDuration ELECTION_MAX = TimeDuration.valueOf(3_000, TimeUnit.MILLISECONDS);
 
     /** At start nobody leads, so there is nobody to disturb: elect soon. */
     private static final TimeDuration FIRST_ELECTION_MIN = TimeDuration.valueOf(300, TimeUnit.MILLISECONDS);

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * gRPC calls to management addresses. The stubs that Vert.x generates lose the message of a refusal; this keeps it. Futures
- * complete on the caller's Vert.x context and fail with {@link CallFailedException} only.
+ * complete on an event loop of the Vertx given and fail with {@link CallFailedException} only.
  */
 public final class NodeCalls {
     /** A volume of 65 536 slabs with three replicas, as one message, is 13 MiB; Vert.x allows 256 KiB unless told. */

@@ -32,11 +32,11 @@ import java.util.List;
  * A data node's way to the truth: asks one metadata member and, when that one fails, each of the others once. Every call of
  * the Truth service may be repeated, so a lost answer is asked for again without harm.
  *
- * <p>Safe from any thread; futures complete on the caller's Vert.x context, within the deadline for each server tried, and fail with
- * {@link CallFailedException}. Retrying later is the caller's affair. {@link #close} cancels what is under way.
+ * <p>Safe from any thread; futures complete on an event loop of the Vertx given, within the deadline for each server tried, and
+ * fail with {@link CallFailedException}; who lives on another loop hops back. Retrying later is the caller's affair. {@link #close} cancels what is under way.
  */
 public final class TruthClient implements io.varve.api.TruthClient {
-    /** Longer than the metadata group needs to replace a leader (2 to 4 s). */
+    /** Longer than the metadata group needs to replace a leader (3 to 6 s). */
     private static final Duration DEADLINE = Duration.ofSeconds(12);
 
     /** For the way of a long poll's answer, beyond the wait asked for. */
