@@ -1,9 +1,12 @@
 package io.varve.control.api;
 
+import io.vertx.core.Context;
 import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import io.vertx.grpc.common.ServiceMethod;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerResponse;
+import java.util.Objects;
 import java.util.function.Function;
 
 /**
@@ -17,11 +20,17 @@ final class CallBinding {
     static <Q, R> void bind(GrpcServer server, ServiceMethod<Q, R> method, Function<Q, Future<R>> answer) {
         server.callHandler(method, request -> {
             Caller caller = new Caller(request);
-            request.handler(question -> answered(answer, question)
+            Context context = Objects.requireNonNull(Vertx.currentContext());
+            request.handler(question -> on(context, answered(answer, question))
                     .onComplete(
                             value -> caller.ifThere(() -> request.response().end(value)),
                             failure -> caller.ifThere(() -> request.response().fail(Failures.status(failure)))));
         });
+    }
+
+    /** The same, completing on the call's own context, which the caller's state belongs to. */
+    private static <R> Future<R> on(Context context, Future<R> answer) {
+        return Future.fromCompletionStage(answer.toCompletionStage(), context);
     }
 
     private static <Q, R> Future<R> answered(Function<Q, Future<R>> answer, Q question) {
@@ -37,7 +46,9 @@ final class CallBinding {
         server.callHandler(method, request -> {
             Caller caller = new Caller(request);
             GrpcServerResponse<Q, R> response = request.response();
-            request.handler(question -> answer.answer(question, each -> caller.next(response, each))
+            Context context = Objects.requireNonNull(Vertx.currentContext());
+            request.handler(question -> on(
+                            context, answer.answer(question, each -> on(context, caller.next(response, each))))
                     .onComplete(
                             done -> caller.ifThere(response::end),
                             failure -> caller.ifThere(() -> response.fail(Failures.status(failure)))));

@@ -37,7 +37,7 @@ final class Caller {
         if (over) {
             return Future.failedFuture(new CancellationException("the caller is gone"));
         }
-        Future<Void> written = response.write(answer);
+        Future<Void> written = response.write(answer).onFailure(reset -> leave());
         if (!response.writeQueueFull()) {
             return written;
         }

@@ -38,13 +38,14 @@ public final class NodeCalls {
 
     /** One question, one answer. The call is reset when the deadline passes. */
     public <Q, R> Future<R> ask(SocketAddress server, ServiceMethod<R, Q> method, Q question, Duration deadline) {
-        Promise<GrpcClientRequest<Q, R>> opened = Promise.promise();
-        client.request(server, method).onComplete(opened);
-        Future<R> answer =
-                opened.future().compose(request -> request.send(question)).compose(NodeCalls::answerOf);
+        Future<GrpcClientRequest<Q, R>> opened = client.request(server, method);
+        // Nested, not chained: the handlers must be set in the same turn of the event loop that hands over the
+        // response. A
+        // chain built on a slower thread sets them a turn later, and what arrived in between is lost.
+        Future<R> answer = opened.compose(request -> request.send(question).compose(NodeCalls::answerOf));
         return answer.timeout(deadline.toMillis(), TimeUnit.MILLISECONDS).recover(failure -> {
             if (failure instanceof TimeoutException) {
-                opened.future().onSuccess(GrpcClientRequest::cancel);
+                opened.onSuccess(GrpcClientRequest::cancel);
             }
             return Future.failedFuture(asCallFailure(server, failure));
         });
@@ -59,20 +60,23 @@ public final class NodeCalls {
     public <Q, R> Future<Void> follow(SocketAddress server, ServiceMethod<R, Q> method, Q question, Follower<R> each) {
         Promise<Void> ended = Promise.promise();
         client.request(server, method)
-                .compose(request -> {
-                    ended.future().onFailure(failure -> request.cancel());
-                    return request.send(question);
-                })
-                .onFailure(ended::tryFail)
-                .onSuccess(response -> {
-                    response.exceptionHandler(ended::tryFail);
-                    response.endHandler(nothing -> complete(response, ended));
-                    response.handler(answer -> {
-                        response.pause();
-                        each.next(answer).onSuccess(ready -> response.resume()).onFailure(ended::tryFail);
-                    });
-                });
+                .onComplete(
+                        request -> {
+                            ended.future().onFailure(failure -> request.cancel());
+                            request.send(question)
+                                    .onComplete(response -> handOver(response, each, ended), ended::tryFail);
+                        },
+                        ended::tryFail);
         return ended.future().recover(failure -> Future.failedFuture(asCallFailure(server, failure)));
+    }
+
+    private static <Q, R> void handOver(GrpcClientResponse<Q, R> response, Follower<R> each, Promise<Void> ended) {
+        response.exceptionHandler(ended::tryFail);
+        response.endHandler(nothing -> complete(response, ended));
+        response.handler(answer -> {
+            response.pause();
+            each.next(answer).onSuccess(ready -> response.resume()).onFailure(ended::tryFail);
+        });
     }
 
     /** Takes one answer of a stream. */
