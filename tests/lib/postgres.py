@@ -20,6 +20,7 @@ class Postgres:
     def __init__(self, data: pathlib.Path, run_directory: pathlib.Path):
         self.data, self.run_directory = data, run_directory
         self.bin = binaries()
+        self.main: int | None = None  # kept here: after a power cut the file that names it cannot be read
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
@@ -51,7 +52,10 @@ class Postgres:
                                      stderr=out, check=False)
         if done.returncode != 0:
             log = self.run_directory / "log"
+            self.main = None
             raise RuntimeError("PostgreSQL did not start:\n" + (log.read_text()[-3000:] if log.exists() else ""))
+
+        self.main = int((self.data / "postmaster.pid").read_text().split()[0])
 
     def query(self, sql: str, timeout: float = 120) -> str:
         done = subprocess.run([f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql], env=self.environment(),
@@ -60,15 +64,15 @@ class Postgres:
 
     def stop(self, mode: str = "fast") -> None:
         self._as_postgres("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", "60", "stop", capture_output=True, check=False)
+        self.main = None
 
     def kill(self) -> None:
         """As the power goes: every process of the server at once, by their ids."""
-        try:
-            main = int((self.data / "postmaster.pid").read_text().split()[0])
-        except (OSError, ValueError, IndexError):
+        if self.main is None:
             return
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(main)], capture_output=True, text=True, check=False).stdout
-        for pid in [main, *map(int, children.split())]:
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.main)], capture_output=True, text=True, check=False).stdout
+        pids, self.main = [self.main, *map(int, children.split())], None
+        for pid in pids:
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
