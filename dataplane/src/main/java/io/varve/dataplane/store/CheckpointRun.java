@@ -20,6 +20,9 @@ final class CheckpointRun {
     /** Entries asked for ahead when one is missed, so that the worker gets them in one go. */
     private static final int PREFETCH = 32;
 
+    /** Entries encoded, or extents cleared, in one turn of the loop: a tenth of a millisecond or two. */
+    private static final int SLICE = 512;
+
     private final GroupState group;
     private final Journal journal;
     private final Consumer<@Nullable String> done;
@@ -33,6 +36,7 @@ final class CheckpointRun {
             destageExtents();
         }
     };
+    private final IndexBatch changes = new IndexBatch();
     private long[] extents = {};
     private int next;
     private int layer = -1;
@@ -157,7 +161,7 @@ final class CheckpointRun {
 
     private void flush(int device) {
         if (device == group.devices.size()) {
-            commit();
+            saveEntries(0);
             return;
         }
         GroupDevice on = group.devices.get(device);
@@ -170,14 +174,22 @@ final class CheckpointRun {
         });
     }
 
-    /** Everything that goes into the commit is taken at one moment: rows, bitmaps, and the position that fits them. */
+    /** Entries change in checkpoints only, so that they can be encoded over several turns. */
+    private void saveEntries(int from) {
+        int rest = group.entries.forEachDirty(from, SLICE, this::saveEntry);
+        if (rest < 0) {
+            commit();
+        } else {
+            group.loop.execute(() -> saveEntries(rest));
+        }
+    }
+
+    /** All else that goes into the commit is taken at one moment: rows, bitmaps, and the position that fits them. */
     private void commit() {
         if (group.failure != null) {
             fail(group.failure);
             return;
         }
-        IndexBatch changes = new IndexBatch();
-        group.entries.forEachDirty((row, key) -> saveEntry(changes, row, key));
         for (int device = 0; device < group.devices.size(); device++) {
             group.devices.get(device).allocator().save(device, changes);
         }
@@ -191,7 +203,7 @@ final class CheckpointRun {
                 firstFrame = Math.min(firstFrame, stream.log.frameOf(stream.cut + 1));
             }
             if (stream.rowChanged || stream.cut > stream.state.appliedSeq) {
-                saveStream(changes, stream);
+                saveStream(stream);
             }
         }
         ReplayPosition from = journal.position(firstFrame);
@@ -203,7 +215,7 @@ final class CheckpointRun {
         });
     }
 
-    private void saveEntry(IndexBatch changes, int row, long cacheKey) {
+    private void saveEntry(int row, long cacheKey) {
         StreamLog stream = group.streamAt(EntryCache.keySlot(cacheKey));
         byte[] key = EntryCodec.key(stream.state.stream(), EntryCache.keyExtent(cacheKey), group.entries.layer(row));
         byte[] value = codec.encode(group.entries, row, key);
@@ -214,7 +226,7 @@ final class CheckpointRun {
         }
     }
 
-    private void saveStream(IndexBatch changes, StreamLog stream) {
+    private void saveStream(StreamLog stream) {
         // More may have been committed since the cut: then there is work for the next checkpoint.
         stream.rowChanged = Math.min(stream.state.commitSeq, stream.state.durableSeq) > stream.cut;
         Saved as = new Saved(
@@ -242,12 +254,25 @@ final class CheckpointRun {
             stream.marks.headMap(as.cut, true).clear();
             stream.state.durableCommitSeq = Math.max(stream.state.durableCommitSeq, as.commitSeq);
         }
-        for (long key : extents) {
-            StreamLog stream = group.streamOrNull((int) (key >>> 32));
+        removeVersions(0, from);
+    }
+
+    private void removeVersions(int start, ReplayPosition from) {
+        int end = Math.min(extents.length, start + SLICE);
+        for (int i = start; i < end; i++) {
+            StreamLog stream = group.streamOrNull((int) (extents[i] >>> 32));
             if (stream != null) {
-                group.overlay.removeUpTo(stream.slot, (int) key, stream.cut);
+                group.overlay.removeUpTo(stream.slot, (int) extents[i], stream.cut);
             }
         }
+        if (end < extents.length) {
+            group.loop.execute(() -> removeVersions(end, from));
+        } else {
+            release(from);
+        }
+    }
+
+    private void release(ReplayPosition from) {
         for (long unit : destage.dropped()) {
             group.devices.get((int) (unit >>> 32)).allocator().reuse((int) unit);
         }

@@ -15,7 +15,10 @@ final class ExtentDestage {
 
     private final GroupState group;
     private final CopyBatch batch;
-    private final int[] versions = new int[BLOCKS];
+    private final int[] versions = new int[Geometry.BLOCKS_PER_EXTENT];
+    /** First block of the piece at hand, within the extent. */
+    private int first;
+
     /** {@code device << 32 | unit} that no entry names any more: free after the commit. */
     private final List<Long> dropped = new ArrayList<>();
 
@@ -34,21 +37,23 @@ final class ExtentDestage {
         if (group.entries.exists(row) && group.entries.layer(row) != layer) {
             row = group.entries.add(EntryCache.key(stream.slot, extent, layer));
         }
+        int touched = group.overlay.collect(stream.slot, extent, stream.cut, layer, versions);
         int near = -1;
         int nearDevice = -1;
         for (int piece = 0; piece < Geometry.PIECES_PER_EXTENT; piece++) {
-            int block = extent * Geometry.BLOCKS_PER_EXTENT + piece * BLOCKS;
+            first = piece * BLOCKS;
+            int block = extent * Geometry.BLOCKS_PER_EXTENT + first;
             int data = 0;
             int zero = 0;
             boolean unmap = false;
-            for (int i = 0; i < BLOCKS; i++) {
-                versions[i] = group.overlay.newestOfLayer(stream.slot, block + i, stream.cut, layer);
-                if (versions[i] == Overlay.NONE) {
+            for (int i = 0; i < BLOCKS && (touched & 1 << piece) != 0; i++) {
+                int version = versions[first + i];
+                if (version == Overlay.NONE) {
                     continue;
                 }
-                if (group.overlay.isZero(versions[i])) {
+                if (group.overlay.isZero(version)) {
                     zero |= 1 << i;
-                    unmap |= group.overlay.kind(versions[i]) == Overlay.UNMAP;
+                    unmap |= group.overlay.kind(version) == Overlay.UNMAP;
                 } else {
                     data |= 1 << i;
                 }
@@ -78,17 +83,18 @@ final class ExtentDestage {
 
     /** True if the sixteen versions lie in one unit of a direct write, each in its place. */
     private boolean isWholeUnit() {
-        if (group.overlay.kind(versions[0]) != Overlay.UNIT) {
+        if (group.overlay.kind(versions[first]) != Overlay.UNIT) {
             return false;
         }
-        long first = group.overlay.location(versions[0]);
-        GroupDevice device = group.devices.get(Overlay.locationDevice(first));
-        long block = Overlay.locationBlock(first);
+        long start = group.overlay.location(versions[first]);
+        GroupDevice device = group.devices.get(Overlay.locationDevice(start));
+        long block = Overlay.locationBlock(start);
         if (device.deviceBlock(device.unitOf(block), 0) != block) {
             return false;
         }
         for (int i = 1; i < BLOCKS; i++) {
-            if (group.overlay.kind(versions[i]) != Overlay.UNIT || group.overlay.location(versions[i]) != first + i) {
+            if (group.overlay.kind(versions[first + i]) != Overlay.UNIT
+                    || group.overlay.location(versions[first + i]) != start + i) {
                 return false;
             }
         }
@@ -96,16 +102,16 @@ final class ExtentDestage {
     }
 
     private void adopt(StreamLog stream, int row, int piece, int layer, int block) {
-        long first = group.overlay.location(versions[0]);
-        int device = Overlay.locationDevice(first);
-        int unit = group.devices.get(device).unitOf(Overlay.locationBlock(first));
+        long start = group.overlay.location(versions[first]);
+        int device = Overlay.locationDevice(start);
+        int unit = group.devices.get(device).unitOf(Overlay.locationBlock(start));
         drop(row, piece);
         group.entries.map(row, piece, device, unit, ALL_BLOCKS, 0);
         group.devices.get(device).allocator().keep(unit);
         group.directUnits.adopted(device, unit);
         mapped(stream, block);
         for (int i = 0; i < BLOCKS; i++) {
-            batch.sealInPlace(stream, layer, block + i, versions[i]);
+            batch.sealInPlace(stream, layer, block + i, versions[first + i]);
         }
     }
 
@@ -139,7 +145,7 @@ final class ExtentDestage {
                         stream,
                         layer,
                         block + i,
-                        versions[i],
+                        versions[first + i],
                         device,
                         group.devices.get(device).deviceBlock(unit, i));
             }

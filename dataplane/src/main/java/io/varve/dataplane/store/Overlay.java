@@ -222,19 +222,24 @@ final class Overlay {
         return own;
     }
 
-    /** Newest version of a block at or below {@code upTo} that belongs to {@code layer}, or {@link #NONE}. */
-    int newestOfLayer(int slot, int block, long upTo, int layer) {
-        int extent = extentTable.get(key(slot, block / Geometry.BLOCKS_PER_EXTENT));
-        if (extent == NONE) {
-            return NONE;
+    /**
+     * The newest version at or below {@code upTo} of each block of an extent, as far as it belongs to {@code layer}, else {@link #NONE}. Returns
+     * a bit for each piece that has any.
+     */
+    int collect(int slot, int extent, long upTo, int layer, int[] versions) {
+        int record = extentTable.get(key(slot, extent));
+        int whole = record == NONE ? NONE : ofLayer(upTo(extentVersions[record], upTo), layer);
+        Arrays.fill(versions, whole);
+        int pieces = whole == NONE ? 0 : (1 << Geometry.PIECES_PER_EXTENT) - 1;
+        for (int b = record == NONE ? NONE : extentBlocks[record]; b != NONE; b = blockNext[b]) {
+            int own = ofLayer(upTo(blockVersions[b], upTo), layer);
+            if (own != NONE && (whole == NONE || seqs[own] > seqs[whole])) {
+                int block = (int) blockKeys[b] % Geometry.BLOCKS_PER_EXTENT;
+                versions[block] = own;
+                pieces |= 1 << (block / Geometry.BLOCKS_PER_PIECE);
+            }
         }
-        int whole = ofLayer(upTo(extentVersions[extent], upTo), layer);
-        int record = blockTable.get(key(slot, block));
-        int own = record == NONE ? NONE : ofLayer(upTo(blockVersions[record], upTo), layer);
-        if (own == NONE || (whole != NONE && seqs[whole] > seqs[own])) {
-            return whole;
-        }
-        return own;
+        return pieces;
     }
 
     private int ofLayer(int head, int layer) {

@@ -150,6 +150,19 @@ final class DiskGroupTest {
     }
 
     @Test
+    void opensAgainAndAgainWithoutACheckpoint() {
+        rig.append(write(STREAM, 1, 10, 4, 1));
+        for (int i = 0; i < 40; i++) {
+            rig.crash(i % 2 == 0);
+            rig.open();
+            assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 1, 1, 1, 1, 0);
+        }
+        rig.append(write(STREAM, 2, 10, 1, 2));
+        rig.restart();
+        assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 2, 1, 1, 1, 0);
+    }
+
+    @Test
     void refusesWhatItDoesNotKnow() {
         assertThat(rig.append(write(99, 1, 0, 1, 1))).isEqualTo(StoreStatus.NOT_MEMBER);
         TestRead read = new TestRead(99, 0, 1);

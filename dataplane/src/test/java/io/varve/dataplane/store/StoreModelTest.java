@@ -14,8 +14,12 @@ final class StoreModelTest {
     private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
 
     private static StoreModel model(long seed, int streams, int blocks) {
+        return model(seed, streams, blocks, 160 * StoreRig.MIB);
+    }
+
+    private static StoreModel model(long seed, int streams, int blocks, long diskBytes) {
         System.out.println("StoreModelTest -Dvarve.seed=" + seed);
-        StoreRig rig = new StoreRig(seed, 160 * StoreRig.MIB);
+        StoreRig rig = new StoreRig(seed, diskBytes);
         rig.format();
         rig.open();
         return new StoreModel(rig, streams, blocks);
@@ -24,15 +28,16 @@ final class StoreModelTest {
     @Test
     void agreesWithAPlainMap() {
         StoreModel model = model(SEED, 2, 4_000);
-        model.run(4_000);
+        model.run(3_000);
         assertThat(model.restarts).isPositive();
     }
 
     @Test
     void agreesWithAPlainMapWhenThePoolIsFull() {
         // More to write than there is room: refused cleanly, and everything else goes on.
-        StoreModel model = model(SEED + 1, 3, 30_000);
-        model.run(3_000);
+        StoreModel model = model(SEED + 1, 3, 4_000, 64 * StoreRig.MIB);
+        model.run(2_500);
+        assertThat(model.refused).isPositive();
     }
 
     @Test

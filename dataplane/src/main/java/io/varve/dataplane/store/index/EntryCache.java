@@ -230,13 +230,19 @@ public final class EntryCache {
         return dirtyRows;
     }
 
-    /** Hands the key of every pinned row to {@code saver}, and unpins it: the row may go once the commit that contains it is durable. */
-    public void forEachDirty(RowVisitor saver) {
-        for (int row = 0; row < end && dirtyRows > 0; row++) {
+    /** Hands pinned rows from {@code from} on to {@code saver}, at most {@code most} of them; returns where to go on, -1 at the end. */
+    public int forEachDirty(int from, int most, RowVisitor saver) {
+        int seen = 0;
+        for (int row = from; row < end && dirtyRows > 0; row++) {
+            if (seen == most) {
+                return row;
+            }
             if ((flags[row] & DIRTY) != 0) {
                 saver.row(row, keys[row]);
+                seen++;
             }
         }
+        return -1;
     }
 
     /** After the commit: pinned rows may go. */

@@ -53,6 +53,11 @@ public final class FrameTable {
         return (int) (frameSeq & (offsets.length - 1));
     }
 
+    /** Forgets frames from {@code frameSeq} on. */
+    void cutBack(long frameSeq) {
+        end = Math.max(first, Math.min(end, frameSeq));
+    }
+
     /** Forgets frames before {@code frameSeq}. */
     void releaseBefore(long frameSeq) {
         first = Math.max(first, Math.min(frameSeq, end));

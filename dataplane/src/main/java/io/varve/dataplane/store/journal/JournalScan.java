@@ -43,6 +43,11 @@ public final class JournalScan {
     private long expected;
     private int previousCrc;
     private boolean previousKnown = true;
+    /** Where the segment before the current one ended, if the current one was reached over the chain; and records seen in this one. */
+    private @Nullable Segment before;
+
+    private long expectedAtEntry = -1;
+    private long recordsHere;
     private int windowStart;
     private int windowEnd;
     /** Set while a bad head is being looked behind for frames that prove it was complete: where to look next. */
@@ -163,7 +168,10 @@ public final class JournalScan {
         while (true) {
             Segment next = successor();
             if (next != null && next.header.firstFrameSeq() == expected && chains(next.header.previousCrc())) {
+                Segment left = current;
                 enter(next);
+                before = left;
+                expectedAtEntry = expected;
                 continue;
             }
             Segment here = current;
@@ -219,6 +227,8 @@ public final class JournalScan {
         offset = Geometry.BLOCK_BYTES;
         previousCrc = next.header.previousCrc();
         windowEnd = 0;
+        expectedAtEntry = -1;
+        recordsHere = 0;
     }
 
     /** A later segment that starts above what is expected proves that the frames between were complete: they rotted. */
@@ -234,6 +244,7 @@ public final class JournalScan {
     private void lose(long until) {
         sink.lost(expected, until);
         lostFrames += until - expected;
+        expectedAtEntry = -1;
         expected = until;
     }
 
@@ -287,6 +298,7 @@ public final class JournalScan {
         long payloadBlock = (at + frame.headBytes()) / Geometry.BLOCK_BYTES;
         long frameSeq = expected;
         frame.forEach((record, index) -> sink.record(record, frameSeq, index, payloadBlock + record.payloadOffset));
+        recordsHere += frame.records();
         previousCrc = frame.crc();
         previousKnown = true;
         offset += frame.bytes();
@@ -321,9 +333,25 @@ public final class JournalScan {
         finishOrSkip(successor());
     }
 
+    /**
+     * The last segment holds no record: a start that came to nothing. Its place is used again, and by nobody else, so that a process that crashes
+     * again and again does not use up the ring.
+     */
+    private void dropEmptyLast(SegmentRing ring) {
+        Segment last = current;
+        if (last != null && expectedAtEntry >= 0 && recordsHere == 0) {
+            expected = expectedAtEntry;
+            previousCrc = last.header.previousCrc();
+            frames.cutBack(expected);
+            ring.prefer(last.slot);
+            current = before;
+        }
+    }
+
     private void end(@Nullable String error) {
         window.release();
         SegmentRing ring = new SegmentRing(geometry, highestSegmentSeq);
+        dropEmptyLast(ring);
         Segment last = current;
         if (last != null) {
             for (Segment segment : segments) {

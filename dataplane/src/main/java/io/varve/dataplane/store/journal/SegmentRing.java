@@ -18,6 +18,7 @@ final class SegmentRing {
     private int free;
     private int activeSlot = -1;
     private int activeOffset;
+    private int preferred = -1;
     private long lastSeq;
 
     /** {@code lastSeq}: the highest segmentSeq ever seen on the device. */
@@ -55,7 +56,17 @@ final class SegmentRing {
         activeOffset = Geometry.BLOCK_BYTES;
     }
 
+    /** The next segment opened shall take this place. */
+    void prefer(int slot) {
+        preferred = slot;
+    }
+
     private int nextFree() {
+        int wanted = preferred;
+        preferred = -1;
+        if (wanted >= 0 && seqs[wanted] == FREE) {
+            return wanted;
+        }
         for (int i = 1; i <= seqs.length; i++) {
             int slot = (activeSlot + i) % seqs.length;
             if (seqs[slot] == FREE) {
