@@ -1,0 +1,103 @@
+package io.varve.control;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+class ArchitectureTest {
+    private final JavaClasses production = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.varve.control");
+
+    @Test
+    void importsPointFromTheApiDownToTheRules() {
+        layeredArchitecture()
+                .consideringOnlyDependenciesInLayers()
+                .layer("server")
+                .definedBy("io.varve.control")
+                .layer("api")
+                .definedBy("io.varve.control.api")
+                .layer("truth")
+                .definedBy("io.varve.control.truth")
+                .layer("raft")
+                .definedBy("io.varve.control.raft")
+                .layer("meta")
+                .definedBy("io.varve.control.meta")
+                .layer("placement")
+                .definedBy("io.varve.control.placement")
+                .layer("health")
+                .definedBy("io.varve.control.health")
+                .whereLayer("server")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("api")
+                .mayOnlyBeAccessedByLayers("server")
+                .whereLayer("truth")
+                .mayOnlyBeAccessedByLayers("api")
+                .whereLayer("raft")
+                .mayOnlyBeAccessedByLayers("api", "server")
+                .whereLayer("meta")
+                .mayOnlyBeAccessedByLayers("raft", "api")
+                .whereLayer("placement")
+                .mayOnlyBeAccessedByLayers("api")
+                .whereLayer("health")
+                .mayOnlyBeAccessedByLayers("api")
+                .check(production);
+    }
+
+    @Test
+    void packagesAreFreeOfCycles() {
+        slices().matching("io.varve.control.(*)..").should().beFreeOfCycles().check(production);
+    }
+
+    @Test
+    void theRulesKnowNeitherClockNorChanceNorAnyoneAround() {
+        for (String pure :
+                new String[] {"io.varve.control.meta", "io.varve.control.placement", "io.varve.control.health"}) {
+            noClasses()
+                    .that()
+                    .resideInAPackage(pure)
+                    .should()
+                    .callMethod(System.class, "nanoTime")
+                    .orShould()
+                    .callMethod(System.class, "currentTimeMillis")
+                    .orShould()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(
+                            "java.time..",
+                            "java.io..",
+                            "java.nio.file..",
+                            "java.util.concurrent..",
+                            "io.vertx..",
+                            "org.apache.ratis..",
+                            "org.lmdbjava..")
+                    .orShould()
+                    .dependOnClassesThat()
+                    .haveFullyQualifiedName("java.util.Random")
+                    .check(production);
+        }
+    }
+
+    @Test
+    void onlyOnePackageKnowsRatisAndLmdb() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.varve.control.raft")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.apache.ratis..", "org.lmdbjava..")
+                .check(production);
+    }
+
+    @Test
+    void namesSayWhatAThingIs() {
+        noClasses()
+                .should()
+                .haveNameMatching(".*(Manager|Util|Utils|Helper|Impl|Processor|Common)$")
+                .check(production);
+    }
+}
