@@ -8,8 +8,11 @@ import io.varve.dataplane.replication.AttachSpec;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.ReplicaHost;
 import io.varve.dataplane.replication.ReplicaServer;
+import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.store.MemoryDisk;
 import io.varve.dataplane.store.MemoryStore;
+import io.varve.dataplane.store.ReplicaStore;
+import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.SimulatedLoop;
 import io.varve.dataplane.time.SimulatedScheduler;
 import io.varve.dataplane.wire.NodeIdentity;
@@ -20,6 +23,7 @@ import io.varve.model.StreamId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -31,14 +35,18 @@ final class SimulatedCluster {
     /** One node: what a crash takes is {@link Life}, what it leaves is the disk. */
     final class Node {
         final String name;
-        final MemoryDisk disk;
+        private final SimulatedBacking backing;
         long incarnation;
 
         @Nullable Life life;
 
-        Node(String name) {
+        Node(String name, SimulatedBacking backing) {
             this.name = name;
-            this.disk = new MemoryDisk("group-" + name);
+            this.backing = backing;
+        }
+
+        MemoryDisk disk() {
+            return ((SimulatedBacking.InMemory) backing).disk;
         }
 
         void start() {
@@ -50,8 +58,8 @@ final class SimulatedCluster {
             Life dying = life;
             life = null;
             if (dying != null) {
-                dying.store.crash();
                 dying.loop.crash();
+                backing.crash(random.nextBoolean());
                 network.crash(name);
             }
         }
@@ -68,7 +76,7 @@ final class SimulatedCluster {
     /** One run of a node's process. */
     final class Life {
         final SimulatedLoop loop;
-        final MemoryStore store;
+        final ReplicaStore store;
         final ReplicaHost host;
         final Volumes volumes;
 
@@ -80,7 +88,7 @@ final class SimulatedCluster {
 
         Life(Node node) {
             loop = scheduler.newLoop(node.name + "#" + node.incarnation);
-            store = new MemoryStore(loop, node.disk, random.nextLong());
+            store = node.backing.start(loop);
             NodeIdentity self = new NodeIdentity("cluster", node.name, node.incarnation);
             Transport transport = network.transport(loop, node.name);
             host = new ReplicaHost(loop, store);
@@ -91,6 +99,14 @@ final class SimulatedCluster {
             Ports ports = new Ports(loop, transport, self);
             ports.addLocal(host);
             volumes = new Volumes(loop, ports, truth.on(loop));
+        }
+
+        MemoryStore memory() {
+            return (MemoryStore) store;
+        }
+
+        boolean isInMemory() {
+            return store instanceof MemoryStore;
         }
 
         void attach() {
@@ -156,6 +172,10 @@ final class SimulatedCluster {
 
     /** The volume's slabs have copies on the first {@code copies} nodes. */
     SimulatedCluster(long seed, int nodeCount, int copies, int slabs) {
+        this(seed, nodeCount, copies, slabs, slabs * Geometry.SLAB_BYTES, false);
+    }
+
+    SimulatedCluster(long seed, int nodeCount, int copies, int slabs, long sizeBytes, boolean onDisk) {
         this.scheduler = new SimulatedScheduler(seed);
         this.random = scheduler.newRandom();
         this.network = new SimulatedNetwork(random.nextLong());
@@ -163,26 +183,41 @@ final class SimulatedCluster {
         List<AttachSpec.Copy> places = new ArrayList<>();
         List<String> isr = new ArrayList<>();
         for (int i = 0; i < nodeCount; i++) {
-            nodes.add(new Node("n" + i));
+            UUID uuid = new UUID(9, i);
+            SimulatedBacking backing = onDisk
+                    ? new SimulatedBacking.OnDisk(scheduler, uuid, "n" + i)
+                    : new SimulatedBacking.InMemory("group-n" + i, random.split());
+            String group = onDisk ? uuid.toString() : "group-n" + i;
+            nodes.add(new Node("n" + i, backing));
             if (i < copies) {
-                places.add(new AttachSpec.Copy("group-n" + i, 100 + i, "n" + i + ":1"));
-                isr.add("group-n" + i);
+                places.add(new AttachSpec.Copy(group, 100 + i, "n" + i + ":1"));
+                isr.add(group);
             }
         }
         List<AttachSpec.Slab> layout = new ArrayList<>();
         for (int i = 0; i < slabs; i++) {
             layout.add(new AttachSpec.Slab(i, 1, places, isr));
         }
-        template = new AttachSpec(VOLUME, "pg", slabs * Geometry.SLAB_BYTES, 0, "", layout);
+        template = new AttachSpec(VOLUME, "pg", sizeBytes, 0, "", layout);
         truth = new SimulatedTruth(random.nextLong(), java.util.Collections.nCopies(slabs, isr));
+        int[] created = new int[1];
         for (int i = 0; i < nodeCount; i++) {
             Node node = nodes.get(i);
             node.start();
             for (int s = 0; s < slabs && i < copies; s++) {
-                node.life().store.create(StreamId.of(VOLUME, s), 100 + i, Geometry.BLOCKS_PER_SLAB, status -> {});
+                long stream = StreamId.of(VOLUME, s);
+                long creation = 100L + i;
+                int blocks = (int) (Math.min(Geometry.SLAB_BYTES, sizeBytes - s * Geometry.SLAB_BYTES) / 4096);
+                Life life = node.life();
+                life.loop.execute(() -> life.store.create(stream, creation, blocks, status -> {
+                    assertThat(status).isEqualTo(StoreStatus.OK);
+                    created[0]++;
+                }));
             }
         }
-        scheduler.runFor(SECOND / 10);
+        while (created[0] < slabs * copies) {
+            scheduler.runFor(SECOND / 10);
+        }
     }
 
     Node node(int i) {
@@ -254,11 +289,37 @@ final class SimulatedCluster {
         for (int s = 0; s < slabs; s++) {
             long stream = StreamId.of(VOLUME, s);
             for (int i = 1; i < copies; i++) {
-                assertThat(node(i).disk.content(stream))
+                assertThat(node(i).disk().content(stream))
                         .as("slab %d on node %d against node 0", s, i)
-                        .isEqualTo(node(0).disk.content(stream));
+                        .isEqualTo(node(0).disk().content(stream));
             }
         }
+    }
+
+    /** What {@code verify} finds, asked of the access point on the node. */
+    List<String> differences(int on) {
+        List<String> found = new ArrayList<>();
+        boolean[] finished = new boolean[1];
+        Life life = node(on).life();
+        life.loop.execute(() -> life.volume().verify(new Verification.Listener() {
+            @Override
+            public void compared(long done, long total, String difference) {
+                if (!difference.isEmpty()) {
+                    found.add(difference);
+                }
+            }
+
+            @Override
+            public void finished(String failure) {
+                assertThat(failure).isEmpty();
+                finished[0] = true;
+            }
+        }));
+        for (int i = 0; i < 1000 && !finished[0]; i++) {
+            scheduler.runFor(SECOND / 10);
+        }
+        assertThat(finished[0]).isTrue();
+        return found;
     }
 
     static byte[] stamp(int bytes, long number) {

@@ -120,14 +120,14 @@ class SlabVolumeTest {
         cluster.open(0);
         byte[] data = SimulatedCluster.stamp(4096, 9);
         assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
-        cluster.node(1).life().store.pieces = 0;
+        cluster.node(1).life().memory().pieces = 0;
         cluster.scheduler.runFor(3 * SimulatedCluster.SECOND);
         assertThat(cluster.write(0, 1 << 20, data)).isEqualTo(BlockStatus.NO_SPACE);
         assertThat(cluster.write(0, 4096, data)).isEqualTo(BlockStatus.OK);
         assertThat(cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, 0, 1 << 20))))
                 .isEqualTo(BlockStatus.OK);
         assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.NO_SPACE);
-        cluster.node(1).life().store.pieces = 10;
+        cluster.node(1).life().memory().pieces = 10;
         cluster.scheduler.runFor(3 * SimulatedCluster.SECOND);
         assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
     }
@@ -136,12 +136,12 @@ class SlabVolumeTest {
     void waitsForJournalRoomInsteadOfFailing() {
         SimulatedCluster cluster = new SimulatedCluster(9, 2, 2, 1);
         cluster.open(0);
-        cluster.node(1).life().store.journalBytes = 0;
+        cluster.node(1).life().memory().journalBytes = 0;
         cluster.scheduler.runFor(3 * SimulatedCluster.SECOND);
         Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 9)));
         cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
         assertThat(request.status).isNull();
-        cluster.node(1).life().store.journalBytes = 1 << 20;
+        cluster.node(1).life().memory().journalBytes = 1 << 20;
         assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK);
     }
 
@@ -171,7 +171,7 @@ class SlabVolumeTest {
     void asksTheFrontEndToWaitAndTellsWhenItMayGoOn() {
         SimulatedCluster cluster = new SimulatedCluster(11, 2, 2, 1);
         SlabVolume volume = cluster.open(0);
-        cluster.node(1).life().store.isStuck = true;
+        cluster.node(1).life().memory().isStuck = true;
         List<Request> all = new ArrayList<>();
         for (int i = 0; i < SlabVolume.MAX_REQUESTS; i++) {
             all.add(cluster.submit(0, cluster.writeOf(4096L * i, SimulatedCluster.stamp(4096, i))));
@@ -182,7 +182,7 @@ class SlabVolumeTest {
         cluster.node(0).life().loop.execute(() -> volume.onDrained(() -> drained[0] = true));
         cluster.scheduler.runFor(SimulatedCluster.SECOND);
         assertThat(drained[0]).isFalse();
-        cluster.node(1).life().store.unstick();
+        cluster.node(1).life().memory().unstick();
         all.forEach(request -> assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK));
         assertThat(drained[0]).isTrue();
         assertThat(volume.canTakeMore()).isTrue();
@@ -228,10 +228,10 @@ class SlabVolumeTest {
         byte[] data = SimulatedCluster.stamp(16384, 1);
         assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
         long stream = io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0);
-        cluster.node(0).disk.rot(stream, 2);
+        cluster.node(0).disk().rot(stream, 2);
         assertThat(cluster.read(0, 0, 16384)).isEqualTo(data);
         cluster.scheduler.runFor(SimulatedCluster.SECOND);
-        assertThat(cluster.node(0).disk.isRotten(stream, 2)).isFalse();
+        assertThat(cluster.node(0).disk().isRotten(stream, 2)).isFalse();
         assertThat(volume.accessPoints().readsRepaired()).isEqualTo(1);
     }
 
@@ -319,8 +319,8 @@ class SlabVolumeTest {
         }
         cluster.nodes.forEach(SimulatedCluster.Node::crash);
         long stream = io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0);
-        cluster.node(0).disk.lose(stream, 2);
-        cluster.node(1).disk.lose(stream, 2);
+        cluster.node(0).disk().lose(stream, 2);
+        cluster.node(1).disk().lose(stream, 2);
         cluster.nodes.forEach(SimulatedCluster.Node::start);
         SimulatedCluster.Life life = cluster.node(0).life();
         life.attach();
@@ -338,7 +338,7 @@ class SlabVolumeTest {
                     .isEqualTo(BlockStatus.OK);
         }
         cluster.node(1).crash();
-        cluster.node(1).disk.lose(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 2);
+        cluster.node(1).disk().lose(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 2);
         cluster.node(1).start();
         Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 9)));
         cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
@@ -349,35 +349,10 @@ class SlabVolumeTest {
     @Test
     void comparesCopiesAndNamesTheDifference() {
         SimulatedCluster cluster = new SimulatedCluster(22, 2, 2, 1);
-        SlabVolume volume = cluster.open(0);
+        cluster.open(0);
         assertThat(cluster.write(0, 5 << 20, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
-        assertThat(differences(cluster, volume)).isEmpty();
-        cluster.node(1).disk.change(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 5 * 256);
-        assertThat(differences(cluster, volume)).singleElement().asString().startsWith("slab 0 extent 5: group-n0 ");
-    }
-
-    private static List<String> differences(SimulatedCluster cluster, SlabVolume volume) {
-        List<String> found = new ArrayList<>();
-        boolean[] finished = new boolean[1];
-        cluster.node(0)
-                .life()
-                .loop
-                .execute(() -> volume.verify(new io.varve.dataplane.replication.Verification.Listener() {
-                    @Override
-                    public void compared(long done, long total, String difference) {
-                        if (!difference.isEmpty()) {
-                            found.add(difference);
-                        }
-                    }
-
-                    @Override
-                    public void finished(String failure) {
-                        assertThat(failure).isEmpty();
-                        finished[0] = true;
-                    }
-                }));
-        cluster.scheduler.runFor(100 * SimulatedCluster.SECOND);
-        assertThat(finished[0]).isTrue();
-        return found;
+        assertThat(cluster.differences(0)).isEmpty();
+        cluster.node(1).disk().change(io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0), 5 * 256);
+        assertThat(cluster.differences(0)).singleElement().asString().startsWith("slab 0 extent 5: group-n0 ");
     }
 }
