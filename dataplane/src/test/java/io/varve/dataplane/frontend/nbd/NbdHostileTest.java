@@ -23,9 +23,13 @@ class NbdHostileTest {
     private static final int ENOSPC = 28;
     private static final int MIB = 1 << 20;
 
-    /** Short times, so that the tests of times are short. */
+    /** Times that a busy machine keeps, and a test can wait for. */
     private final NbdLimits limits = new NbdLimits(
-            64, 16, 40L * MIB, 80L * MIB, Duration.ofMillis(400), Duration.ofMillis(400), Duration.ofMillis(400));
+            64, 16, 40L * MIB, 80L * MIB, Duration.ofSeconds(20), Duration.ofSeconds(2), Duration.ofSeconds(2));
+
+    /** For those who never finish the handshake. */
+    private final NbdLimits impatient = new NbdLimits(
+            64, 16, 40L * MIB, 80L * MIB, Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(2));
 
     private final TargetUnderTest under = new TargetUnderTest(limits);
 
@@ -168,9 +172,10 @@ class NbdHostileTest {
 
     @Test
     void closesAHandshakeThatIsNeverFinished() throws Exception {
-        try (NbdClient silent = under.connect();
-                NbdClient half = under.connect();
-                NbdClient inOption = under.connect()) {
+        try (TargetUnderTest strict = new TargetUnderTest(impatient);
+                NbdClient silent = strict.connect();
+                NbdClient half = strict.connect();
+                NbdClient inOption = strict.connect()) {
             half.handshake();
             inOption.handshake();
             inOption.sendOptionHeader(7, 100);
@@ -182,7 +187,8 @@ class NbdHostileTest {
 
     @Test
     void closesAHandshakeThatDripsByteByByte() throws Exception {
-        try (NbdClient client = under.connect()) {
+        try (TargetUnderTest strict = new TargetUnderTest(impatient);
+                NbdClient client = strict.connect()) {
             client.greeting();
             client.socket.setSoTimeout(20);
             byte[] endless = NbdClient.bytes(data -> {
