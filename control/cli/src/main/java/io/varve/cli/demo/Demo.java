@@ -1,5 +1,7 @@
 package io.varve.cli.demo;
 
+import io.varve.api.Volume;
+import io.varve.api.VolumeStats;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
@@ -24,6 +26,7 @@ final class Demo {
     private final PrintWriter out;
     private final Teardown teardown;
     private final long startedNanos = System.nanoTime();
+    private Volume volume = Volume.getDefaultInstance();
 
     Demo(DemoOptions options, DemoDirectory directory, PrintWriter out, Teardown teardown) {
         this.options = options;
@@ -71,7 +74,8 @@ final class Demo {
         var fresh = client.create(directory);
         say((fresh ? "Made" : "Found") + " volume " + DemoDirectory.VOLUME + ", " + directory.size() + ", "
                 + directory.replicas() + (directory.replicas() == 1 ? " copy" : " copies"));
-        return client.attach().getAttachment().getNbdUri();
+        volume = client.attach();
+        return volume.getAttachment().getNbdUri();
     }
 
     private boolean exportOnly(ClusterClient client, NodeProcesses processes, String uri) throws InterruptedException {
@@ -104,7 +108,12 @@ final class Demo {
         say((mount.isFresh() ? "Made" : "Found") + " ext4, mounted on " + fileSystem);
         var programs = Prerequisites.postgresPrograms()
                 .orElseThrow(() -> new CommandFailure(ExitCode.FAILED, "PostgreSQL is not installed", ""));
-        var database = new Database(programs, fileSystem, directory.mounts().resolve("run"), teardown);
+        var database = new Database(
+                programs,
+                fileSystem,
+                directory.mounts().resolve("run"),
+                directory.root().resolve("postgresql.log"),
+                teardown);
         database.start();
         var rowsBefore = mount.isFresh() ? 0 : found(database);
         database.load();
@@ -171,7 +180,8 @@ final class Demo {
         var view = new LiveView(
                 out,
                 RootCommand.isInteractive(),
-                directory.nodeList().stream().map(DemoNode::name).toList());
+                directory.nodeList().stream().map(DemoNode::name).toList(),
+                volume);
         var begin = System.nanoTime();
         var end = options.runFor().map(time -> begin + time.toNanos()).orElse(Long.MAX_VALUE);
         var before = LiveFigures.NONE;
@@ -219,19 +229,27 @@ final class Demo {
             return right;
         }
         var figures = client.figures();
-        say("\n" + result + ".");
-        figures.volume(DemoDirectory.VOLUME)
-                .ifPresent(volume -> say("The volume answered " + volume.getReads()
-                        + " reads and " + volume.getWrites() + " writes; write p50 "
-                        + Text.latency(volume.getWriteP50Micros())
-                        + " p99 " + Text.latency(volume.getWriteP99Micros()) + ", read p50 "
-                        + Text.latency(volume.getReadP50Micros()) + " p99 " + Text.latency(volume.getReadP99Micros())
-                        + "."));
-        directory
-                .nodeList()
-                .forEach(node ->
-                        say("Node " + node.name() + " stores " + Text.size(figures.storedBytes(node.name())) + "."));
+        if (right) {
+            say("\n" + result + ".");
+        }
+        figures.volume(DemoDirectory.VOLUME).ifPresent(stats -> say(describe(stats)));
+        for (var node : directory.nodeList()) {
+            if (figures.nodes().containsKey(node.name())) {
+                say("Node " + node.name() + " stores " + Text.size(figures.storedBytes(node.name())) + ".");
+            }
+        }
         say("Everything is kept in " + directory.root() + "; start again to go on, remove it to forget.");
         return right;
+    }
+
+    private static String describe(VolumeStats stats) {
+        return "The volume answered %d reads and %d writes; write p50 %s p99 %s, read p50 %s p99 %s."
+                .formatted(
+                        stats.getReads(),
+                        stats.getWrites(),
+                        Text.latency(stats.getWriteP50Micros()),
+                        Text.latency(stats.getWriteP99Micros()),
+                        Text.latency(stats.getReadP50Micros()),
+                        Text.latency(stats.getReadP99Micros()));
     }
 }

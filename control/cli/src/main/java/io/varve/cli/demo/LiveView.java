@@ -3,6 +3,7 @@ package io.varve.cli.demo;
 import io.varve.api.GroupStats;
 import io.varve.api.NodeStats;
 import io.varve.api.ReplicaStats;
+import io.varve.api.Volume;
 import io.varve.api.VolumeStats;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
@@ -18,12 +19,15 @@ final class LiveView {
     private final PrintWriter out;
     private final boolean interactive;
     private final List<String> nodes;
+    private final Volume volume;
     private int linesShown;
 
-    LiveView(PrintWriter out, boolean interactive, List<String> nodes) {
+    /** @param volume as it was when it opened: in this version its in-sync copies change only then */
+    LiveView(PrintWriter out, boolean interactive, List<String> nodes, Volume volume) {
         this.out = out;
         this.interactive = interactive;
         this.nodes = List.copyOf(nodes);
+        this.volume = volume;
     }
 
     /**
@@ -165,20 +169,29 @@ final class LiveView {
         return Math.round(Math.max(0, now.getCpuSeconds() - then.getCpuSeconds()) / seconds * 100) + "%";
     }
 
-    private static String replicas(List<ReplicaStats> replicas) {
+    private String replicas(List<ReplicaStats> replicas) {
         if (replicas.isEmpty()) {
             return "-";
         }
         return String.join(
                 ", ",
                 replicas.stream()
-                        .map(replica -> "slab " + (replica.getStream() & 0xFFFF) + " " + state(replica) + " seq "
-                                + replica.getDurableSeq())
+                        .map(replica ->
+                                "slab " + slabOf(replica) + " " + state(replica) + " seq " + replica.getDurableSeq())
                         .toList());
     }
 
-    private static String state(ReplicaStats replica) {
-        return replica.getState().toLowerCase(Locale.ROOT);
+    /** What the replica says of itself, unless that is only that it obeys the newest epoch, as an in-sync copy does. */
+    private String state(ReplicaStats replica) {
+        var inSync = replica.getState().equals("SEALED")
+                && volume.getSlabsList().stream()
+                        .filter(slab -> slab.getIndex() == slabOf(replica))
+                        .anyMatch(slab -> slab.getIsrList().contains(replica.getGroup()));
+        return inSync ? "in sync" : replica.getState().toLowerCase(Locale.ROOT);
+    }
+
+    private static int slabOf(ReplicaStats replica) {
+        return (int) (replica.getStream() & 0xFFFF);
     }
 
     private static String clock(Duration elapsed) {

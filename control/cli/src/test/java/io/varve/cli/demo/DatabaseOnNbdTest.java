@@ -89,7 +89,11 @@ final class DatabaseOnNbdTest {
         var fileSystem = mount.mount(uri, directory.resolve("nbdfuse.log"));
         assertThat(mount.isFresh()).isEqualTo(fresh);
         var database = new Database(
-                Prerequisites.postgresPrograms().orElseThrow(), fileSystem, mounts.resolve("run"), teardown);
+                Prerequisites.postgresPrograms().orElseThrow(),
+                fileSystem,
+                mounts.resolve("run"),
+                directory.resolve("postgresql.log"),
+                teardown);
         database.start();
         database.load();
         var before = database.historyRows();
@@ -113,6 +117,7 @@ final class DatabaseOnNbdTest {
                 Prerequisites.postgresPrograms().orElseThrow(),
                 mount.mount(uri, directory.resolve("nbdfuse.log")),
                 mounts.resolve("run"),
+                directory.resolve("postgresql.log"),
                 teardown);
         database.start();
 
@@ -125,7 +130,7 @@ final class DatabaseOnNbdTest {
     }
 
     private void assertNothingIsLeft() {
-        assertThat(Files.exists(mounts.resolve("fuse"))).isFalse();
+        assertThat(Files.exists(mounts)).isFalse();
         assertThat(Leftovers.isMounted(mounts.resolve("fs"))).isFalse();
         assertThat(Tool.run(Duration.ofSeconds(5), "losetup", "--list").output())
                 .doesNotContain(mounts.toString());
