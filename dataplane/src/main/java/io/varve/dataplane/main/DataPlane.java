@@ -14,6 +14,7 @@ import io.varve.dataplane.agent.VolumeLoop;
 import io.varve.dataplane.disk.DiskBackend;
 import io.varve.dataplane.disk.DiskProbe;
 import io.varve.dataplane.disk.LocalDisks;
+import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.time.VertxLoop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.vertx.core.Future;
@@ -284,6 +285,23 @@ public final class DataPlane {
                     }
                 }));
         return answered.future();
+    }
+
+    /**
+     * Compares the copies of a volume that is attached here, while it is used. {@code listener} is called on the volume's loop. Fails when the volume
+     * is not open here.
+     */
+    public Future<Void> verify(String volume, Verification.Listener listener) {
+        List<Future<Boolean>> begun = new ArrayList<>();
+        for (LoopStack stack : stacks) {
+            Promise<Boolean> one = Promise.promise();
+            stack.loop.execute(() -> one.complete(stack.verify(volume, listener)));
+            begun.add(one.future());
+        }
+        return Future.join(begun)
+                .compose(all -> all.list().contains(true)
+                        ? Future.succeededFuture()
+                        : Future.failedFuture("volume " + volume + " is not open on this node: attach it first"));
     }
 
     private Future<Void> closeStack(LoopStack stack) {

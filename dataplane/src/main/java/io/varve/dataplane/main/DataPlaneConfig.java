@@ -2,6 +2,7 @@ package io.varve.dataplane.main;
 
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.disk.DiskBackend;
+import io.varve.dataplane.frontend.nbd.NbdLimits;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -16,6 +17,8 @@ import java.util.Optional;
  * @param advertisedHost under which other nodes and clients reach this one
  * @param peerPort first of as many consecutive ports as there are disk groups (at least one), on {@code bindHost}
  * @param nbdPort likewise
+ * @param nbdConnections NBD clients served at once by each event loop
+ * @param queueBytes payload of their requests that each event loop holds in memory at most
  * @param backend which device I/O to use; empty: what a probe at start finds best
  */
 public record DataPlaneConfig(
@@ -32,4 +35,20 @@ public record DataPlaneConfig(
         boolean metadataMember,
         String version,
         List<GroupConfig> groups,
-        Optional<DiskBackend> backend) {}
+        int nbdConnections,
+        long queueBytes,
+        Optional<DiskBackend> backend) {
+
+    /** What one event loop's NBD target takes on. */
+    NbdLimits nbdLimits() {
+        NbdLimits usual = NbdLimits.DEFAULT;
+        return new NbdLimits(
+                nbdConnections,
+                usual.requestsInFlight(),
+                Math.min(usual.connectionBytes(), queueBytes),
+                queueBytes,
+                usual.handshake(),
+                usual.payload(),
+                usual.goodbye());
+    }
+}

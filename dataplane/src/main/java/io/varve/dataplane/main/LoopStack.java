@@ -5,13 +5,14 @@ import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
 import io.varve.dataplane.agent.OpenCalls;
 import io.varve.dataplane.agent.VolumeLoop;
-import io.varve.dataplane.frontend.nbd.NbdLimits;
 import io.varve.dataplane.frontend.nbd.NbdTarget;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.ReplicaHost;
 import io.varve.dataplane.replication.ReplicaServer;
+import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.time.VertxLoop;
+import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.TcpTransport;
@@ -66,7 +67,7 @@ final class LoopStack {
         this.replicas = new ReplicaServer(loop, transport, self);
         this.ports = new Ports(loop, transport, self);
         this.volumes = new Volumes(loop, ports, new OpenCalls(loop, truth));
-        this.nbd = new NbdTarget(vertx, loop.context(), loop, volumes, NbdLimits.DEFAULT);
+        this.nbd = new NbdTarget(vertx, loop.context(), loop, volumes, config.nbdLimits());
     }
 
     boolean isFor(String name) {
@@ -124,6 +125,16 @@ final class LoopStack {
                 volumes,
                 groups.stream().map(LocalGroup::uuid).collect(Collectors.toSet()),
                 config.advertisedHost() + ":" + (config.nbdPort() + index));
+    }
+
+    /** Begins to compare the copies of the volume; false if it is not open on this loop. On the loop. */
+    boolean verify(String name, Verification.Listener listener) {
+        SlabVolume volume = volumes.find(name);
+        if (volume == null) {
+            return false;
+        }
+        volume.verify(listener);
+        return true;
     }
 
     /** On the loop. */

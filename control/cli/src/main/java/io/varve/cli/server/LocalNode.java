@@ -15,7 +15,6 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
-import io.vertx.grpc.common.GrpcStatus;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,8 +71,14 @@ final class LocalNode implements NodeLocal {
 
     @Override
     public Future<Void> verify(VerifyVolumeRequest request, Progress progress) {
-        return Future.failedFuture(new RefusedException(
-                GrpcStatus.UNIMPLEMENTED, "this version cannot compare the replicas of a volume yet"));
+        var plane = dataPlane;
+        if (plane == null) {
+            return starting();
+        }
+        var reports = new VerifyReports(progress);
+        return onCallersLoop(plane.verify(request.getName(), reports))
+                .recover(cause -> Future.failedFuture(new RefusedException(String.valueOf(cause.getMessage()))))
+                .compose(begun -> onCallersLoop(reports.ended()));
     }
 
     private static <T> Future<T> starting() {

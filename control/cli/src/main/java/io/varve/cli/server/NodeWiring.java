@@ -63,6 +63,8 @@ final class NodeWiring {
                 config.isMetadataMember(),
                 version,
                 restart.groups().stream().map(NodeWiring::group).toList(),
+                restart.limits().nbdConnections(),
+                restart.limits().queue().bytes(),
                 backend(restart.diskIo()));
     }
 
