@@ -50,7 +50,8 @@ class Raw:
         return os.uname().release
 
     def stop(self) -> None:
-        self.path.unlink(missing_ok=True)
+        if hasattr(self, "path"):
+            self.path.unlink(missing_ok=True)
 
 
 class Nbdkit:
@@ -82,7 +83,8 @@ class Nbdkit:
         if hasattr(self, "process"):
             self.process.terminate()
             self.process.wait()
-        self.path.unlink(missing_ok=True)
+        if hasattr(self, "path"):
+            self.path.unlink(missing_ok=True)
 
 
 class Ceph:
@@ -115,7 +117,8 @@ class Ceph:
         return subprocess.run(["ceph", "--version"], capture_output=True, text=True, check=True).stdout.split(" (")[0]
 
     def stop(self) -> None:
-        self._peer("down")
+        if hasattr(self, "settings"):
+            self._peer("down")
 
 
 class Varve:
@@ -127,7 +130,7 @@ class Varve:
     def start(self, directory: pathlib.Path, size: int) -> None:
         from cluster import Cluster
 
-        self.cluster = Cluster(directory / "varve", nodes=3, disk_bytes=size + size // 4 + (1 << 30), journal_bytes=1 << 30)
+        self.cluster = Cluster(directory / "varve", nodes=3, disk_bytes=size + size // 2 + (2 << 30), journal_bytes=1 << 30)
         self.cluster.start()
         self.cluster.initialise()
         self.cluster.create_volume("bench", size, replicas=2)

@@ -102,12 +102,12 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
     """
     allocated = allocated_bytes(pids)
     cpu, disk, busy = cpu_seconds(pids), written_bytes(pids), busy_seconds()
-    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = ["fio", *workload.arguments(size, seconds, seed), *engine]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 3 + 120, check=False,
                           env=os.environ | environment)
     own_after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = busy_seconds() - busy
+    busy, wall = busy_seconds() - busy, time.monotonic() - began
     cpu_during = cpu_seconds(pids) - cpu
     if done.returncode != 0:
         raise RuntimeError(f"fio failed: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -135,7 +135,7 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
         "cpu_us_per_io": cpu / ios * 1e6 if pids else None,
         "disk_bytes_per_client_byte": disk / client if pids and client else None,
         "allocated_bytes_per_io": None,
-        "other_cpu_cores": max(0.0, busy - cpu_during - fio_cpu) / (seconds + 1),
+        "other_cpu_cores": max(0.0, busy - cpu_during - fio_cpu) / wall,
     }
     if allocated is not None:
         result["allocated_bytes_per_io"] = max(0, allocated_bytes(pids) - allocated) / ios

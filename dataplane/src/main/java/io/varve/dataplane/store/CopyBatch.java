@@ -24,10 +24,8 @@ final class CopyBatch {
     private static final int MAX_GAP_BLOCKS = 2;
 
     private static final int MAX_RUN_BLOCKS = 256;
-    /** Transfers in flight while there is room in the journal, so that foreground I/O finds its place in the device's queue. */
-    private static final int CALM_TRANSFERS = 8;
-    /** And when more than half of the journal is taken: then destaging decides how fast writes can be accepted at all. */
-    private static final int PRESSED_TRANSFERS = 32;
+    /** Transfers in flight, so that foreground I/O finds its place in the device's queue. */
+    private static final int MAX_TRANSFERS = 8;
 
     private final GroupState group;
     private final Crc32c crc = new Crc32c();
@@ -46,7 +44,6 @@ final class CopyBatch {
         }
     };
     private @Nullable Consumer<@Nullable String> done;
-    private int maxTransfers = CALM_TRANSFERS;
     private int nextRun;
     private int transfers;
     private int nextSeal;
@@ -113,10 +110,6 @@ final class CopyBatch {
         seals.add(new Block(stream.state.stream(), layer, block, group.overlay.crc(version), device, at, device, at));
     }
 
-    void setPressed(boolean pressed) {
-        maxTransfers = pressed ? PRESSED_TRANSFERS : CALM_TRANSFERS;
-    }
-
     boolean isFull() {
         return seals.size() >= MAX_BLOCKS;
     }
@@ -140,7 +133,7 @@ final class CopyBatch {
     }
 
     private void readRuns() {
-        while (transfers < maxTransfers && nextRun < blocks.size() && error == null) {
+        while (transfers < MAX_TRANSFERS && nextRun < blocks.size() && error == null) {
             int first = nextRun;
             Block start = blocks.get(first);
             long end = start.from + 1;
@@ -195,7 +188,7 @@ final class CopyBatch {
     }
 
     private void writeRuns() {
-        while (transfers < maxTransfers && nextRun < blocks.size() && error == null) {
+        while (transfers < MAX_TRANSFERS && nextRun < blocks.size() && error == null) {
             Block start = blocks.get(nextRun);
             gather.clear();
             long next = start.to;
