@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The one writer of one stream in one epoch: brings the replicas to one history, opens, numbers writes, and says when a write or a read may
- * be answered. A synchronous state machine: events in, {@link Effects} out; no I/O, no clock, no thread. Confined to the volume's loop.
+ * be answered. A synchronous state machine: events in, {@link AccessPointEffects} out; no I/O, no clock, no thread. Confined to the volume's loop.
  *
  * <p>SEALING until every member of the in-sync set promised the epoch; RECONCILING until all hold everything up to R; OPENING until the
  * compare-and-set committed; STARTING until EPOCH_START is durable on all; OPEN. FENCED, REFUSED and CLOSED are ends: to go on, attach again.
@@ -29,94 +29,15 @@ final class AccessPoint {
         CLOSED
     }
 
-    /** What the machine wants done; never calls back from inside. */
-    interface Effects {
-        void seal(int member);
-
-        /** Send the record to the member, in its round {@code round}, telling {@code commitSeq} (0: undefined). */
-        void replicate(int member, WriteRecord record, int round, long commitSeq);
-
-        void tellCommit(int member, long commitSeq);
-
-        /** Ask {@code donor} for the records and hand each to {@link #tail} for {@code member}. */
-        void fetchTail(int donor, int member, long fromSeq, long toSeq);
-
-        /** Call {@link #resend} after a pause: the member refused for a reason that passes. */
-        void resendLater(int member);
-
-        /** The member has the record, or will never be asked again: it no longer takes of the member's credits. */
-        void acked(int member, WriteRecord record);
-
-        /** All members hold everything up to {@link #recoveredSeq}: OPEN may be proposed. */
-        void recovered();
-
-        void opened();
-
-        /** Read from the member; {@link #readAnswered} follows. */
-        void read(int member, SlabRead read);
-
-        /** A block of the member is damaged, and {@code read} holds the right data. */
-        void repair(int member, SlabRead read, int block);
-
-        /** Reads wait for a lease or a member: ask for it soon. */
-        void wantLease();
-
-        /** It ended for good; {@link #phase} and {@link #trouble} say how. */
-        void ended();
-
-        /** A person must know. */
-        void alarm(String what);
-    }
-
     /** Records asked of a donor at a time: about what is in flight on a busy stream, a fraction of a journal segment. */
     static final int TAIL_CHUNK = 64;
 
-    /** One replica of the required set. */
-    static final class Member {
-        final int index;
-        final String group;
-        final Lease lease;
-        /** The replica itself if it is on this loop: then its promise is looked at, and no lease is needed. */
-        final @Nullable Replica local;
-
-        ReplicaState state = ReplicaState.NEW;
-        /** It answered SEAL on the connection that it has now. */
-        boolean isSealed;
-
-        boolean hasAnswered;
-        long ackedSeq;
-        int lastEpoch;
-        long commitSeq;
-        long suspectFromSeq;
-        long toldCommitSeq;
-        int round;
-        /** A pause before sending again is under way. */
-        boolean isPaused;
-
-        /** Last seq asked for in a tail under way; 0 if none. */
-        long fetchingTo;
-
-        String trouble = "";
-
-        Member(int index, String group, Lease lease, @Nullable Replica local) {
-            this.index = index;
-            this.group = group;
-            this.lease = lease;
-            this.local = local;
-        }
-    }
-
     private final long stream;
     private final int epoch;
-    private final Effects effects;
+    private final AccessPointEffects effects;
     private final List<Member> members;
     private final InFlight inFlight = new InFlight();
-    /** Wait for writes that overlap; for a replica that can be read; for the right to answer. */
-    private final Reads behindWrites = new Reads();
-
-    private final Reads behindMembers = new Reads();
-    private final Reads behindLeases = new Reads();
-
+    private final ReadGate gate;
     private Phase phase = Phase.SEALING;
     private String trouble = "";
     private boolean decided;
@@ -126,12 +47,13 @@ final class AccessPoint {
     private long commitSeq;
     private boolean startDone;
 
-    AccessPoint(long stream, int epoch, List<Member> members, Effects effects) {
+    AccessPoint(long stream, int epoch, List<Member> members, AccessPointEffects effects) {
         Invariant.check(!members.isEmpty() && members.size() <= 31, "members of a replica set", members.size());
         this.stream = stream;
         this.epoch = epoch;
         this.members = members;
         this.effects = effects;
+        this.gate = new ReadGate(this, effects);
     }
 
     Phase phase() {
@@ -227,7 +149,7 @@ final class AccessPoint {
             advanceMember(member, lastSeq);
             if (!hasEnded()) {
                 resend(index);
-                serveWaiting();
+                gate.memberBack();
             }
         }
     }
@@ -442,7 +364,7 @@ final class AccessPoint {
             }
         }
         if (advanced && !hasEnded()) {
-            releaseReads();
+            gate.committed();
         }
     }
 
@@ -522,145 +444,30 @@ final class AccessPoint {
     // ------------------------------------------------------------------------------------------------ reads
 
     void read(SlabRead read) {
-        read.tried = 0;
-        read.damagedMember = -1;
-        read.hasData = false;
-        read.next = null;
-        if (phase != Phase.OPEN) {
-            read.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
-            return;
-        }
-        read.waitSeq = inFlight.newestOverlapping(read.block, read.count);
-        if (read.waitSeq != 0) {
-            behindWrites.add(read);
-        } else {
-            send(read);
-        }
-    }
-
-    private void send(SlabRead read) {
-        int untried = 0;
-        for (int i = 0; i < members.size(); i++) {
-            Member member = members.get(i);
-            boolean isUntried = (read.tried & 1 << i) == 0 && member.state != ReplicaState.FAILED;
-            if (isUntried) {
-                untried++;
-            }
-            // Members stand in the order of nearness: the one on this loop first.
-            if (isUntried && member.isSealed) {
-                read.leastSeq = commitSeq;
-                effects.read(i, read);
-                return;
-            }
-        }
-        if (untried == 0) {
-            read.completed(SlabRead.Outcome.IO_ERROR);
-        } else {
-            behindMembers.add(read);
-        }
+        gate.read(read);
     }
 
     /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
     void readAnswered(
             int index, SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock, long now) {
-        if (hasEnded()) {
-            read.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
-            return;
-        }
-        if (refusal == null) {
-            read.hasData = true;
-            read.waitSeq = highestSeq;
-            answer(read, now);
-            return;
-        }
-        switch (refusal) {
-            case BAD_BLOCK, CRC -> {
-                read.tried |= 1 << index;
-                if (refusal == Refusal.BAD_BLOCK) {
-                    read.damagedMember = index;
-                    read.damagedBlock = damagedBlock;
-                }
-                send(read);
-            }
-            case IO_ERROR, NOT_MEMBER -> {
-                read.tried |= 1 << index;
-                send(read);
-            }
-            case STALE_EPOCH -> {
-                behindMembers.add(read);
-                fence("replica on " + members.get(index).group + " refuses reads of this epoch");
-            }
-            case NEED_SEAL, BEHIND, GEN, SEQ_GAP, CONFLICT, NO_SPACE -> behindMembers.add(read);
-        }
-    }
-
-    /**
-     * The one step in which a read takes effect (PROTOCOL, Reads): with the data in hand, leases of all members elsewhere, no newer promise
-     * by the member here, and nothing in the data that is not committed.
-     */
-    private void answer(SlabRead read, long now) {
-        if (read.waitSeq > commitSeq) {
-            behindWrites.add(read);
-        } else if (!mayAnswer(now)) {
-            behindLeases.add(read);
-            effects.wantLease();
-        } else {
-            if (read.damagedMember >= 0) {
-                effects.repair(read.damagedMember, read, read.damagedBlock);
-            }
-            read.completed(SlabRead.Outcome.OK);
-        }
+        gate.answered(index, read, refusal, highestSeq, damagedBlock, now);
     }
 
     boolean mayAnswer(long now) {
-        if (phase != Phase.OPEN) {
-            return false;
-        }
-        for (int i = 0; i < members.size(); i++) {
-            Member member = members.get(i);
-            boolean holds = member.local != null ? member.local.promisedEpoch() == epoch : member.lease.isHeld(now);
-            if (!holds) {
-                return false;
-            }
-        }
-        return true;
+        return gate.mayAnswer(now);
     }
 
     /** Leases were renewed. */
     void leasesChanged(long now) {
-        if (!behindLeases.isEmpty() && mayAnswer(now)) {
-            SlabRead each = behindLeases.takeAll();
-            while (each != null) {
-                SlabRead next = each.next;
-                answer(each, now);
-                each = next;
-            }
-        }
+        gate.leasesChanged(now);
     }
 
-    private void releaseReads() {
-        while (!behindWrites.isEmpty()) {
-            SlabRead read = behindWrites.takeUpTo(commitSeq);
-            if (read == null) {
-                return;
-            }
-            if (read.hasData) {
-                // The step needs the time: it is taken when the leases are looked at next, at once.
-                behindLeases.add(read);
-                effects.wantLease();
-            } else {
-                send(read);
-            }
-        }
+    long newestInFlight(int block, int count) {
+        return inFlight.newestOverlapping(block, count);
     }
 
-    private void serveWaiting() {
-        SlabRead each = behindMembers.takeAll();
-        while (each != null) {
-            SlabRead next = each.next;
-            send(each);
-            each = next;
-        }
+    int epoch() {
+        return epoch;
     }
 
     // ------------------------------------------------------------------------------------------------ ends
@@ -697,18 +504,7 @@ final class AccessPoint {
             }
             record.committed(true);
         }
-        endReads(behindWrites.takeAll());
-        endReads(behindMembers.takeAll());
-        endReads(behindLeases.takeAll());
+        gate.end();
         effects.ended();
-    }
-
-    private void endReads(@Nullable SlabRead all) {
-        SlabRead each = all;
-        while (each != null) {
-            SlabRead next = each.next;
-            each.completed(phase == Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR);
-            each = next;
-        }
     }
 }

@@ -1,13 +1,10 @@
 package io.varve.dataplane.replication;
 
 import io.varve.dataplane.check.Invariant;
-import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.Refusal;
-import io.varve.dataplane.wire.WireRecord;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -22,11 +19,8 @@ import org.slf4j.LoggerFactory;
  */
 @SuppressWarnings("ReferenceEquality") // identity is meant
 public final class AccessPointHost implements PortListener {
-    /** Between a refusal that passes (no room) and sending again. */
-    private static final long RESEND_PAUSE_NANOS = 10_000_000L;
-
-    /** Between two proposals of OPEN whose outcome is unknown. */
-    private static final long PROPOSE_PAUSE_NANOS = 500_000_000L;
+    /** Between two looks at the credits while writes wait for room. */
+    private static final long CREDIT_PAUSE_NANOS = 10_000_000L;
 
     /** After the last write of a burst, the time until idle replicas know that it is committed and may move it out of the journal. */
     private static final long TELL_COMMIT_NANOS = 100_000_000L;
@@ -48,14 +42,12 @@ public final class AccessPointHost implements PortListener {
     private final Loop loop;
     private final AttachSpec spec;
     private final NodeIdentity self;
-    private final Truth truth;
     private final Owner owner;
-    private final Slab[] slabs;
+    private final OpenProposal proposal;
+    private final SlabHost[] slabs;
     private final Map<GroupPort, Lease> leases = new HashMap<>();
-    private final TailRecord tailRecord = new TailRecord();
     private final Runnable checkLeases = this::checkLeases;
 
-    private boolean proposed;
     private boolean openTold;
     private boolean ended;
     private String trouble = "";
@@ -68,12 +60,33 @@ public final class AccessPointHost implements PortListener {
         this.loop = ports.loop();
         this.spec = spec;
         this.self = ports.self();
-        this.truth = truth;
         this.owner = owner;
-        this.slabs = new Slab[spec.slabs().size()];
+        this.slabs = new SlabHost[spec.slabs().size()];
         for (int i = 0; i < slabs.length; i++) {
-            slabs[i] = new Slab(i, spec.slabs().get(i), ports);
+            slabs[i] = new SlabHost(this, spec.slabs().get(i), ports);
         }
+        this.proposal = new OpenProposal(this, spec, slabs, truth, loop);
+    }
+
+    /** For each group that holds a copy, the lease that it gave this volume. */
+    Lease lease(GroupPort port) {
+        return leases.computeIfAbsent(port, p -> new Lease());
+    }
+
+    NodeIdentity self() {
+        return self;
+    }
+
+    boolean hasEnded() {
+        return ended;
+    }
+
+    void slabRecovered() {
+        proposal.proposeWhenRecovered();
+    }
+
+    void countRepair() {
+        readsRepaired++;
     }
 
     /** Begins to attach; {@link Owner#opened} or {@link Owner#ended} follows. */
@@ -100,7 +113,7 @@ public final class AccessPointHost implements PortListener {
     public void close() {
         if (!ended) {
             ended = true;
-            for (Slab slab : slabs) {
+            for (SlabHost slab : slabs) {
                 slab.point.close();
             }
             leave();
@@ -119,7 +132,7 @@ public final class AccessPointHost implements PortListener {
 
     /** True if a record can be numbered on the slab now: in flight there is room, and every link takes more. */
     public boolean canWrite(int slab) {
-        Slab at = slabs[slab];
+        SlabHost at = slabs[slab];
         if (ended || !at.point.canWrite()) {
             return false;
         }
@@ -156,7 +169,7 @@ public final class AccessPointHost implements PortListener {
         }
         if (!creditTimerArmed) {
             creditTimerArmed = true;
-            loop.schedule(RESEND_PAUSE_NANOS, () -> {
+            loop.schedule(CREDIT_PAUSE_NANOS, () -> {
                 creditTimerArmed = false;
                 if (!ended) {
                     leases.keySet().forEach(GroupPort::probe);
@@ -172,7 +185,7 @@ public final class AccessPointHost implements PortListener {
     }
 
     public void write(int slab, WriteRecord record) {
-        Slab at = slabs[slab];
+        SlabHost at = slabs[slab];
         for (GroupPort port : at.ports) {
             port.taken(record.journalCost, record.pieceCost);
         }
@@ -188,7 +201,7 @@ public final class AccessPointHost implements PortListener {
     /** True if this is still the access point, for certain: what FLUSH asks. */
     public boolean mayAnswer() {
         long now = loop.nanos();
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             if (!slab.point.mayAnswer(now)) {
                 wantLease();
                 return false;
@@ -203,7 +216,7 @@ public final class AccessPointHost implements PortListener {
     public String state() {
         AccessPoint.Phase least = AccessPoint.Phase.CLOSED;
         boolean stalled = false;
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             AccessPoint.Phase phase = slab.point.phase();
             if (phase == AccessPoint.Phase.FENCED || phase == AccessPoint.Phase.REFUSED) {
                 return phase.name();
@@ -221,11 +234,11 @@ public final class AccessPointHost implements PortListener {
 
     /** What it waits for; empty if for nothing. */
     public String detail() {
-        if (!trouble.isEmpty()) {
-            return trouble;
+        if (!trouble.isEmpty() || !proposal.trouble().isEmpty()) {
+            return trouble.isEmpty() ? proposal.trouble() : trouble;
         }
-        for (Slab slab : slabs) {
-            for (AccessPoint.Member member : slab.point.members()) {
+        for (SlabHost slab : slabs) {
+            for (Member member : slab.point.members()) {
                 if (!member.isSealed && !slab.point.hasEnded()) {
                     String why = member.trouble.isEmpty() ? slab.ports[member.index].trouble() : member.trouble;
                     return "slab " + slab.spec.index() + " waits for its copy on disk group " + member.group
@@ -261,7 +274,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void portUp(GroupPort port) {
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             int member = slab.memberOf(port);
             if (member >= 0) {
                 slab.point.memberUp(member);
@@ -271,7 +284,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void portDown(GroupPort port, String reason) {
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             int member = slab.memberOf(port);
             if (member >= 0) {
                 slab.point.memberDown(member, reason);
@@ -286,7 +299,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void sealed(GroupPort port, long stream, int itsEpoch, Message.Sealed m) {
-        Slab slab = slab(stream);
+        SlabHost slab = slab(stream);
         int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.sealed(member, m.lastSeq(), m.lastEpoch(), m.commitSeq(), m.suspectFromSeq());
@@ -299,7 +312,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void leaseHeld(GroupPort port, long stream, int itsEpoch, long remainingNanos, int holderEpoch) {
-        Slab slab = slab(stream);
+        SlabHost slab = slab(stream);
         int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.leaseHeld(member, remainingNanos, holderEpoch);
@@ -308,7 +321,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void sealRefused(GroupPort port, long stream, int itsEpoch, Refusal refusal, int promisedEpoch) {
-        Slab slab = slab(stream);
+        SlabHost slab = slab(stream);
         int member = slab == null ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.sealRefused(member, itsEpoch, refusal, promisedEpoch);
@@ -317,7 +330,7 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void acked(GroupPort port, long stream, int itsEpoch, long durableSeq) {
-        Slab slab = slab(stream);
+        SlabHost slab = slab(stream);
         int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.acked(member, durableSeq);
@@ -335,7 +348,7 @@ public final class AccessPointHost implements PortListener {
             int promisedEpoch,
             long seq,
             long lastSeq) {
-        Slab slab = slab(stream);
+        SlabHost slab = slab(stream);
         int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.refused(member, round, refusal, promisedEpoch, seq, lastSeq);
@@ -354,14 +367,14 @@ public final class AccessPointHost implements PortListener {
 
     @Override
     public void readAnswered(SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock) {
-        Slab slab = slab(read.stream);
+        SlabHost slab = slab(read.stream);
         Invariant.check(slab != null, "answer to a read of another volume", read.stream);
         if (slab != null) {
             slab.point.readAnswered(read.issuedTo, read, refusal, highestSeq, damagedBlock, loop.nanos());
         }
     }
 
-    private @Nullable Slab slab(long stream) {
+    private @Nullable SlabHost slab(long stream) {
         int index = (int) (stream & 0xffff);
         for (int i = index < slabs.length ? index : 0; i < slabs.length; i++) {
             if (slabs[i].spec.index() == index) {
@@ -371,83 +384,9 @@ public final class AccessPointHost implements PortListener {
         return null;
     }
 
-    // ------------------------------------------------------------------------------------------------ OPEN
-
-    private void proposeOpen() {
-        for (Slab slab : slabs) {
-            if (slab.point.phase() != AccessPoint.Phase.OPENING) {
-                return;
-            }
-        }
-        if (proposed || ended) {
-            return;
-        }
-        proposed = true;
-        List<Truth.SlabOpen> asked = new ArrayList<>();
-        for (Slab slab : slabs) {
-            List<String> isr = new ArrayList<>();
-            slab.point.members().forEach(member -> isr.add(member.group));
-            asked.add(new Truth.SlabOpen(slab.spec.index(), slab.gen, isr, slab.point.recoveredSeq() + 1));
-        }
-        truth.open(spec.volume(), spec.epoch(), asked, this::openAnswered);
-    }
-
-    private void openAnswered(Truth.Outcome outcome, List<Truth.SlabOpened> answers, String message) {
-        if (ended) {
-            return;
-        }
-        switch (outcome) {
-            case STALE_EPOCH -> end(true, "a newer attach exists" + (message.isEmpty() ? "" : ": " + message));
-            case REFUSED -> end(false, "the metadata group refused to open the volume: " + message);
-            case UNKNOWN -> {
-                trouble = "waits for the metadata group: " + message;
-                proposed = false;
-                loop.schedule(PROPOSE_PAUSE_NANOS, this::proposeOpen);
-            }
-            case OK, STALE_GEN -> {
-                trouble = "";
-                String failure = openAll(answers);
-                if (failure != null) {
-                    end(false, failure);
-                }
-            }
-        }
-    }
-
-    /** Each slab is judged by itself; one that cannot be opened keeps the volume from opening. */
-    private @Nullable String openAll(List<Truth.SlabOpened> answers) {
-        for (Truth.SlabOpened answer : answers) {
-            Slab slab = slab(spec.volume() << 16 | answer.index());
-            if (slab == null || slab.point.phase() != AccessPoint.Phase.OPENING) {
-                continue;
-            }
-            boolean sameIsr = slab.point.members().size() == answer.isr().size()
-                    && slab.point.members().stream()
-                            .allMatch(member -> answer.isr().contains(member.group));
-            // Another gen in our own epoch is our own earlier proposal whose answer was lost: nobody else may change
-            // the set now.
-            boolean committed = answer.outcome() == Truth.Outcome.OK
-                    || (answer.outcome() == Truth.Outcome.STALE_GEN && answer.gen() > slab.gen && sameIsr);
-            if (answer.outcome() == Truth.Outcome.STALE_EPOCH) {
-                end(true, "a newer attach exists");
-                return null;
-            }
-            if (!committed) {
-                return "slab " + answer.index() + " was not opened: " + answer.outcome() + ", gen " + answer.gen();
-            }
-            slab.gen = answer.gen();
-        }
-        for (Slab slab : slabs) {
-            if (slab.point.phase() == AccessPoint.Phase.OPENING) {
-                slab.point.openCommitted(new EpochStart());
-            }
-        }
-        return null;
-    }
-
-    private void openedOrMapped() {
-        for (Slab slab : slabs) {
-            if (slab.point.phase() != AccessPoint.Phase.OPEN || slab.mapsMissing != 0) {
+    void openedOrMapped() {
+        for (SlabHost slab : slabs) {
+            if (slab.point.phase() != AccessPoint.Phase.OPEN || !slab.hasMaps()) {
                 return;
             }
         }
@@ -459,7 +398,7 @@ public final class AccessPointHost implements PortListener {
         }
     }
 
-    private void end(boolean fenced, String why) {
+    void end(boolean fenced, String why) {
         if (ended) {
             return;
         }
@@ -471,7 +410,7 @@ public final class AccessPointHost implements PortListener {
                 spec.epoch(),
                 fenced,
                 why);
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             if (fenced) {
                 slab.point.fence(why);
             } else {
@@ -494,7 +433,7 @@ public final class AccessPointHost implements PortListener {
     private void tellCommit() {
         commitTimerArmed = false;
         boolean more = false;
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             more |= slab.point.tellCommit() || slab.point.inFlightRecords() > 0;
         }
         if (more && !ended) {
@@ -502,7 +441,7 @@ public final class AccessPointHost implements PortListener {
         }
     }
 
-    private void wantLease() {
+    void wantLease() {
         leases.keySet().forEach(GroupPort::probe);
         if (!leaseCheckQueued) {
             leaseCheckQueued = true;
@@ -513,226 +452,8 @@ public final class AccessPointHost implements PortListener {
     private void checkLeases() {
         leaseCheckQueued = false;
         long now = loop.nanos();
-        for (Slab slab : slabs) {
+        for (SlabHost slab : slabs) {
             slab.point.leasesChanged(now);
-        }
-    }
-
-    /** One slab: its access point, and which port each member is. */
-    private final class Slab implements AccessPoint.Effects {
-        private final AttachSpec.Slab spec;
-        private final AccessPoint point;
-        private final GroupPort[] ports;
-        private final long[] creationIds;
-        private final @Nullable TailFetch[] fetches;
-        private final BitSet allocated = new BitSet();
-        private int gen;
-        private int mapsMissing;
-        private boolean hasMap;
-
-        Slab(int position, AttachSpec.Slab spec, Ports from) {
-            this.spec = spec;
-            this.gen = spec.gen();
-            long stream = AccessPointHost.this.spec.volume() << 16 | spec.index();
-            List<AttachSpec.Copy> copies = new ArrayList<>();
-            for (AttachSpec.Copy copy : spec.copies()) {
-                if (spec.isr().contains(copy.group())) {
-                    boolean isLocal =
-                            from.port(copy.group(), copy.peerAddress()).isLocal();
-                    copies.add(isLocal ? 0 : copies.size(), copy);
-                }
-            }
-            ports = new GroupPort[copies.size()];
-            creationIds = new long[copies.size()];
-            fetches = new TailFetch[copies.size()];
-            List<AccessPoint.Member> members = new ArrayList<>();
-            for (int i = 0; i < copies.size(); i++) {
-                AttachSpec.Copy copy = copies.get(i);
-                ports[i] = from.port(copy.group(), copy.peerAddress());
-                creationIds[i] = copy.creationId();
-                Lease lease = leases.computeIfAbsent(ports[i], port -> new Lease());
-                members.add(new AccessPoint.Member(i, copy.group(), lease, ports[i].localReplica(stream)));
-            }
-            mapsMissing = (1 << copies.size()) - 1;
-            point = new AccessPoint(stream, AccessPointHost.this.spec.epoch(), members, this);
-            Invariant.check(position >= 0, "slab position", position);
-        }
-
-        int memberOf(GroupPort port) {
-            for (int i = 0; i < ports.length; i++) {
-                if (ports[i] == port) {
-                    return i;
-                }
-            }
-            return -1;
-        }
-
-        @Override
-        public void seal(int member) {
-            ports[member].seal(
-                    point.stream(),
-                    epoch(),
-                    gen,
-                    new Message.Seal(
-                            creationIds[member],
-                            self.nodeHash(),
-                            self.incarnation(),
-                            NodeIdentity.hash(AccessPointHost.this.spec.attachId())));
-        }
-
-        @Override
-        public void replicate(int member, WriteRecord record, int round, long commitSeq) {
-            ports[member].replicate(
-                    point.stream(), epoch(), gen, round, record, record.payload, record.payloadIndex, commitSeq);
-        }
-
-        @Override
-        public void tellCommit(int member, long commitSeq) {
-            ports[member].commit(point.stream(), epoch(), commitSeq);
-        }
-
-        @Override
-        public void fetchTail(int donor, int member, long fromSeq, long toSeq) {
-            TailFetch fetch = new TailFetch(this, member);
-            fetches[member] = fetch;
-            ports[donor].fetchTail(point.stream(), epoch(), fromSeq, toSeq, fetch);
-        }
-
-        @Override
-        public void resendLater(int member) {
-            loop.schedule(RESEND_PAUSE_NANOS, () -> point.resend(member));
-        }
-
-        @Override
-        public void acked(int member, WriteRecord record) {
-            ports[member].givenBack(record.journalCost, record.pieceCost);
-        }
-
-        @Override
-        public void recovered() {
-            loop.execute(AccessPointHost.this::proposeOpen);
-        }
-
-        @Override
-        public void opened() {
-            loop.execute(() -> {
-                fetchMaps();
-                openedOrMapped();
-            });
-        }
-
-        void fetchMaps() {
-            for (int i = 0; i < ports.length; i++) {
-                int member = i;
-                if ((mapsMissing & 1 << member) != 0 && !ended) {
-                    ports[member].map(point.stream(), epoch(), (status, pieces) -> mapped(member, status, pieces));
-                }
-            }
-        }
-
-        private void mapped(int member, StoreStatus status, @Nullable BitSet pieces) {
-            if (status != StoreStatus.OK || pieces == null) {
-                // Asked again when the member is back.
-                return;
-            }
-            if ((mapsMissing & 1 << member) == 0) {
-                return;
-            }
-            mapsMissing &= ~(1 << member);
-            // A piece that one copy does not hold reads as zeros there, so everywhere; and a write to it takes room at
-            // least there.
-            if (hasMap) {
-                allocated.and(pieces);
-            } else {
-                hasMap = true;
-                allocated.or(pieces);
-            }
-            openedOrMapped();
-        }
-
-        @Override
-        public void read(int member, SlabRead read) {
-            read.issuer = AccessPointHost.this;
-            read.issuedTo = member;
-            read.issuedEpoch = epoch();
-            ports[member].read(read);
-        }
-
-        @Override
-        public void repair(int member, SlabRead read, int block) {
-            if (block < read.block || block >= read.block + read.count) {
-                return;
-            }
-            readsRepaired++;
-            int at = read.destinationIndex + (block - read.block) * io.varve.model.Geometry.BLOCK_BYTES;
-            io.netty.buffer.ByteBuf data = java.util.Objects.requireNonNull(read.destination);
-            int crc = new io.varve.dataplane.buffer.Crc32c().of(data, at, io.varve.model.Geometry.BLOCK_BYTES);
-            LOG.warn("damaged block stream={} block={} group={}", read.stream, block, ports[member].group());
-            ports[member].repair(read.stream, epoch(), block, data, at, crc, read.leastSeq);
-        }
-
-        @Override
-        public void wantLease() {
-            AccessPointHost.this.wantLease();
-        }
-
-        @Override
-        public void ended() {
-            boolean fenced = point.phase() == AccessPoint.Phase.FENCED;
-            if (!AccessPointHost.this.ended) {
-                String why = point.trouble();
-                loop.execute(() -> end(fenced, why));
-            }
-        }
-
-        @Override
-        public void alarm(String what) {
-            LOG.error("{}", what);
-        }
-    }
-
-    /** Hands the records of a donor's tail to the access point, unless a newer fetch took its place. */
-    private final class TailFetch implements GroupPort.TailReceiver {
-        private final Slab slab;
-        private final int member;
-
-        TailFetch(Slab slab, int member) {
-            this.slab = slab;
-            this.member = member;
-        }
-
-        @Override
-        public void record(WireRecord record, io.netty.buffer.@Nullable ByteBuf payload, int payloadIndex) {
-            if (slab.fetches[member] == this) {
-                tailRecord.copyFrom(record);
-                tailRecord.payload = payload;
-                tailRecord.payloadIndex = payloadIndex;
-                slab.point.tail(member, tailRecord);
-                tailRecord.payload = null;
-            }
-        }
-
-        @Override
-        public void ended(StoreStatus status) {
-            if (slab.fetches[member] == this) {
-                slab.point.tailEnded(member, status);
-            }
-        }
-    }
-
-    /** Sent as soon as it is handed over; never in flight. */
-    private static final class TailRecord extends WriteRecord {
-        @Override
-        protected void committed(boolean fenced) {
-            throw new IllegalStateException("a record of a tail is never numbered here");
-        }
-    }
-
-    /** The first record of the epoch. */
-    private static final class EpochStart extends WriteRecord {
-        @Override
-        protected void committed(boolean fenced) {
-            // The access point itself says that it is open.
         }
     }
 }

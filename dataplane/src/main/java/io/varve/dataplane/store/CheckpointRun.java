@@ -89,6 +89,7 @@ final class CheckpointRun {
             next++;
             layer = -1;
             if (batch.isFull()) {
+                batch.setPressed(journal.usedBytes() * 2 > journal.capacityBytes());
                 batch.run(this::batchDone);
                 return;
             }

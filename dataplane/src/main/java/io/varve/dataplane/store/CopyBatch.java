@@ -24,8 +24,10 @@ final class CopyBatch {
     private static final int MAX_GAP_BLOCKS = 2;
 
     private static final int MAX_RUN_BLOCKS = 256;
-    /** Transfers in flight, so that foreground I/O finds its place in the device's queue. */
-    private static final int MAX_TRANSFERS = 8;
+    /** Transfers in flight while there is room in the journal, so that foreground I/O finds its place in the device's queue. */
+    private static final int CALM_TRANSFERS = 8;
+    /** And when more than half of the journal is taken: then destaging decides how fast writes can be accepted at all. */
+    private static final int PRESSED_TRANSFERS = 32;
 
     private final GroupState group;
     private final Crc32c crc = new Crc32c();
@@ -44,6 +46,7 @@ final class CopyBatch {
         }
     };
     private @Nullable Consumer<@Nullable String> done;
+    private int maxTransfers = CALM_TRANSFERS;
     private int nextRun;
     private int transfers;
     private int nextSeal;
@@ -110,6 +113,10 @@ final class CopyBatch {
         seals.add(new Block(stream.state.stream(), layer, block, group.overlay.crc(version), device, at, device, at));
     }
 
+    void setPressed(boolean pressed) {
+        maxTransfers = pressed ? PRESSED_TRANSFERS : CALM_TRANSFERS;
+    }
+
     boolean isFull() {
         return seals.size() >= MAX_BLOCKS;
     }
@@ -133,7 +140,7 @@ final class CopyBatch {
     }
 
     private void readRuns() {
-        while (transfers < MAX_TRANSFERS && nextRun < blocks.size() && error == null) {
+        while (transfers < maxTransfers && nextRun < blocks.size() && error == null) {
             int first = nextRun;
             Block start = blocks.get(first);
             long end = start.from + 1;
@@ -188,7 +195,7 @@ final class CopyBatch {
     }
 
     private void writeRuns() {
-        while (transfers < MAX_TRANSFERS && nextRun < blocks.size() && error == null) {
+        while (transfers < maxTransfers && nextRun < blocks.size() && error == null) {
             Block start = blocks.get(nextRun);
             gather.clear();
             long next = start.to;

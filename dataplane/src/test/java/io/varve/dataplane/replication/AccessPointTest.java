@@ -15,7 +15,7 @@ class AccessPointTest {
     private static final int EPOCH = 5;
 
     /** Writes down what the machine wants done. */
-    private static final class Script implements AccessPoint.Effects {
+    private static final class Script implements AccessPointEffects {
         final List<String> log = new ArrayList<>();
 
         @Override
@@ -121,10 +121,7 @@ class AccessPointTest {
     private final Script script = new Script();
     private final Lease[] leases = {new Lease(), new Lease()};
     private final AccessPoint point = new AccessPoint(
-            1,
-            EPOCH,
-            List.of(new AccessPoint.Member(0, "a", leases[0], null), new AccessPoint.Member(1, "b", leases[1], null)),
-            script);
+            1, EPOCH, List.of(new Member(0, "a", leases[0], null), new Member(1, "b", leases[1], null)), script);
 
     private void open() {
         point.sealed(0, 10, 4, 10, Long.MAX_VALUE);

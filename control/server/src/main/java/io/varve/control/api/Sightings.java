@@ -24,6 +24,15 @@ final class Sightings {
         seenAtNanos.put(node, clock.getAsLong());
     }
 
+    /**
+     * Takes over what another member heard: when that one goes, mostly with the node beside it, the others still know when it
+     * was last there.
+     */
+    void told(Sighting sighting) {
+        long at = clock.getAsLong() - sighting.getMillisAgo() * 1_000_000;
+        seenAtNanos.merge(sighting.getNode(), at, (mine, theirs) -> theirs - mine > 0 ? theirs : mine);
+    }
+
     List<Sighting> list() {
         long now = clock.getAsLong();
         List<Sighting> list = new ArrayList<>();

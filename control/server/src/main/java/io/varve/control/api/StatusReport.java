@@ -124,18 +124,15 @@ final class StatusReport {
                         .otherwise(Optional.empty()))
                 .toList();
         return Future.all(answers).map(all -> {
-            Map<String, Long> silent = new HashMap<>();
-            sightings.list().forEach(own -> silent.merge(own.getNode(), own.getMillisAgo(), Math::min));
             int up = 0;
             for (Future<Optional<SightingsResponse>> answer : answers) {
                 if (answer.result().isPresent()) {
                     up++;
-                    answer.result()
-                            .get()
-                            .getSightingsList()
-                            .forEach(told -> silent.merge(told.getNode(), told.getMillisAgo(), Math::min));
+                    answer.result().get().getSightingsList().forEach(sightings::told);
                 }
             }
+            Map<String, Long> silent = new HashMap<>();
+            sightings.list().forEach(sighting -> silent.put(sighting.getNode(), sighting.getMillisAgo()));
             return new Heard(silent, up);
         });
     }

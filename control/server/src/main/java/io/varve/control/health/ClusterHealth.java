@@ -172,8 +172,9 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
             return;
         }
         Long silent = facts.silentMillis().get(node.getId());
-        String since =
-                silent == null ? "has not been heard from yet" : "was last heard from " + silent / 1_000 + " s ago";
+        String since = silent == null
+                ? "has not been heard from by any member that answers"
+                : "was last heard from " + silent / 1_000 + " s ago";
         problems.add(
                 new Problem(Urgency.NODE, "node " + node.getId() + " " + since + ": start it, or look at its log"));
     }

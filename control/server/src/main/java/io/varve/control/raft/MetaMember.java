@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import java.util.logging.Level;
 import org.apache.ratis.client.RaftClient;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientReply;
@@ -38,6 +39,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class MetaMember implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(MetaMember.class);
+
+    /** Ratis' copy of gRPC logs past SLF4J, in two lines each. Held here, since the JDK forgets loggers that nobody holds. */
+    private static final java.util.logging.Logger GRPC_LOG =
+            java.util.logging.Logger.getLogger("org.apache.ratis.thirdparty.io.grpc");
 
     /** Commands and reads on their way at once; each holds a virtual thread. More are refused. */
     private static final int MAX_PENDING = 256;
@@ -78,6 +83,7 @@ public final class MetaMember implements AutoCloseable {
      * @throws IOException when its storage or its port cannot be used
      */
     public static MetaMember start(MetaConfig config) throws IOException {
+        GRPC_LOG.setLevel(Level.WARNING);
         List<RaftPeer> peers = config.members().stream()
                 .map(member -> RaftPeer.newBuilder()
                         .setId(member.id())

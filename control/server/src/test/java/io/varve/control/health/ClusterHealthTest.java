@@ -105,7 +105,8 @@ class ClusterHealthTest {
         assertThat(health().problems().getFirst())
                 .isEqualTo("volume b: no in-sync copy of 1 of 1 slab can be reached (not there: n2, n3):"
                         + " start these nodes");
-        assertThat(health().problems()).anyMatch(problem -> problem.contains("n2 has not been heard from yet"));
+        assertThat(health().problems())
+                .anyMatch(problem -> problem.contains("n2 has not been heard from by any member"));
     }
 
     @Test

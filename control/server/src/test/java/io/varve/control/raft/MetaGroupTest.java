@@ -26,11 +26,13 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Three real members in one JVM, on real ports and files. */
+@Tag("slow")
 @Timeout(120)
 class MetaGroupTest {
     private static final int SNAPSHOT_EVERY = 50;

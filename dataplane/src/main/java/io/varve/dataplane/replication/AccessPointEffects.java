@@ -1,0 +1,40 @@
+package io.varve.dataplane.replication;
+
+/** What an {@link AccessPoint} wants done; never calls back from inside. */
+interface AccessPointEffects {
+    void seal(int member);
+
+    /** Send the record to the member, in its round {@code round}, telling {@code commitSeq} (0: undefined). */
+    void replicate(int member, WriteRecord record, int round, long commitSeq);
+
+    void tellCommit(int member, long commitSeq);
+
+    /** Ask {@code donor} for the records and hand each to {@link AccessPoint#tail} for {@code member}. */
+    void fetchTail(int donor, int member, long fromSeq, long toSeq);
+
+    /** Call {@link AccessPoint#resend} after a pause: the member refused for a reason that passes. */
+    void resendLater(int member);
+
+    /** The member has the record, or will never be asked again: it no longer takes of the member's credits. */
+    void acked(int member, WriteRecord record);
+
+    /** All members hold everything up to {@link AccessPoint#recoveredSeq}: OPEN may be proposed. */
+    void recovered();
+
+    void opened();
+
+    /** Read from the member; {@link AccessPoint#readAnswered} follows. */
+    void read(int member, SlabRead read);
+
+    /** A block of the member is damaged, and {@code read} holds the right data. */
+    void repair(int member, SlabRead read, int block);
+
+    /** Reads wait for a lease or a member: ask for it soon. */
+    void wantLease();
+
+    /** It ended for good; {@link AccessPoint#phase} and {@link AccessPoint#trouble} say how. */
+    void ended();
+
+    /** A person must know. */
+    void alarm(String what);
+}

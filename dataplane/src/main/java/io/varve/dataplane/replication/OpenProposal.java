@@ -1,0 +1,118 @@
+package io.varve.dataplane.replication;
+
+import io.varve.dataplane.time.Loop;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * OPEN: the one compare-and-set for all slabs of an attach, proposed when every slab is recovered, and again while its outcome is unknown
+ * (PROTOCOL, Attach 5). Confined to the volume's loop.
+ */
+final class OpenProposal {
+    /** Between two proposals whose outcome is unknown. */
+    private static final long PAUSE_NANOS = 500_000_000L;
+
+    private final AccessPointHost host;
+    private final AttachSpec spec;
+    private final SlabHost[] slabs;
+    private final Truth truth;
+    private final Loop loop;
+    private boolean proposed;
+    private String trouble = "";
+
+    OpenProposal(AccessPointHost host, AttachSpec spec, SlabHost[] slabs, Truth truth, Loop loop) {
+        this.host = host;
+        this.spec = spec;
+        this.slabs = slabs;
+        this.truth = truth;
+        this.loop = loop;
+    }
+
+    /** For people; empty if it does not wait. */
+    String trouble() {
+        return trouble;
+    }
+
+    /** Proposes if every slab is ready for it. */
+    void proposeWhenRecovered() {
+        for (SlabHost slab : slabs) {
+            if (slab.point.phase() != AccessPoint.Phase.OPENING) {
+                return;
+            }
+        }
+        if (proposed || host.hasEnded()) {
+            return;
+        }
+        proposed = true;
+        List<Truth.SlabOpen> asked = new ArrayList<>();
+        for (SlabHost slab : slabs) {
+            List<String> isr = new ArrayList<>();
+            slab.point.members().forEach(member -> isr.add(member.group));
+            asked.add(new Truth.SlabOpen(slab.spec.index(), slab.gen, isr, slab.point.recoveredSeq() + 1));
+        }
+        truth.open(spec.volume(), spec.epoch(), asked, this::answered);
+    }
+
+    private void answered(Truth.Outcome outcome, List<Truth.SlabOpened> answers, String message) {
+        if (host.hasEnded()) {
+            return;
+        }
+        switch (outcome) {
+            case STALE_EPOCH -> host.end(true, "a newer attach exists" + (message.isEmpty() ? "" : ": " + message));
+            case REFUSED -> host.end(false, "the metadata group refused to open the volume: " + message);
+            case UNKNOWN -> {
+                trouble = "waits for the metadata group: " + message;
+                proposed = false;
+                loop.schedule(PAUSE_NANOS, this::proposeWhenRecovered);
+            }
+            case OK, STALE_GEN -> {
+                trouble = "";
+                String failure = openAll(answers);
+                if (failure != null) {
+                    host.end(false, failure);
+                }
+            }
+        }
+    }
+
+    /** Each slab is judged by itself; one that cannot be opened keeps the volume from opening. */
+    private @Nullable String openAll(List<Truth.SlabOpened> answers) {
+        for (Truth.SlabOpened answer : answers) {
+            SlabHost slab = find(answer.index());
+            if (slab == null || slab.point.phase() != AccessPoint.Phase.OPENING) {
+                continue;
+            }
+            boolean sameIsr = slab.point.members().size() == answer.isr().size()
+                    && slab.point.members().stream()
+                            .allMatch(member -> answer.isr().contains(member.group));
+            // Another gen in our own epoch is our own earlier proposal whose answer was lost: nobody else may change
+            // the set now.
+            boolean committed = answer.outcome() == Truth.Outcome.OK
+                    || (answer.outcome() == Truth.Outcome.STALE_GEN && answer.gen() > slab.gen && sameIsr);
+            if (answer.outcome() == Truth.Outcome.STALE_EPOCH) {
+                host.end(true, "a newer attach exists");
+                return null;
+            }
+            if (!committed) {
+                return "slab " + answer.index() + " was not opened: " + answer.outcome() + ", gen " + answer.gen();
+            }
+            slab.openCommitted(answer.gen());
+        }
+        for (SlabHost slab : slabs) {
+            if (slab.point.phase() == AccessPoint.Phase.OPENING) {
+                slab.startEpoch();
+            }
+        }
+        return null;
+    }
+
+    private @Nullable SlabHost find(int index) {
+        for (SlabHost slab : slabs) {
+            if (slab.spec.index() == index) {
+                return slab;
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,198 @@
+package io.varve.dataplane.replication;
+
+import io.varve.dataplane.wire.Refusal;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets the reads of one access point through: behind overlapping writes in flight, from the nearest copy that can be read, and answered only
+ * when PROTOCOL.md (Reads and leases) allows it. Synchronous, part of {@link AccessPoint}, which tells it what changed.
+ */
+final class ReadGate {
+    private final AccessPoint point;
+    private final AccessPointEffects effects;
+    private final List<Member> members;
+
+    /** Wait for writes that overlap; for a replica that can be read; for the right to answer. */
+    private final Reads behindWrites = new Reads();
+
+    private final Reads behindMembers = new Reads();
+    private final Reads behindLeases = new Reads();
+
+    ReadGate(AccessPoint point, AccessPointEffects effects) {
+        this.point = point;
+        this.effects = effects;
+        this.members = point.members();
+    }
+
+    void read(SlabRead read) {
+        read.tried = 0;
+        read.damagedMember = -1;
+        read.hasData = false;
+        read.next = null;
+        if (point.phase() != AccessPoint.Phase.OPEN) {
+            read.completed(endOutcome());
+            return;
+        }
+        read.waitSeq = point.newestInFlight(read.block, read.count);
+        if (read.waitSeq != 0) {
+            behindWrites.add(read);
+        } else {
+            send(read);
+        }
+    }
+
+    private void send(SlabRead read) {
+        int untried = 0;
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            boolean isUntried = (read.tried & 1 << i) == 0 && member.state != ReplicaState.FAILED;
+            if (isUntried) {
+                untried++;
+            }
+            // Members stand in the order of nearness: the one on this loop first.
+            if (isUntried && member.isSealed) {
+                read.leastSeq = point.commitSeq();
+                effects.read(i, read);
+                return;
+            }
+        }
+        if (untried == 0) {
+            read.completed(SlabRead.Outcome.IO_ERROR);
+        } else {
+            behindMembers.add(read);
+        }
+    }
+
+    /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
+    void answered(int index, SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock, long now) {
+        if (point.hasEnded()) {
+            read.completed(endOutcome());
+            return;
+        }
+        if (refusal == null) {
+            read.hasData = true;
+            read.waitSeq = highestSeq;
+            answer(read, now);
+            return;
+        }
+        switch (refusal) {
+            case BAD_BLOCK, CRC -> {
+                read.tried |= 1 << index;
+                if (refusal == Refusal.BAD_BLOCK) {
+                    read.damagedMember = index;
+                    read.damagedBlock = damagedBlock;
+                }
+                send(read);
+            }
+            case IO_ERROR, NOT_MEMBER -> {
+                read.tried |= 1 << index;
+                send(read);
+            }
+            case STALE_EPOCH -> {
+                behindMembers.add(read);
+                point.fence("replica on " + members.get(index).group + " refuses reads of this epoch");
+            }
+            case NEED_SEAL, BEHIND, GEN, SEQ_GAP, CONFLICT, NO_SPACE -> {
+                // Another copy at once if this one is away; else what it waits for comes with its next SEALED.
+                if (members.get(index).isSealed) {
+                    behindMembers.add(read);
+                } else {
+                    send(read);
+                }
+            }
+        }
+    }
+
+    /**
+     * The one step in which a read takes effect (PROTOCOL, Reads): with the data in hand, leases of all members elsewhere, no newer promise
+     * by the member here, and nothing in the data that is not committed.
+     */
+    private void answer(SlabRead read, long now) {
+        if (read.waitSeq > point.commitSeq()) {
+            behindWrites.add(read);
+        } else if (!mayAnswer(now)) {
+            behindLeases.add(read);
+            effects.wantLease();
+        } else {
+            if (read.damagedMember >= 0) {
+                effects.repair(read.damagedMember, read, read.damagedBlock);
+            }
+            read.completed(SlabRead.Outcome.OK);
+        }
+    }
+
+    boolean mayAnswer(long now) {
+        if (point.phase() != AccessPoint.Phase.OPEN) {
+            return false;
+        }
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            boolean holds =
+                    member.local != null ? member.local.promisedEpoch() == point.epoch() : member.lease.isHeld(now);
+            if (!holds) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Leases were renewed. */
+    void leasesChanged(long now) {
+        if (!behindLeases.isEmpty() && mayAnswer(now)) {
+            SlabRead each = behindLeases.takeAll();
+            while (each != null) {
+                SlabRead next = each.next;
+                answer(each, now);
+                each = next;
+            }
+        }
+    }
+
+    /** commitSeq rose. */
+    void committed() {
+        while (!behindWrites.isEmpty()) {
+            SlabRead read = behindWrites.takeUpTo(point.commitSeq());
+            if (read == null) {
+                return;
+            }
+            if (read.hasData) {
+                // The step needs the time: it is taken when the leases are looked at next, at once.
+                behindLeases.add(read);
+                effects.wantLease();
+            } else {
+                send(read);
+            }
+        }
+    }
+
+    /** A member can be read again. */
+    void memberBack() {
+        SlabRead each = behindMembers.takeAll();
+        while (each != null) {
+            SlabRead next = each.next;
+            send(each);
+            each = next;
+        }
+    }
+
+    /** The access point ended: nothing is answered any more. */
+    void end() {
+        end(behindWrites.takeAll());
+        end(behindMembers.takeAll());
+        end(behindLeases.takeAll());
+    }
+
+    private void end(@Nullable SlabRead all) {
+        SlabRead each = all;
+        while (each != null) {
+            SlabRead next = each.next;
+            each.completed(endOutcome());
+            each = next;
+        }
+    }
+
+    private SlabRead.Outcome endOutcome() {
+        return point.phase() == AccessPoint.Phase.FENCED ? SlabRead.Outcome.FENCED : SlabRead.Outcome.IO_ERROR;
+    }
+}
