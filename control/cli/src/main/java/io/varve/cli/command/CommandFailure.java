@@ -50,7 +50,7 @@ public final class CommandFailure extends RuntimeException {
     }
 
     private static CommandFailure refused(GrpcStatus status, String message) {
-        var words = message.isEmpty() ? "the server refused: " + status : message;
+        var words = message.isEmpty() ? "the server refused and gave no reason (" + status.name() + ")" : message;
         return switch (status) {
             case NOT_FOUND -> new CommandFailure(ExitCode.NOT_FOUND, words, "");
             case INVALID_ARGUMENT -> new CommandFailure(ExitCode.USAGE, words, "");
