@@ -177,6 +177,7 @@ final class AccessPoint {
                     + members.get(index).group);
         } else {
             members.get(index).trouble = "cannot promise: " + refusal;
+            effects.resendLater(index);
         }
     }
 
@@ -407,11 +408,17 @@ final class AccessPoint {
         }
     }
 
-    /** Sends everything that the member has not acknowledged, in a new round. */
+    /** Sends everything that the member has not acknowledged, in a new round; seals it first if it could not promise. */
     void resend(int index) {
         Member member = members.get(index);
         member.isPaused = false;
-        if (hasEnded() || !member.isSealed) {
+        if (hasEnded()) {
+            return;
+        }
+        if (!member.isSealed) {
+            if (member.state != ReplicaState.FAILED) {
+                effects.seal(index);
+            }
             return;
         }
         member.round++;

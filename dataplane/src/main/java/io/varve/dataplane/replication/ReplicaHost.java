@@ -95,7 +95,12 @@ public final class ReplicaHost {
             case AGAIN -> {
                 leases.sealed(stream >>> 16, epoch);
                 found.pending = new PendingSeal(client, epoch, seal, forgotten);
-                loop.execute(() -> answerSeal(found));
+                if (state.promisedEpoch() == epoch) {
+                    loop.execute(() -> answerSeal(found));
+                } else if (found.promising != epoch) {
+                    // There was no room for it the last time.
+                    writePromise(found, epoch, gen, seal);
+                }
             }
         }
     }
@@ -208,11 +213,15 @@ public final class ReplicaHost {
         promise.gen = gen;
         promise.aux = seal.nodeHash();
         promise.aux2 = seal.incarnation();
+        found.promising = epoch;
         store.append(promise);
     }
 
     private void promised(Served found, int epoch, StoreStatus status) {
         PendingSeal pending = found.pending;
+        if (found.promising == epoch) {
+            found.promising = 0;
+        }
         if (pending == null || pending.epoch != epoch) {
             return;
         }
@@ -222,9 +231,11 @@ public final class ReplicaHost {
         }
         found.pending = null;
         long stream = found.replica.state().stream();
-        LOG.error("promise could not be written stream={} epoch={} status={}", stream, epoch, status);
-        Refusal refusal = status == StoreStatus.NOT_MEMBER ? Refusal.NOT_MEMBER : Refusal.IO_ERROR;
-        pending.client.sealRefused(stream, epoch, refusal, epoch);
+        if (found.refusedEpoch != epoch) {
+            found.refusedEpoch = epoch;
+            LOG.error("promise could not be written stream={} epoch={} status={}", stream, epoch, status);
+        }
+        pending.client.sealRefused(stream, epoch, asRefusal(status), epoch);
     }
 
     /** Answers a SEAL if the promise and all records before it are durable, and no older access point may answer reads any more. */
@@ -320,6 +331,12 @@ public final class ReplicaHost {
         final Replica replica;
 
         @Nullable PendingSeal pending;
+
+        /** Epoch of the SEAL record on its way into the journal; 0 if none. */
+        int promising;
+
+        /** Epoch that could not be promised and was logged: it is asked for again until there is room. */
+        int refusedEpoch;
 
         boolean isDirty;
 

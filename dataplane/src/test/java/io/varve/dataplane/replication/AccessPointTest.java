@@ -326,6 +326,14 @@ class AccessPointTest {
     }
 
     @Test
+    void asksAgainForAPromiseThatFoundNoRoom() {
+        point.sealRefused(1, EPOCH, Refusal.NO_SPACE, EPOCH);
+        assertThat(script.take()).containsExactly("later 1");
+        point.resend(1);
+        assertThat(script.take()).containsExactly("seal 1");
+    }
+
+    @Test
     void isNotFencedByANoticeMeantForAnEarlierAccessPoint() {
         open();
         point.sealRefused(0, 0, Refusal.STALE_EPOCH, EPOCH - 1);
