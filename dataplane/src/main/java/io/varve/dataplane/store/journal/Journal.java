@@ -436,6 +436,7 @@ public final class Journal {
     /** Nothing is written by itself any more. Before the disk is closed. */
     public void stop() {
         certified = true;
+        emptyWanted = false;
         if (certifyTimer != null) {
             certifyTimer.cancel();
         }
