@@ -473,6 +473,11 @@ final class AccessPoint {
         return inFlight.newestOverlapping(block, count);
     }
 
+    /** True if what was read when {@code seq} was committed is still the block's newest content. */
+    boolean isUntouchedSince(long seq, int block) {
+        return inFlight.isUntouchedSince(seq, block);
+    }
+
     int epoch() {
         return epoch;
     }

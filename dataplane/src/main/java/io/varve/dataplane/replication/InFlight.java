@@ -10,16 +10,26 @@ final class InFlight {
 
     private static final int FIRST_CAPACITY = 16;
 
+    /** Records whose place is remembered after they are committed: many times what is written during one read. */
+    private static final int PAST = 256;
+
     private @Nullable WriteRecord[] ring = new WriteRecord[FIRST_CAPACITY];
     /** Seq of the oldest in flight, and the next to be given. */
     private long first;
 
     private long next;
 
+    /** Where the last records went, by seq, committed ones included. */
+    private final int[] pastBlocks = new int[PAST];
+
+    private final int[] pastCounts = new int[PAST];
+    private long pastFrom;
+
     void startAt(long seq) {
         Invariant.check(isEmpty(), "numbering starts anew with records in flight", size());
         first = seq;
         next = seq;
+        pastFrom = seq;
     }
 
     boolean isEmpty() {
@@ -48,6 +58,8 @@ final class InFlight {
             grow();
         }
         record.seq = next;
+        pastBlocks[(int) (next & (PAST - 1))] = record.block;
+        pastCounts[(int) (next & (PAST - 1))] = record.count;
         ring[slot(next)] = record;
         next++;
     }
@@ -73,6 +85,20 @@ final class InFlight {
             }
         }
         return 0;
+    }
+
+    /** True if for certain no record above {@code seq} touches the block. */
+    boolean isUntouchedSince(long seq, int block) {
+        if (seq + 1 < pastFrom || next - seq > PAST) {
+            return false;
+        }
+        for (long each = seq + 1; each < next; each++) {
+            int from = pastBlocks[(int) (each & (PAST - 1))];
+            if (block >= from && block < from + pastCounts[(int) (each & (PAST - 1))]) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private int slot(long seq) {

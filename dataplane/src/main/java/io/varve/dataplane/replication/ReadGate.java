@@ -115,7 +115,8 @@ final class ReadGate {
             behindLeases.add(read);
             effects.wantLease();
         } else {
-            if (read.damagedMember >= 0) {
+            // A repair with content that was overwritten meanwhile would undo the newer write there.
+            if (read.damagedMember >= 0 && point.isUntouchedSince(read.leastSeq, read.damagedBlock)) {
                 effects.repair(read.damagedMember, read, read.damagedBlock);
             }
             read.completed(SlabRead.Outcome.OK);

@@ -405,6 +405,21 @@ class AccessPointTest {
     }
 
     @Test
+    void doesNotRepairWithContentThatWasOverwrittenMeanwhile() {
+        open();
+        Read read = new Read(7);
+        point.read(read);
+        point.readAnswered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
+        point.write(new Write(7));
+        point.acked(0, 12);
+        point.acked(1, 12);
+        script.take();
+        point.readAnswered(1, read, null, 0, 0, 1);
+        assertThat(read.outcome).isEqualTo(SlabRead.Outcome.OK);
+        assertThat(script.take()).isEmpty();
+    }
+
+    @Test
     void answersIoErrorWhenNoCopyHasTheBlock() {
         open();
         Read read = new Read(7);
