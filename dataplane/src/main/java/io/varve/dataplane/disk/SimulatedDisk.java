@@ -36,6 +36,7 @@ public final class SimulatedDisk implements Disk {
     private final List<Operation> held = new ArrayList<>();
     private @Nullable DiskTrace trace;
     private @Nullable Runnable closed;
+    private boolean released;
     private long lastId;
     private int started;
     private int outstanding;
@@ -235,7 +236,8 @@ public final class SimulatedDisk implements Disk {
     }
 
     private void closeIfIdle() {
-        if (closed != null && outstanding == 0) {
+        if (closed != null && outstanding == 0 && !released) {
+            released = true;
             loop.execute(closed);
         }
     }

@@ -35,7 +35,7 @@ final class StoreModelTest {
     @Test
     void agreesWithAPlainMapWhenThePoolIsFull() {
         // More to write than there is room: refused cleanly, and everything else goes on.
-        StoreModel model = model(SEED + 1, 3, 4_000, 64 * StoreRig.MIB);
+        StoreModel model = model(SEED + 1, 3, 8_000, 64 * StoreRig.MIB);
         model.run(2_500);
         assertThat(model.refused).isPositive();
     }
