@@ -152,7 +152,10 @@ final class LoopStack {
         List<NodeFigures.Replica> copies = new ArrayList<>();
         List<NodeFigures.Group> disks = new ArrayList<>();
         for (LocalGroup group : groups) {
-            group.store().streams().forEach(state -> copies.add(NodeFigures.Replica.of(group.uuid(), state)));
+            group.store()
+                    .streams()
+                    .forEach(state -> copies.add(NodeFigures.Replica.of(
+                            group.uuid(), state, group.store().allocatedBytes(state.stream()))));
             String failure = group.store().failure();
             disks.add(new NodeFigures.Group(
                     group.uuid(),
@@ -160,6 +163,7 @@ final class LoopStack {
                     failure == null ? "" : failure,
                     group.store().stats()));
         }
-        return new NodeFigures("", NO_LAG, attached, copies, disks);
+        var clients = new NodeFigures.Clients(nbd.connections(), nbd.refusedConnections(), nbd.heldBytes());
+        return new NodeFigures("", NO_LAG, attached, copies, disks, clients);
     }
 }

@@ -13,7 +13,12 @@ import java.util.List;
  * @param backend how devices are driven, and why
  */
 public record NodeFigures(
-        String backend, LatencyHistogram loopLag, List<Volume> volumes, List<Replica> replicas, List<Group> groups) {
+        String backend,
+        LatencyHistogram loopLag,
+        List<Volume> volumes,
+        List<Replica> replicas,
+        List<Group> groups,
+        Clients clients) {
 
     /** A volume attached or being attached here. */
     public record Volume(
@@ -34,8 +39,10 @@ public record NodeFigures(
             long commitSeq,
             long appliedSeq,
             int promisedEpoch,
-            boolean suspect) {
-        static Replica of(String group, StreamState state) {
+            int lastEpoch,
+            boolean suspect,
+            long allocatedBytes) {
+        static Replica of(String group, StreamState state, long allocatedBytes) {
             return new Replica(
                     group,
                     state.stream(),
@@ -44,12 +51,40 @@ public record NodeFigures(
                     state.commitSeq(),
                     state.appliedSeq(),
                     state.promisedEpoch(),
-                    state.suspectFromSeq() != Long.MAX_VALUE);
+                    state.lastEpoch(),
+                    state.suspectFromSeq() != Long.MAX_VALUE,
+                    allocatedBytes);
+        }
+
+        /**
+         * One word: NEW, nobody attached it yet; SEALED, it promised an epoch whose access point has not opened; INSYNC, it has records of the epoch
+         * that it promised, so that access point opened with it; SUSPECT, records of it may be damaged.
+         */
+        public String state() {
+            if (suspect) {
+                return "SUSPECT";
+            }
+            if (promisedEpoch == 0) {
+                return "NEW";
+            }
+            return lastEpoch == promisedEpoch ? "INSYNC" : "SEALED";
         }
     }
 
     /** One disk group. {@code failure}: empty while it works. */
     public record Group(String uuid, String name, String failure, StoreStats stats) {}
+
+    /** NBD clients: connections open now, those closed at once because there were too many, and payload held in memory for all. */
+    public record Clients(long connections, long refusedConnections, long heldBytes) {
+        public static final Clients NONE = new Clients(0, 0, 0);
+
+        Clients plus(Clients other) {
+            return new Clients(
+                    connections + other.connections,
+                    refusedConnections + other.refusedConnections,
+                    heldBytes + other.heldBytes);
+        }
+    }
 
     static NodeFigures merge(String backend, LatencyHistogram loopLag, List<NodeFigures> parts) {
         return new NodeFigures(
@@ -57,6 +92,7 @@ public record NodeFigures(
                 loopLag,
                 parts.stream().flatMap(part -> part.volumes().stream()).toList(),
                 parts.stream().flatMap(part -> part.replicas().stream()).toList(),
-                parts.stream().flatMap(part -> part.groups().stream()).toList());
+                parts.stream().flatMap(part -> part.groups().stream()).toList(),
+                parts.stream().map(NodeFigures::clients).reduce(Clients.NONE, Clients::plus));
     }
 }

@@ -79,7 +79,8 @@ final class StatsReport {
                 .setCommitSeq(replica.commitSeq())
                 .setAppliedSeq(replica.appliedSeq())
                 .setPromisedEpoch(replica.promisedEpoch())
-                .setState(replica.suspect() ? "SUSPECT" : replica.promisedEpoch() == 0 ? "NEW" : "SEALED")
+                .setState(replica.state())
+                .setAllocatedBytes(replica.allocatedBytes())
                 .build();
     }
 

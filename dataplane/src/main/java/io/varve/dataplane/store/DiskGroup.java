@@ -174,6 +174,12 @@ public final class DiskGroup implements ReplicaStore {
         group.loop.execute(() -> told.accept(pieces));
     }
 
+    /** Space that the replica takes below the journal, in bytes; 0 if it is not here. */
+    public long allocatedBytes(long stream) {
+        StreamLog found = group.stream(stream);
+        return found == null ? 0 : (long) found.mapped.cardinality() * io.varve.model.Geometry.PIECE_BYTES;
+    }
+
     @Override
     public void digest(long stream, int extent, DigestCallback told) {
         StreamLog found = group.stream(stream);
@@ -193,7 +199,7 @@ public final class DiskGroup implements ReplicaStore {
                 units * io.varve.model.Geometry.PIECE_BYTES,
                 (units - group.space.free()) * io.varve.model.Geometry.PIECE_BYTES,
                 group.space.reserved() * io.varve.model.Geometry.PIECE_BYTES,
-                journal.writtenBytes(),
+                group.devices.stream().mapToLong(GroupDevice::writtenBytes).sum(),
                 journal.writtenFrames(),
                 appends.records(),
                 checkpoints.completed(),

@@ -7,20 +7,25 @@ import io.varve.model.Geometry;
 
 /** One member of the group: the disk, what its superblock says, which units are taken, and the checksums of its blocks. */
 final class GroupDevice {
-    private final Disk disk;
+    private final CountedDisk disk;
     private final Superblock superblock;
     private final Allocator allocator;
     private final ChecksumTable checksums;
 
     GroupDevice(Disk disk, Superblock superblock, int checksumPages) {
-        this.disk = disk;
+        this.disk = new CountedDisk(disk);
         this.superblock = superblock;
         allocator = new Allocator(superblock.units());
-        checksums = new ChecksumTable(disk, superblock.checksumOffset(), checksumPages);
+        checksums = new ChecksumTable(this.disk, superblock.checksumOffset(), checksumPages);
     }
 
     Disk disk() {
         return disk;
+    }
+
+    /** Written to the device since the group was opened; superblocks are not counted. */
+    long writtenBytes() {
+        return disk.writtenBytes();
     }
 
     Superblock superblock() {

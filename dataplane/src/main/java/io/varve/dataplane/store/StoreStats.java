@@ -1,6 +1,9 @@
 package io.varve.dataplane.store;
 
-/** Figures of one store since it was opened; sizes in bytes, times in nanoseconds. */
+/**
+ * Figures of one store since it was opened; sizes in bytes, times in nanoseconds. {@code writtenBytes} is all that was written to its devices,
+ * for whatever purpose.
+ */
 public record StoreStats(
         long journalBytes,
         long journalUsedBytes,

@@ -45,6 +45,26 @@ final class DiskGroupTest {
     }
 
     @Test
+    void countsAllThatIsWrittenToTheDevices() {
+        rig.append(write(STREAM, 1, 0, 10, 1));
+        long journalled = rig.group().stats().writtenBytes();
+        assertThat(journalled).as("ten blocks and the frame's head").isGreaterThan(10 * 4096L);
+        assertThat(rig.group().allocatedBytes(STREAM)).isZero();
+
+        rig.commit(STREAM, 1);
+        rig.scheduler.runFor(6_000_000_000L);
+        long destaged = rig.group().stats().writtenBytes() - journalled;
+        assertThat(destaged).as("ten blocks and a page of checksums").isGreaterThanOrEqualTo(11 * 4096L);
+        assertThat(rig.group().allocatedBytes(STREAM)).isEqualTo(65_536);
+
+        long before = rig.group().stats().writtenBytes();
+        rig.append(write(STREAM, 2, 256, 256, 2));
+        assertThat(rig.group().stats().writtenBytes() - before)
+                .as("a direct write leaves its payload out of the journal, not out of the count")
+                .isBetween(256 * 4096L, 270 * 4096L);
+    }
+
+    @Test
     void completesRecordsInTheOrderOfAppending() {
         List<Long> order = new ArrayList<>();
         List<TestRecord> records = new ArrayList<>();

@@ -181,9 +181,9 @@ final class LiveView {
                         .toList());
     }
 
-    /** What the replica says of itself, unless that is only that it obeys the newest epoch, as an in-sync copy does. */
+    /** What the replica says of itself; in sync it is only if the truth says so too. */
     private String state(ReplicaStats replica) {
-        var inSync = replica.getState().equals("SEALED")
+        var inSync = replica.getState().equals("INSYNC")
                 && volume.getSlabsList().stream()
                         .filter(slab -> slab.getIndex() == slabOf(replica))
                         .anyMatch(slab -> slab.getIsrList().contains(replica.getGroup()));

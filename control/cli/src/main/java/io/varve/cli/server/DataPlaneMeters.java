@@ -53,6 +53,7 @@ final class DataPlaneMeters implements MultiCollector {
         addVolumes(metrics, now.volumes());
         addReplicas(metrics, now.replicas());
         addGroups(metrics, now.groups());
+        addClients(metrics, now.clients());
         metrics.add(InfoSnapshot.builder()
                 .name("varve_disk_io")
                 .help("How devices are driven, and why")
@@ -110,6 +111,8 @@ final class DataPlaneMeters implements MultiCollector {
         var sequence =
                 gauge("varve_replica_sequence", "How far a replica is: last, durable, committed, applied record");
         var suspect = gauge("varve_replica_suspect", "1 if records of the replica may be damaged");
+        var allocated = gauge("varve_replica_allocated_bytes", "Room that the replica takes on the devices");
+        var state = gauge("varve_replica_state", "1 for the state that the replica is in, as it sees itself");
         for (var replica : replicas) {
             var volume = Long.toString(replica.stream() >>> 16);
             var slab = Long.toString(replica.stream() & 0xFFFF);
@@ -117,10 +120,12 @@ final class DataPlaneMeters implements MultiCollector {
             sequence.dataPoint(point(replicaLabels(replica.group(), volume, slab, "durable"), replica.durableSeq()));
             sequence.dataPoint(point(replicaLabels(replica.group(), volume, slab, "commit"), replica.commitSeq()));
             sequence.dataPoint(point(replicaLabels(replica.group(), volume, slab, "applied"), replica.appliedSeq()));
-            suspect.dataPoint(point(
-                    labels("group", replica.group(), "volume_id", volume, "slab", slab), replica.suspect() ? 1 : 0));
+            var which = labels("group", replica.group(), "volume_id", volume, "slab", slab);
+            suspect.dataPoint(point(which, replica.suspect() ? 1 : 0));
+            allocated.dataPoint(point(which, replica.allocatedBytes()));
+            state.dataPoint(point(which.merge(Labels.of("state", replica.state())), 1));
         }
-        metrics.addAll(List.of(sequence.build(), suspect.build()));
+        metrics.addAll(List.of(sequence.build(), suspect.build(), allocated.build(), state.build()));
     }
 
     private Labels replicaLabels(String group, String volume, String slab, String kind) {
@@ -161,6 +166,16 @@ final class DataPlaneMeters implements MultiCollector {
                 "Blocks repaired from another copy",
                 groups,
                 StoreStats::repairedBlocks));
+    }
+
+    private void addClients(List<MetricSnapshot> metrics, NodeFigures.Clients clients) {
+        var open = gauge("varve_nbd_connections", "NBD connections open now");
+        var refused = counter("varve_nbd_refused_connections", "NBD connections closed at once: too many");
+        var held = gauge("varve_nbd_held_bytes", "Payload of NBD requests and replies held in memory");
+        open.dataPoint(point(labels(), clients.connections()));
+        refused.dataPoint(counterPoint(labels(), clients.refusedConnections()));
+        held.dataPoint(point(labels(), clients.heldBytes()));
+        metrics.addAll(List.of(open.build(), refused.build(), held.build()));
     }
 
     private GaugeSnapshot groupGauge(

@@ -32,7 +32,14 @@ final class NodeMetrics implements AutoCloseable {
         new UptimeMetrics().bindTo(registry);
         new FileDescriptorMetrics().bindTo(registry);
         dataPlane = new DataPlaneMeters(
-                node, new NodeFigures("not probed yet", new LatencyHistogram(), List.of(), List.of(), List.of()));
+                node,
+                new NodeFigures(
+                        "not probed yet",
+                        new LatencyHistogram(),
+                        List.of(),
+                        List.of(),
+                        List.of(),
+                        NodeFigures.Clients.NONE));
         registry.getPrometheusRegistry().register(dataPlane);
     }
 

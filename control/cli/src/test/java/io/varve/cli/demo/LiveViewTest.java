@@ -37,7 +37,7 @@ final class LiveViewTest {
                 .addReplicas(ReplicaStats.newBuilder()
                         .setStream(1 << 16)
                         .setGroup("g-1")
-                        .setState("SEALED")
+                        .setState("INSYNC")
                         .setDurableSeq(writes))
                 .addGroups(GroupStats.newBuilder()
                         .setAllocatedBytes(512L << 20)

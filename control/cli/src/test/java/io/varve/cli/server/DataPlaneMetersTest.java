@@ -18,12 +18,17 @@ final class DataPlaneMetersTest {
         counters.add(Figure.WRITTEN_BYTES, 28_672);
         counters.writes().record(300_000);
         var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2);
-        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, false);
+        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072);
         var group = new NodeFigures.Group(
                 "g-1", "fast", "", new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1));
         try (var metrics = new NodeMetrics("n1")) {
             metrics.show(new NodeFigures(
-                    "io_uring", new LatencyHistogram(), List.of(volume), List.of(replica), List.of(group)));
+                    "io_uring",
+                    new LatencyHistogram(),
+                    List.of(volume),
+                    List.of(replica),
+                    List.of(group),
+                    new NodeFigures.Clients(4, 1, 65_536)));
 
             assertThat(metrics.scrape())
                     .contains("varve_volume_operations_total{node=\"n1\",op=\"write\",volume=\"db\"} 7.0")
@@ -33,6 +38,13 @@ final class DataPlaneMetersTest {
                             "varve_replica_sequence{group=\"g-1\",kind=\"durable\",node=\"n1\",slab=\"5\",volume_id=\"1\"} 9.0")
                     .contains("varve_group_checksum_errors_total{group=\"fast\",node=\"n1\"} 1.0")
                     .contains("varve_group_last_checkpoint_seconds{group=\"fast\",node=\"n1\"} 0.005")
+                    .contains(
+                            "varve_replica_state{group=\"g-1\",node=\"n1\",slab=\"5\",state=\"INSYNC\",volume_id=\"1\"} 1.0")
+                    .contains(
+                            "varve_replica_allocated_bytes{group=\"g-1\",node=\"n1\",slab=\"5\",volume_id=\"1\"} 131072.0")
+                    .contains("varve_nbd_connections{node=\"n1\"} 4.0")
+                    .contains("varve_nbd_refused_connections_total{node=\"n1\"} 1.0")
+                    .contains("varve_nbd_held_bytes{node=\"n1\"} 65536.0")
                     .contains("varve_disk_io_info{backend=\"io_uring\",node=\"n1\"} 1");
         }
     }
