@@ -257,9 +257,10 @@ disks:
         """The sum of one field over everything that `varve node show` tells about a node, for instance checksumErrors."""
         return _sum_of(self.json("node", "show", node.name), field)
 
-    def verify(self, name: str, timeout: float = 600) -> None:
-        """Compares all replicas block by block; raises CommandError when they differ."""
-        self.cli("volume", "verify", name, timeout=timeout)
+    def verify(self, name: str, timeout: float = 600) -> dict:
+        """Compares all replicas block by block, repairing what is damaged on some; raises CommandError when they differ, else
+        tells what it found, for instance damagedBlocks."""
+        return self.json("volume", "verify", name, timeout=timeout)
 
     def logs(self, lines: int = 15) -> str:
         return "\n".join(f"==== {n.name}\n{n.log_end(lines)}" for n in self.nodes if n.log.exists())

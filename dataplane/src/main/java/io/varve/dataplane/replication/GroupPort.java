@@ -91,8 +91,16 @@ abstract class GroupPort {
 
     abstract void digest(long stream, int epoch, int extent, DigestReceiver receiver);
 
-    /** {@code data}: one block, copied or sent before this returns. */
-    abstract void repair(long stream, int epoch, int block, ByteBuf data, int dataIndex, int crc, long version);
+    /** {@code data}: one block, copied or sent before this returns. A lost group answers IO_ERROR. */
+    abstract void repair(
+            long stream,
+            int epoch,
+            int block,
+            ByteBuf data,
+            int dataIndex,
+            int crc,
+            long version,
+            RepairReceiver receiver);
 
     /** Asks for credits and leases now, not at the next beat. */
     abstract void probe();
@@ -135,6 +143,12 @@ abstract class GroupPort {
     @FunctionalInterface
     interface MapReceiver {
         void told(StoreStatus status, @Nullable BitSet pieces);
+    }
+
+    /** How a repair ended; never inside the call that asked for it. */
+    @FunctionalInterface
+    interface RepairReceiver {
+        void told(StoreStatus status);
     }
 
     @FunctionalInterface

@@ -14,13 +14,9 @@ import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The disk group on this very loop: calls instead of messages. */
 final class LocalPort extends GroupPort implements ReplicaClient {
-    private static final Logger LOG = LoggerFactory.getLogger(LocalPort.class);
-
     private final Loop loop;
     private final ReplicaHost host;
     private final ArrayDeque<Read> pool = new ArrayDeque<>();
@@ -173,12 +169,20 @@ final class LocalPort extends GroupPort implements ReplicaClient {
     }
 
     @Override
-    void repair(long stream, int epoch, int block, ByteBuf data, int dataIndex, int crc, long version) {
+    void repair(
+            long stream,
+            int epoch,
+            int block,
+            ByteBuf data,
+            int dataIndex,
+            int crc,
+            long version,
+            RepairReceiver receiver) {
         ByteBuf copy = Buffers.aligned(Geometry.BLOCK_BYTES);
         copy.writeBytes(data, dataIndex, Geometry.BLOCK_BYTES);
         host.store().repair(stream, block, copy, 0, crc, status -> {
             copy.release();
-            LOG.warn("block repaired stream={} block={} group={} status={}", stream, block, group(), status);
+            receiver.told(status);
         });
     }
 

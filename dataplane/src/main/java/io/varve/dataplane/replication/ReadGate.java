@@ -28,6 +28,7 @@ final class ReadGate {
     void read(SlabRead read) {
         read.tried = 0;
         read.damagedMember = -1;
+        read.repairSent = false;
         read.hasData = false;
         read.next = null;
         if (point.phase() != AccessPoint.Phase.OPEN) {
@@ -43,6 +44,11 @@ final class ReadGate {
     }
 
     private void send(SlabRead read) {
+        int first = read.firstMember;
+        if (first >= 0 && (read.tried & 1 << first) == 0 && members.get(first).isSealed) {
+            ask(first, read);
+            return;
+        }
         int untried = 0;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
@@ -52,8 +58,7 @@ final class ReadGate {
             }
             // Members stand in the order of nearness: the one on this loop first.
             if (isUntried && member.isSealed) {
-                read.leastSeq = point.commitSeq();
-                effects.read(i, read);
+                ask(i, read);
                 return;
             }
         }
@@ -62,6 +67,11 @@ final class ReadGate {
         } else {
             behindMembers.add(read);
         }
+    }
+
+    private void ask(int member, SlabRead read) {
+        read.leastSeq = point.commitSeq();
+        effects.read(member, read);
     }
 
     /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
@@ -117,6 +127,7 @@ final class ReadGate {
         } else {
             // A repair with content that was overwritten meanwhile would undo the newer write there.
             if (read.damagedMember >= 0 && point.isUntouchedSince(read.leastSeq, read.damagedBlock)) {
+                read.repairSent = true;
                 effects.repair(read.damagedMember, read, read.damagedBlock);
             }
             read.completed(SlabRead.Outcome.OK);

@@ -173,11 +173,22 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     }
 
     @Override
-    void repair(long stream, int epoch, int block, ByteBuf data, int dataIndex, int crcOfBlock, long version) {
-        if (connection != null) {
+    void repair(
+            long stream,
+            int epoch,
+            int block,
+            ByteBuf data,
+            int dataIndex,
+            int crcOfBlock,
+            long version,
+            RepairReceiver receiver) {
+        if (connection == null) {
+            loop.execute(() -> fail(receiver));
+        } else {
+            int id = nextRequestId();
+            requests.put(id, receiver);
             Message message = new Message.RepairRequest(block, crcOfBlock, version);
-            ByteBuf head =
-                    MessageCodec.encode(writer, message, nextRequestId(), stream, epoch, 0, Geometry.BLOCK_BYTES);
+            ByteBuf head = MessageCodec.encode(writer, message, id, stream, epoch, 0, Geometry.BLOCK_BYTES);
             connection.send(head, data, dataIndex, Geometry.BLOCK_BYTES);
         }
     }
@@ -414,12 +425,11 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
                     receiver.told(StatusCode.status(m.status()), m.crc(), m.version());
                 }
             }
-            case Message.Repaired m ->
-                LOG.warn(
-                        "block repaired stream={} group={} status={}",
-                        header.stream,
-                        group(),
-                        StatusCode.status(m.status()));
+            case Message.Repaired m -> {
+                if (requests.remove(header.requestId) instanceof RepairReceiver receiver) {
+                    receiver.told(StatusCode.status(m.status()));
+                }
+            }
             case null -> {
                 return header.type + " is malformed";
             }
@@ -466,6 +476,8 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
             map.told(StoreStatus.IO_ERROR, null);
         } else if (receiver instanceof DigestReceiver digest) {
             digest.told(StoreStatus.IO_ERROR, 0, 0);
+        } else if (receiver instanceof RepairReceiver repair) {
+            repair.told(StoreStatus.IO_ERROR);
         }
     }
 }

@@ -174,8 +174,13 @@ final class SlabHost implements AccessPointEffects {
         int at = read.destinationIndex + (block - read.block) * Geometry.BLOCK_BYTES;
         ByteBuf data = java.util.Objects.requireNonNull(read.destination);
         int crc = this.crc.of(data, at, Geometry.BLOCK_BYTES);
-        LOG.warn("damaged block stream={} block={} group={}", read.stream, block, ports[member].group());
-        ports[member].repair(read.stream, host.epoch(), block, data, at, crc, read.leastSeq);
+        long stream = read.stream;
+        String group = ports[member].group();
+        LOG.warn("damaged block stream={} block={} group={}", stream, block, group);
+        ports[member].repair(stream, host.epoch(), block, data, at, crc, read.leastSeq, status -> {
+            LOG.warn("block repaired stream={} block={} group={} status={}", stream, block, group, status);
+            read.repairEnded(status);
+        });
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.varve.dataplane.replication;
 
 import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.store.StoreStatus;
 import org.jspecify.annotations.Nullable;
 
 /** One read of one slab. Pooled by whoever reads; it belongs to the access point until {@link #completed}. */
@@ -24,8 +25,16 @@ public abstract class SlabRead {
 
     public int destinationIndex;
 
+    /** The member to ask first: −1 for the nearest, which is what clients want. */
+    int firstMember = -1;
+
     /** On the loop, once. */
     protected abstract void completed(Outcome outcome);
+
+    /** How the repair ended that {@link #repairSent} announced; on the loop, after {@link #completed}. */
+    void repairEnded(StoreStatus status) {
+        // Who reads for a client does not wait for it.
+    }
 
     /** Waits until everything up to here is committed. */
     long waitSeq;
@@ -40,6 +49,9 @@ public abstract class SlabRead {
     int damagedMember;
 
     int damagedBlock;
+
+    /** True at completion if the damaged block was sent to that member for repair. */
+    boolean repairSent;
 
     /** True when the data is in hand and only the right to answer is missing. */
     boolean hasData;

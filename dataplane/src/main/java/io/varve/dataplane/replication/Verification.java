@@ -3,10 +3,13 @@ package io.varve.dataplane.replication;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Compares the copies of an attached volume, extent by extent, while it is used: every copy hashes what it holds, from its disks, each block
- * verified. Hashes are taken at slightly different moments, so an extent that is being written is asked again. Confined to the volume's loop.
+ * verified. Hashes are taken at slightly different moments, so an extent that is being written is asked again. Where a copy has damage, or the
+ * hashes stay different, an {@link ExtentInspection} looks at each block and repairs what another copy holds. Confined to the volume's loop.
  */
 public final class Verification {
     /** Extents asked of all copies at a time: keeps the disks busy, and client reads ahead of it. */
@@ -15,20 +18,37 @@ public final class Verification {
     /** How often an extent is asked before it counts as different: a busy extent comes to rest for a moment in five seconds. */
     static final int MAX_TRIES = 50;
 
+    /** A run that repaired is followed by another that finds all well; a third, in case more rotted meanwhile. */
+    static final int MAX_INSPECTIONS = 3;
+
     private static final long PAUSE_NANOS = 100_000_000L;
 
     /** Who is told; on the loop. */
     public interface Listener {
-        /** After each extent. {@code difference}: empty if its copies are equal, else which they are, for people. */
-        void compared(long done, long total, String difference);
+        /** After each extent. */
+        void compared(long done, long total, Finding finding);
 
         /** {@code failure}: empty if every extent was compared. */
         void finished(String failure);
     }
 
+    /**
+     * What was found in one extent, in blocks. {@code damaged} ones did not match their checksum; of these some were {@code repaired} from another
+     * copy, some are {@code lost} on every one (counted once). {@code different}: every copy gives the block, but not the same. {@code places}:
+     * what a person must know, by volume offset; empty if the copies are equal now.
+     */
+    public record Finding(int damaged, int repaired, int lost, int different, List<String> places) {
+        static final Finding EQUAL = new Finding(0, 0, 0, 0, List.of());
+
+        public boolean isEqual() {
+            return places.isEmpty();
+        }
+    }
+
     private final Loop loop;
     private final AccessPointHost host;
     private final Listener listener;
+    private final long sizeBytes;
     private final long total;
     private long next;
     private long done;
@@ -38,6 +58,7 @@ public final class Verification {
         this.loop = loop;
         this.host = host;
         this.listener = listener;
+        this.sizeBytes = sizeBytes;
         this.total = (sizeBytes + Geometry.EXTENT_BYTES - 1) / Geometry.EXTENT_BYTES;
     }
 
@@ -80,6 +101,8 @@ public final class Verification {
         private final long[] versions;
         private int missing;
         private int tries;
+        private int inspections;
+        private final ExtentInspection inspection;
 
         Extent(long index) {
             slab = (int) (index / Geometry.EXTENTS_PER_SLAB);
@@ -88,6 +111,11 @@ public final class Verification {
             statuses = new StoreStatus[ports.length];
             crcs = new int[ports.length];
             versions = new long[ports.length];
+            int slabBlocks = (int) Math.min(
+                    Geometry.BLOCKS_PER_SLAB,
+                    (sizeBytes + Geometry.BLOCK_BYTES - 1) / Geometry.BLOCK_BYTES
+                            - (long) slab * Geometry.BLOCKS_PER_SLAB);
+            inspection = new ExtentInspection(host, slab, extent, slabBlocks, this::inspected);
         }
 
         void ask() {
@@ -113,7 +141,16 @@ public final class Verification {
             }
             if (areEqual()) {
                 end("");
-            } else if (tries < MAX_TRIES && host.isOpen() && !isSettled()) {
+            } else if (canInspect()) {
+                inspections++;
+                inspection.start();
+            } else {
+                askAgainOrEnd();
+            }
+        }
+
+        private void askAgainOrEnd() {
+            if (tries < MAX_TRIES && host.isOpen()) {
                 loop.schedule(PAUSE_NANOS, this::ask);
             } else {
                 end(describe());
@@ -129,14 +166,30 @@ public final class Verification {
             return true;
         }
 
-        /** Nothing is on its way that could explain the difference: same newest write everywhere, seen twice. */
-        private boolean isSettled() {
+        /** Every copy answers, and one has damage, or nothing is on its way that could explain that they differ. */
+        private boolean canInspect() {
+            boolean isDamaged = false;
+            boolean isSettled = tries > 2 && host.accessPoint(slab).inFlightRecords() == 0;
             for (int i = 0; i < ports.length; i++) {
-                if (statuses[i] != StoreStatus.OK || versions[i] != versions[0]) {
+                if (statuses[i] != StoreStatus.OK && statuses[i] != StoreStatus.BAD_BLOCK) {
                     return false;
                 }
+                isDamaged |= statuses[i] == StoreStatus.BAD_BLOCK;
+                isSettled &= versions[i] == versions[0];
             }
-            return tries > 2 && host.accessPoint(slab).inFlightRecords() == 0;
+            return inspections < MAX_INSPECTIONS && (isDamaged || isSettled || tries == MAX_TRIES);
+        }
+
+        private void inspected() {
+            if (finished) {
+                return;
+            }
+            boolean isSure = !inspection.isInterrupted && !inspection.hasRepaired;
+            if (isSure || (!inspection.isInterrupted && inspections == MAX_INSPECTIONS)) {
+                end("");
+            } else {
+                askAgainOrEnd();
+            }
         }
 
         private String describe() {
@@ -155,13 +208,52 @@ public final class Verification {
             return text.toString();
         }
 
-        private void end(String difference) {
+        /** {@code unclear}: empty if its copies were equal or looked at block by block, else why neither was possible. */
+        private void end(String unclear) {
             done++;
-            listener.compared(done, total, difference);
+            listener.compared(done, total, finding(unclear));
             more();
             if (done == total) {
                 finish("");
             }
+        }
+
+        private Finding finding(String unclear) {
+            if (inspections == 0 && unclear.isEmpty()) {
+                return Finding.EQUAL;
+            }
+            List<String> places = new ArrayList<>();
+            if (!unclear.isEmpty()) {
+                places.add(unclear);
+            }
+            lostPlaces(places);
+            inspection.unrepaired.forEach(each -> places.add(place(each.block(), 1) + " is damaged on " + each.group()
+                    + " and could not be repaired there: " + each.why()));
+            if (inspection.different > 0) {
+                places.add(place(inspection.firstDifferent, 1) + " is the first of " + inspection.different
+                        + " blocks that differ; " + describe());
+            }
+            int lost = inspection.lost.size();
+            int damaged = inspection.repaired + inspection.unrepaired.size() + lost;
+            return new Finding(damaged, inspection.repaired, lost, inspection.different, places);
+        }
+
+        /** Neighbours together. */
+        private void lostPlaces(List<String> places) {
+            List<Integer> lost = inspection.lost;
+            int i = 0;
+            while (i < lost.size()) {
+                int first = i;
+                do {
+                    i++;
+                } while (i < lost.size() && lost.get(i) == lost.get(i - 1) + 1);
+                places.add(place(lost.get(first), i - first) + " is damaged on every copy: restore it");
+            }
+        }
+
+        private String place(int block, int blocks) {
+            long offset = slab * Geometry.SLAB_BYTES + (long) block * Geometry.BLOCK_BYTES;
+            return "volume offset " + offset + " length " + blocks * Geometry.BLOCK_BYTES;
         }
     }
 }

@@ -294,7 +294,9 @@ public final class MemoryStore implements ReplicaStore {
         }
         int sum = (int) crc.getValue();
         long newest = version;
-        loop.execute(() -> told.done(StoreStatus.OK, sum, newest));
+        boolean isRotten = durable != null
+                && durable.rotten.stream().anyMatch(block -> block / Geometry.BLOCKS_PER_EXTENT == extent);
+        loop.execute(() -> told.done(isRotten ? StoreStatus.BAD_BLOCK : StoreStatus.OK, sum, newest));
     }
 
     @Override

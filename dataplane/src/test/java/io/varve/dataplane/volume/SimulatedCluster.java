@@ -298,14 +298,19 @@ final class SimulatedCluster {
 
     /** What {@code verify} finds, asked of the access point on the node. */
     List<String> differences(int on) {
-        List<String> found = new ArrayList<>();
+        return verify(on).stream().flatMap(each -> each.places().stream()).toList();
+    }
+
+    /** Every finding of {@code verify} that is not "equal and sound". */
+    List<Verification.Finding> verify(int on) {
+        List<Verification.Finding> found = new ArrayList<>();
         boolean[] finished = new boolean[1];
         Life life = node(on).life();
         life.loop.execute(() -> life.volume().verify(new Verification.Listener() {
             @Override
-            public void compared(long done, long total, String difference) {
-                if (!difference.isEmpty()) {
-                    found.add(difference);
+            public void compared(long done, long total, Verification.Finding finding) {
+                if (!finding.isEqual() || finding.damaged() > 0) {
+                    found.add(finding);
                 }
             }
 

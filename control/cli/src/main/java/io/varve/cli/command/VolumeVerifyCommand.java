@@ -19,7 +19,8 @@ import picocli.CommandLine.Spec;
         name = "verify",
         description = {
             "Compares the replicas of an attached volume, block by block, while it is in use.",
-            "Exits with 5 and names the places when they differ."
+            "A block that is damaged on one replica is repaired from another, and counted.",
+            "Exits with 5 and names the places when replicas differ, or when no replica holds a block any more."
         },
         footerHeading = "%nExamples:%n",
         footer = {"  varve volume verify db", "  varve volume verify db -o json"})
@@ -80,10 +81,26 @@ final class VolumeVerifyCommand implements Callable<Integer> {
         var text = new StringBuilder();
         if (result.getExtentsEqual() == result.getExtentsTotal() && result.getDifferencesCount() == 0) {
             text.append("Equal: the replicas hold the same data in all ").append(result.getExtentsTotal());
-            return text.append(" extents.\n").toString();
+            text.append(" extents.\n");
+        } else {
+            boolean isLost = result.getDifferentBlocks() == 0 && result.getLostBlocks() > 0;
+            text.append(isLost ? "DAMAGED: " : "DIFFERENT: ");
+            text.append(result.getExtentsTotal() - result.getExtentsEqual());
+            text.append(" of ").append(result.getExtentsTotal()).append(" extents ");
+            text.append(isLost ? "hold blocks that no replica can give.\n" : "differ between replicas.\n");
         }
-        text.append("DIFFERENT: ").append(result.getExtentsTotal() - result.getExtentsEqual());
-        text.append(" of ").append(result.getExtentsTotal()).append(" extents differ between replicas.\n");
+        if (result.getDamagedBlocks() > 0) {
+            text.append("Damaged blocks: ").append(result.getDamagedBlocks());
+            text.append("; repaired from another replica: ").append(result.getRepairedBlocks());
+            text.append("; damaged on every replica: ")
+                    .append(result.getLostBlocks())
+                    .append(".\n");
+        }
+        if (result.getDifferentBlocks() > 0) {
+            text.append("Blocks that differ: ")
+                    .append(result.getDifferentBlocks())
+                    .append(".\n");
+        }
         result.getDifferencesList()
                 .forEach(place -> text.append("  ").append(place).append('\n'));
         return text.toString();

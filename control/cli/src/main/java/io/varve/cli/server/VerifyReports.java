@@ -23,6 +23,10 @@ final class VerifyReports implements Verification.Listener {
     private long done;
     private long total;
     private long different;
+    private long damagedBlocks;
+    private long repairedBlocks;
+    private long lostBlocks;
+    private long differentBlocks;
     private boolean finished;
     private String failure = "";
     private boolean sending;
@@ -38,15 +42,17 @@ final class VerifyReports implements Verification.Listener {
     }
 
     @Override
-    public void compared(long nowDone, long ofTotal, String difference) {
+    public void compared(long nowDone, long ofTotal, Verification.Finding finding) {
         synchronized (this) {
             done = nowDone;
             total = ofTotal;
-            if (!difference.isEmpty()) {
+            damagedBlocks += finding.damaged();
+            repairedBlocks += finding.repaired();
+            lostBlocks += finding.lost();
+            differentBlocks += finding.different();
+            if (!finding.isEqual()) {
                 different++;
-                if (differences.size() < MAX_NAMED) {
-                    differences.add(difference);
-                }
+                finding.places().stream().limit(MAX_NAMED - differences.size()).forEach(differences::add);
             }
         }
         send();
@@ -79,6 +85,10 @@ final class VerifyReports implements Verification.Listener {
                     .setExtentsDone(done)
                     .setExtentsEqual(done - different)
                     .addAllDifferences(differences)
+                    .setDamagedBlocks(damagedBlocks)
+                    .setRepairedBlocks(repairedBlocks)
+                    .setLostBlocks(lostBlocks)
+                    .setDifferentBlocks(differentBlocks)
                     .setFinished(finished)
                     .build();
             differences.clear();
