@@ -20,6 +20,7 @@ import io.varve.api.ManagementGrpcClient;
 import io.varve.api.NodeView;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
+import io.varve.api.RegisterNodeResponse;
 import io.varve.api.Slab;
 import io.varve.api.SlabOpen;
 import io.varve.api.TruthCode;
@@ -28,7 +29,9 @@ import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.api.WatchNodeRequest;
+import io.varve.control.raft.MetaMember;
 import io.varve.control.truth.CallFailedException;
+import io.varve.control.truth.TruthClient;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.nio.file.Path;
@@ -288,6 +291,40 @@ class ControlServerTest {
                 "majority");
         cluster.start(0);
         assertThat(get(cluster.register(1)).getResult().getCode()).isEqualTo(TruthCode.TRUTH_OK);
+    }
+
+    @Test
+    void aQuestionOutlivesTheElectionsThatItMeets() throws Exception {
+        init();
+        cluster.joinAll();
+        cluster.stop(0);
+        cluster.stop(1);
+        // Nobody can decide this yet, and the member that it reaches has to be elected first.
+        Future<RegisterNodeResponse> asked = cluster.register(2);
+        cluster.start(1);
+        assertThat(get(asked).getResult().getCode()).isEqualTo(TruthCode.TRUTH_OK);
+        assertThat(TruthClient.GIVES_UP_AFTER).isGreaterThan(MetaMember.ANSWERS_WITHIN);
+    }
+
+    @Test
+    void aCreationAskedForAgainIsAnsweredWithTheSameVolume() throws Exception {
+        init();
+        cluster.joinAll();
+        cluster.followAll();
+        CreateVolumeRequest request = CreateVolumeRequest.newBuilder()
+                .setName("pg")
+                .setSizeBytes(4096)
+                .setRequestId("mine")
+                .build();
+        Volume made = ask(0, ManagementGrpcClient.CreateVolume, request);
+        assertThat(ask(1, ManagementGrpcClient.CreateVolume, request)).isEqualTo(made);
+        assertRefused(
+                cluster.ask(
+                        2,
+                        ManagementGrpcClient.CreateVolume,
+                        request.toBuilder().setRequestId("another's").build()),
+                GrpcStatus.ALREADY_EXISTS,
+                "already a volume 'pg'");
     }
 
     @Test

@@ -57,8 +57,11 @@ import picocli.CommandLine.Spec;
             "  varve volume list -o json               for scripts",
         })
 public final class RootCommand implements Runnable {
-    /** Ordinary calls are answered from memory or by one round of the metadata group. */
-    static final Duration CALL_LIMIT = Duration.ofSeconds(15);
+    /**
+     * Ordinary calls are answered within milliseconds. One that meets elections asks the metadata group twice, 18 s each at most, and
+     * then tells what was tried: its words should arrive.
+     */
+    static final Duration CALL_LIMIT = Duration.ofSeconds(45);
 
     @Option(
             names = "--server",

@@ -12,6 +12,7 @@ import io.varve.cli.output.OutputFormat;
 import io.varve.model.ByteSize;
 import io.varve.model.VolumeName;
 import java.time.Duration;
+import java.util.UUID;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -91,6 +92,7 @@ final class VolumeCommand extends GroupCommand {
                     .setName(name)
                     .setSizeBytes(size.bytes())
                     .setReplicas(replicas)
+                    .setRequestId(UUID.randomUUID().toString())
                     .build();
             root.print(
                     root.ask(ManagementGrpcClient.CreateVolume, request),
@@ -216,8 +218,8 @@ final class VolumeCommand extends GroupCommand {
         return (int) Math.max(1, timeout.toSeconds());
     }
 
-    /** The server explains what it waits for when time is up: give it the time to. */
+    /** The server explains what it waits for when time is up, or what the metadata group lacks: give it the time to. */
     private static Duration limit(Duration timeout) {
-        return Duration.ofSeconds(seconds(timeout)).plusSeconds(5);
+        return Duration.ofSeconds(seconds(timeout)).plus(RootCommand.CALL_LIMIT);
     }
 }

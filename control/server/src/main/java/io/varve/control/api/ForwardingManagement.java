@@ -32,6 +32,7 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.Function;
 
 /** The management API at a node that is no metadata member: everything but its own figures goes to a member that answers. */
@@ -81,7 +82,11 @@ final class ForwardingManagement extends ManagementService {
 
     @Override
     public Future<Volume> createVolume(CreateVolumeRequest request) {
-        return pass(ManagementGrpcClient.CreateVolume, request);
+        // A member may make it and fail before it answers: the next one must know that it is the same request.
+        CreateVolumeRequest recognisable = request.getRequestId().isEmpty()
+                ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
+                : request;
+        return pass(ManagementGrpcClient.CreateVolume, recognisable);
     }
 
     @Override

@@ -19,11 +19,15 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /** Gathers what there is to know for a status: the truth, and whom each metadata member heard from. */
 final class StatusReport {
     /** A member that needs longer is not well; a status must come while a person waits. */
     private static final Duration MEMBER_DEADLINE = Duration.ofMillis(1_500);
+
+    /** One election (6 s) on a busy machine. Then what is known here is shown, and that it may be old. */
+    private static final Duration CURRENT_WITHIN = Duration.ofSeconds(10);
 
     private final MetaGroup group;
     private final Sightings sightings;
@@ -64,6 +68,7 @@ final class StatusReport {
         Future<Heard> heard = heard();
         // A group that cannot decide is what a status must be able to tell: then the local copy, and it says so.
         Future<Seen> seen = group.lookUpToDate(Truth::of)
+                .timeout(CURRENT_WITHIN.toMillis(), TimeUnit.MILLISECONDS)
                 .map(truth -> new Seen(truth, true))
                 .recover(failure -> group.look(Truth::of).map(truth -> new Seen(truth, false)));
         return Future.all(heard, seen).map(both -> assemble(heard.result(), seen.result()));

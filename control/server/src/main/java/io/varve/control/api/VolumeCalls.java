@@ -29,6 +29,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 
 /**
  * The life of a volume as people ask for it. Each call changes the truth and then waits, watching the local copy, until the
@@ -82,10 +83,12 @@ final class VolumeCalls {
                 .compose(heard -> group.lookUpToDate(state -> creation(state, request, replicas, heard)))
                 .compose(creation -> switch (creation) {
                     case Creation.Refused refused -> Future.failedFuture(refused.why);
+                    case Creation.Repeated(var index, var volume) -> waitUntilCreated(index, volume);
                     case Creation.Proposed proposed ->
-                        group.propose(proposed.command).compose(Failures::demandOk);
-                })
-                .compose(this::waitUntilCreated);
+                        group.propose(proposed.command)
+                                .compose(Failures::demandOk)
+                                .compose(result -> waitUntilCreated(result.index(), result.requireVolume()));
+                });
     }
 
     private static Optional<String> objection(CreateVolumeRequest request, int replicas) {
@@ -109,6 +112,9 @@ final class VolumeCalls {
     private sealed interface Creation {
         record Proposed(MetaCommand command) implements Creation {}
 
+        /** An earlier try of the same request made it. */
+        record Repeated(long index, Volume volume) implements Creation {}
+
         record Refused(RefusedException why) implements Creation {}
     }
 
@@ -117,7 +123,11 @@ final class VolumeCalls {
         if (state.cluster().isEmpty()) {
             return new Creation.Refused(new RefusedException("the cluster is not initialised: run varve cluster init"));
         }
-        if (state.volume(request.getName()).isPresent()) {
+        Optional<Volume> namesake = whole(state, request.getName());
+        if (namesake.isPresent() && isMadeBy(namesake.get(), request)) {
+            return new Creation.Repeated(state.applied().index(), namesake.get());
+        }
+        if (namesake.isPresent()) {
             return new Creation.Refused(new RefusedException(
                     GrpcStatus.ALREADY_EXISTS, "there is already a volume '" + request.getName() + "'"));
         }
@@ -133,8 +143,14 @@ final class VolumeCalls {
                         replicas,
                         Geometry.SLAB_BYTES,
                         System.currentTimeMillis(),
-                        placed.slabs()));
+                        placed.slabs(),
+                        // The command itself may reach the log twice.
+                        request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId()));
         };
+    }
+
+    private static boolean isMadeBy(Volume volume, CreateVolumeRequest request) {
+        return !request.getRequestId().isEmpty() && volume.getRequestId().equals(request.getRequestId());
     }
 
     private static List<Candidate> candidates(MetaState state, StatusReport.Heard heard) {
@@ -159,10 +175,9 @@ final class VolumeCalls {
     }
 
     /** Waits a little so that the volume can be attached at once; it exists, whatever comes of that. */
-    private Future<Volume> waitUntilCreated(MetaResult result) {
-        Volume created = result.requireVolume();
+    private Future<Volume> waitUntilCreated(long index, Volume created) {
         return group.waitFor(
-                        result.index(),
+                        index,
                         state -> whole(state, created.getName())
                                 .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
                         REPLICA_WAIT)

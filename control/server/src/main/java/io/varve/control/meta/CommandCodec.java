@@ -144,6 +144,7 @@ public final class CommandCodec {
                 .setReplicas(c.replicas())
                 .setSlabBytes(c.slabBytes())
                 .setCreatedUnixMillis(c.createdUnixMillis())
+                .setRequestId(c.requestId())
                 .addAllGroups(groups);
         for (List<String> slab : c.slabs()) {
             create.addSlabs(SlabPlacementRecord.newBuilder()
@@ -163,7 +164,8 @@ public final class CommandCodec {
                 c.getSlabsList().stream()
                         .map(slab ->
                                 slab.getGroupsList().stream().map(groups::get).toList())
-                        .toList());
+                        .toList(),
+                c.getRequestId());
     }
 
     /** What a node asked for, as the command that does it. */

@@ -23,9 +23,16 @@ public sealed interface MetaCommand {
      * Brings a volume into being, with the placement that the proposer chose.
      *
      * @param slabs for each slab in order, the uuids of the disk groups that get a replica
+     * @param requestId the same again for a volume that still has that name is answered with it, as it stands; empty: never
      */
     record CreateVolume(
-            String name, long sizeBytes, int replicas, long slabBytes, long createdUnixMillis, List<List<String>> slabs)
+            String name,
+            long sizeBytes,
+            int replicas,
+            long slabBytes,
+            long createdUnixMillis,
+            List<List<String>> slabs,
+            String requestId)
             implements MetaCommand {
         public CreateVolume {
             slabs = slabs.stream().map(List::copyOf).toList();

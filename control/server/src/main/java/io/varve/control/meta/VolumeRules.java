@@ -29,6 +29,11 @@ final class VolumeRules {
     private VolumeRules() {}
 
     static Outcome create(MetaState state, long index, CreateVolume command) {
+        Optional<Volume> repeated =
+                state.volume(command.name()).filter(volume -> isMadeBy(volume, command.requestId()));
+        if (repeated.isPresent()) {
+            return Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(repeated.get())));
+        }
         Optional<String> objection = objection(state, command);
         if (objection.isPresent()) {
             return no(TruthCode.TRUTH_REFUSED, index, objection.get());
@@ -42,6 +47,7 @@ final class VolumeRules {
                 .setSlabBytes(command.slabBytes())
                 .setState(VolumeState.VOLUME_CREATING)
                 .setCreatedUnixMillis(command.createdUnixMillis())
+                .setRequestId(command.requestId())
                 .build();
         long creation = cluster.getNextCreation();
         for (int slab = 0; slab < command.slabs().size(); slab++) {
@@ -61,6 +67,13 @@ final class VolumeRules {
                 .setNextCreation(creation)
                 .build());
         return changed(state, index, volume);
+    }
+
+    /** Whether the volume is what an earlier try of this very request made. */
+    static boolean isMadeBy(Volume volume, String requestId) {
+        return !requestId.isEmpty()
+                && volume.getRequestId().equals(requestId)
+                && volume.getState() != VolumeState.VOLUME_DELETING;
     }
 
     /** Why this volume must not be created; empty when it may. */

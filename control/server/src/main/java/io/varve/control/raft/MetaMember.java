@@ -6,14 +6,13 @@ import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.logging.Level;
@@ -24,12 +23,9 @@ import org.apache.ratis.protocol.RaftGroup;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
-import org.apache.ratis.retry.RetryPolicies;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.storage.RaftStorage;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
-import org.apache.ratis.util.TimeDuration;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,14 +40,11 @@ public final class MetaMember implements AutoCloseable {
     private static final java.util.logging.Logger GRPC_LOG =
             java.util.logging.Logger.getLogger("org.apache.ratis.thirdparty.io.grpc");
 
-    /** Commands and reads on their way at once; each holds a virtual thread. More are refused. */
+    /** Commands and reads on their way at once; each holds a virtual thread while it is tried. More are refused. */
     private static final int MAX_PENDING = 256;
 
-    /** An election takes 3 to 6 s; a caller that waited longer should hear that something is wrong. */
-    private static final long DEADLINE_MILLIS = 10_000;
-
-    private static final TimeDuration RETRY_PAUSE = TimeDuration.valueOf(200, TimeUnit.MILLISECONDS);
-    private static final int RETRIES = (int) (DEADLINE_MILLIS / 200);
+    /** Within this every question is answered or failed; whoever asks a member from elsewhere waits a little longer. */
+    public static final Duration ANSWERS_WITHIN = ElectionTimes.ANSWER.plus(ElectionTimes.REQUEST);
 
     private final RaftPeerId self;
     private final RaftGroupId groupId;
@@ -62,6 +55,7 @@ public final class MetaMember implements AutoCloseable {
     private final AtomicInteger spreading = new AtomicInteger();
     private final Semaphore pending = new Semaphore(MAX_PENDING);
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+    private volatile boolean closed;
 
     private MetaMember(MetaConfig config, RaftGroup group, MetaMachine machine, Changes changes, RaftServer server) {
         this.self = RaftPeerId.valueOf(config.self());
@@ -73,7 +67,7 @@ public final class MetaMember implements AutoCloseable {
                 .setProperties(MetaProperties.client())
                 .setRaftGroup(group)
                 // Without one, Ratis retries for ever and without a pause.
-                .setRetryPolicy(RetryPolicies.retryUpToMaximumCountWithFixedSleep(RETRIES, RETRY_PAUSE))
+                .setRetryPolicy(Attempts.withinOneRequest())
                 .build();
     }
 
@@ -114,10 +108,10 @@ public final class MetaMember implements AutoCloseable {
     }
 
     /**
-     * Has a command decided by the group.
+     * Has a command decided by the group. It may reach the log twice when its first answer is lost; every command bears that: what
+     * was already done is answered as done, or refused by its compare.
      *
-     * @return the result as the leader's rules gave it; fails with {@link MetaUnavailableException} when the outcome is unknown.
-     *     Every command may be repeated: what was already done is answered as done, or refused by its compare
+     * @return the result as the leader's rules gave it; fails with {@link MetaUnavailableException} when the outcome is unknown
      */
     public CompletableFuture<MetaResult> propose(MetaCommand command) {
         ByteString bytes = ByteString.copyFrom(CommandCodec.encode(command));
@@ -126,10 +120,9 @@ public final class MetaMember implements AutoCloseable {
             ByteString answer = reply.getMessage() == null
                     ? ByteString.EMPTY
                     : reply.getMessage().getContent();
-            // Applied before a restart of the leader: done, but its result is lost.
+            // Applied before a restart of the leader: done, but its result is lost. The second time tells.
             return answer.isEmpty()
-                    ? CompletableFuture.failedFuture(
-                            new MetaUnavailableException("the metadata group restarted meanwhile: try again"))
+                    ? propose(command)
                     : CompletableFuture.completedFuture(CommandCodec.decodeResult(answer.toByteArray()));
         });
     }
@@ -161,39 +154,12 @@ public final class MetaMember implements AutoCloseable {
         return ask(() -> client.io().sendReadOnly(Message.EMPTY, self)).thenApply(reply -> null);
     }
 
-    private CompletableFuture<RaftClientReply> ask(RatisCall call) {
+    private CompletableFuture<RaftClientReply> ask(Attempts.Question question) {
         if (!pending.tryAcquire()) {
             return CompletableFuture.failedFuture(
                     new MetaUnavailableException("the metadata group is asked too much at once: try again later"));
         }
-        CompletableFuture<RaftClientReply> answer = new CompletableFuture<>();
-        threads.execute(() -> {
-            try {
-                RaftClientReply reply = call.send();
-                if (reply != null && reply.isSuccess()) {
-                    answer.complete(reply);
-                } else {
-                    answer.completeExceptionally(unavailable(reply == null ? null : reply.getException()));
-                }
-            } catch (IOException | RuntimeException e) {
-                answer.completeExceptionally(unavailable(e));
-            } finally {
-                pending.release();
-            }
-        });
-        return answer.orTimeout(DEADLINE_MILLIS, TimeUnit.MILLISECONDS)
-                .exceptionallyCompose(
-                        e -> CompletableFuture.failedFuture(e instanceof TimeoutException ? unavailable(null) : e));
-    }
-
-    @FunctionalInterface
-    private interface RatisCall {
-        RaftClientReply send() throws IOException;
-    }
-
-    private static MetaUnavailableException unavailable(@Nullable Throwable cause) {
-        return new MetaUnavailableException(
-                "the metadata group does not answer: a majority of its members must run and reach one another", cause);
+        return Attempts.begin(threads, () -> closed, question).whenComplete((reply, failure) -> pending.release());
     }
 
     /**
@@ -228,6 +194,7 @@ public final class MetaMember implements AutoCloseable {
     /** Stops without a snapshot: the next start finds what a crash would leave. */
     @Override
     public void close() throws IOException {
+        closed = true;
         client.close();
         server.close();
         threads.shutdown();

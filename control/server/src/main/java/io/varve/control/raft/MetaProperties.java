@@ -11,16 +11,6 @@ import org.apache.ratis.util.TimeDuration;
 
 /** What we ask of Ratis, and why; everything left out is its default. */
 final class MetaProperties {
-    /** A leader is replaced 1.5 to 3 s after it fell silent. Heartbeats go at half of the lower: an idle member must not cost CPU. */
-    private static final TimeDuration ELECTION_MIN = TimeDuration.valueOf(1_500, TimeUnit.MILLISECONDS);
-
-    private static final TimeDuration ELECTION_MAX = TimeDuration.valueOf(3_000, TimeUnit.MILLISECONDS);
-
-    /** At start nobody leads, so there is nobody to disturb: elect soon. */
-    private static final TimeDuration FIRST_ELECTION_MIN = TimeDuration.valueOf(300, TimeUnit.MILLISECONDS);
-
-    private static final TimeDuration FIRST_ELECTION_MAX = TimeDuration.valueOf(700, TimeUnit.MILLISECONDS);
-
     /** A log segment; the log is purged by whole segments. About 20 000 commands. */
     private static final SizeInBytes SEGMENT = SizeInBytes.valueOf("4MB");
 
@@ -36,10 +26,10 @@ final class MetaProperties {
         GrpcConfigKeys.Server.setHost(p, self.host());
         GrpcConfigKeys.Server.setPort(p, self.port());
 
-        RaftServerConfigKeys.Rpc.setTimeoutMin(p, ELECTION_MIN);
-        RaftServerConfigKeys.Rpc.setTimeoutMax(p, ELECTION_MAX);
-        RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, FIRST_ELECTION_MIN);
-        RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, FIRST_ELECTION_MAX);
+        RaftServerConfigKeys.Rpc.setTimeoutMin(p, Attempts.ratis(ElectionTimes.SILENCE_MIN));
+        RaftServerConfigKeys.Rpc.setTimeoutMax(p, Attempts.ratis(ElectionTimes.SILENCE_MAX));
+        RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMin(p, Attempts.ratis(ElectionTimes.FIRST_MIN));
+        RaftServerConfigKeys.Rpc.setFirstElectionTimeoutMax(p, Attempts.ratis(ElectionTimes.FIRST_MAX));
         // A process that was stopped for a minute (debugger, paused machine) must go on, not close itself.
         RaftServerConfigKeys.setCloseThreshold(p, TimeDuration.valueOf(365, TimeUnit.DAYS));
 
@@ -64,13 +54,13 @@ final class MetaProperties {
         RaftServerConfigKeys.Log.setLogMetadataEnabled(p, false);
 
         RaftServerConfigKeys.Read.setOption(p, RaftServerConfigKeys.Read.Option.LINEARIZABLE);
-        RaftServerConfigKeys.Read.setTimeout(p, TimeDuration.valueOf(3, TimeUnit.SECONDS));
+        RaftServerConfigKeys.Read.setTimeout(p, Attempts.ratis(ElectionTimes.REQUEST));
         return p;
     }
 
     static RaftProperties client() {
         RaftProperties p = new RaftProperties();
-        RaftClientConfigKeys.Rpc.setRequestTimeout(p, TimeDuration.valueOf(3, TimeUnit.SECONDS));
+        RaftClientConfigKeys.Rpc.setRequestTimeout(p, Attempts.ratis(ElectionTimes.REQUEST));
         return p;
     }
 }

@@ -26,22 +26,35 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
- * A data node's way to the truth: asks one metadata member and, when that one fails, each of the others once. Every call of
- * the Truth service may be repeated, so a lost answer is asked for again without harm.
+ * A data node's way to the truth: asks one metadata member and, when that one fails, the others in turn, until one answers or
+ * {@link #GIVES_UP_AFTER}. Every call of the Truth service may be repeated, so a lost answer is asked for again without harm.
  *
- * <p>Safe from any thread; futures complete on an event loop of the Vertx given, within the deadline for each server tried, and
- * fail with {@link CallFailedException}; who lives on another loop hops back. Retrying later is the caller's affair. {@link #close} cancels what is under way.
+ * <p>Safe from any thread; futures complete on an event loop of the Vertx given and fail with {@link CallFailedException}, which
+ * tells what each member said; who lives on another loop hops back. {@link #close} cancels what is under way.
  */
 public final class TruthClient implements io.varve.api.TruthClient {
-    /** Longer than the metadata group needs to replace a leader (3 to 6 s). */
-    private static final Duration DEADLINE = Duration.ofSeconds(12);
+    /** Two elections of the metadata group (15 s), after one member was waited for in vain. */
+    public static final Duration GIVES_UP_AFTER = Duration.ofSeconds(30);
+
+    /** One member, one election: one that hangs must not use up the time of the others. */
+    private static final Duration ONE_MEMBER = Duration.ofSeconds(9);
+
+    /** After every member failed, which takes milliseconds where their processes are gone. */
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
     /** For the way of a long poll's answer, beyond the wait asked for. */
     private static final Duration POLL_GRACE = Duration.ofSeconds(3);
 
+    private final Vertx vertx;
     private final NodeCalls calls;
     private final List<SocketAddress> servers;
 
@@ -55,18 +68,19 @@ public final class TruthClient implements io.varve.api.TruthClient {
         if (servers.isEmpty()) {
             throw new IllegalArgumentException("no metadata member to ask");
         }
+        this.vertx = vertx;
         this.calls = new NodeCalls(vertx);
         this.servers = List.copyOf(servers);
     }
 
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
-        return ask(TruthGrpcClient.RegisterNode, request, DEADLINE);
+        return ask(TruthGrpcClient.RegisterNode, request, ONE_MEMBER);
     }
 
     @Override
     public Future<RegisterGroupResponse> registerGroup(RegisterGroupRequest request) {
-        return ask(TruthGrpcClient.RegisterGroup, request, DEADLINE);
+        return ask(TruthGrpcClient.RegisterGroup, request, ONE_MEMBER);
     }
 
     @Override
@@ -79,58 +93,93 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     @Override
     public Future<ReplicasCreatedResponse> replicasCreated(ReplicasCreatedRequest request) {
-        return ask(TruthGrpcClient.ReplicasCreated, request, DEADLINE);
+        return ask(TruthGrpcClient.ReplicasCreated, request, ONE_MEMBER);
     }
 
     @Override
     public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
-        return ask(TruthGrpcClient.ReplicasDeleted, request, DEADLINE);
+        return ask(TruthGrpcClient.ReplicasDeleted, request, ONE_MEMBER);
     }
 
     @Override
     public Future<AttachResponse> attach(AttachRequest request) {
-        return ask(TruthGrpcClient.Attach, request, DEADLINE);
+        return ask(TruthGrpcClient.Attach, request, ONE_MEMBER);
     }
 
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
-        return ask(TruthGrpcClient.Open, request, DEADLINE);
+        return ask(TruthGrpcClient.Open, request, ONE_MEMBER);
     }
 
     @Override
     public Future<TruthResult> opened(OpenedRequest request) {
-        return ask(TruthGrpcClient.Opened, request, DEADLINE);
+        return ask(TruthGrpcClient.Opened, request, ONE_MEMBER);
     }
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
-        return ask(TruthGrpcClient.Detached, request, DEADLINE);
+        return ask(TruthGrpcClient.Detached, request, ONE_MEMBER);
     }
 
     @Override
     public Future<SightingsResponse> sightings(SightingsRequest request) {
-        return ask(TruthGrpcClient.Sightings, request, DEADLINE);
+        return ask(TruthGrpcClient.Sightings, request, ONE_MEMBER);
     }
 
-    private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request, Duration deadline) {
-        return askFrom(preferred, servers.size(), method, request, deadline);
+    private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request, Duration oneMember) {
+        return new Asking<>(method, request, oneMember).at(preferred);
     }
 
-    private <Q, R> Future<R> askFrom(
-            int server, int untried, ServiceMethod<R, Q> method, Q request, Duration deadline) {
-        if (closed) {
-            return Future.failedFuture(new CallFailedException(GrpcStatus.CANCELLED, "this node is stopping"));
+    /** One question on its way round the members; one try at a time. */
+    private final class Asking<Q, R> {
+        private final ServiceMethod<R, Q> method;
+        private final Q request;
+        private final Duration oneMember;
+        private final long endNanos = System.nanoTime() + GIVES_UP_AFTER.toNanos();
+        private final Map<SocketAddress, String> lastWords = new LinkedHashMap<>();
+        private int tries;
+        private Duration pause = FIRST_PAUSE;
+
+        Asking(ServiceMethod<R, Q> method, Q request, Duration oneMember) {
+            this.method = method;
+            this.request = request;
+            this.oneMember = oneMember;
         }
-        return calls.ask(servers.get(server), method, request, deadline)
-                .onSuccess(answer -> preferred = server)
-                .recover(failure -> {
-                    boolean again = untried > 1
-                            && failure instanceof CallFailedException refused
-                            && refused.isWorthAnotherServer();
-                    return again
-                            ? askFrom((server + 1) % servers.size(), untried - 1, method, request, deadline)
-                            : Future.failedFuture(failure);
-                });
+
+        Future<R> at(int server) {
+            if (closed) {
+                return Future.failedFuture(new CallFailedException(GrpcStatus.CANCELLED, "this node is stopping"));
+            }
+            return calls.ask(servers.get(server), method, request, oneMember)
+                    .onSuccess(answer -> preferred = server)
+                    .recover(failure -> failure instanceof CallFailedException refused && refused.isWorthAnotherServer()
+                            ? after(refused, server)
+                            : Future.failedFuture(failure));
+        }
+
+        private Future<R> after(CallFailedException failure, int server) {
+            tries++;
+            lastWords.put(servers.get(server), String.valueOf(failure.getMessage()));
+            int next = (server + 1) % servers.size();
+            long leftNanos = endNanos - System.nanoTime();
+            if (leftNanos <= pause.toNanos()) {
+                return Future.failedFuture(new CallFailedException(failure.status(), inVain()));
+            }
+            if (tries % servers.size() != 0) {
+                return at(next);
+            }
+            Future<Void> later = vertx.timer(pause.toMillis(), TimeUnit.MILLISECONDS);
+            Duration doubled = pause.multipliedBy(2);
+            pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
+            return later.compose(passed -> at(next));
+        }
+
+        private String inVain() {
+            return "no metadata member could answer within " + GIVES_UP_AFTER.toSeconds() + " s, " + tries + " tries: "
+                    + lastWords.entrySet().stream()
+                            .map(said -> said.getKey() + ": " + said.getValue())
+                            .collect(Collectors.joining("; "));
+        }
     }
 
     /** Cancels calls under way; later ones fail at once. */

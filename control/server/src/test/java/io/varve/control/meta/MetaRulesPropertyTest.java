@@ -55,11 +55,26 @@ class MetaRulesPropertyTest {
             countersNeverFall(counters, truths.counters(), where);
             checkVolumes(truths, where);
             assertThat(replayed.apply(command)).as(where).isEqualTo(outcome);
+            repeatedAtOnceItChangesNothing(truths, command, outcome, where);
+            assertThat(replayed.apply(command).result().code())
+                    .as(where)
+                    .isEqualTo(outcome.result().code());
         }
         assertThat(replayed.map.dump()).isEqualTo(truths.map.dump());
         assertThat(everUsed.size())
                 .as("the generator reaches deletion and creation again")
                 .isGreaterThan(4);
+    }
+
+    /** A command whose answer was lost reaches the log a second time. */
+    private static void repeatedAtOnceItChangesNothing(
+            Truths truths, MetaCommand command, Outcome first, String where) {
+        String before = truths.map.dump();
+        Outcome again = truths.apply(command);
+        assertThat(again.result().code())
+                .as("again " + where)
+                .isEqualTo(first.result().code());
+        assertThat(truths.map.dump()).as("again " + where).isEqualTo(before);
     }
 
     private static void countersNeverFall(Map<String, Integer> before, Map<String, Integer> after, String where) {
@@ -143,7 +158,8 @@ class MetaRulesPropertyTest {
                 random.nextInt(9) == 0 ? 2 : chosen.size(),
                 8L << 30,
                 random.nextInt(),
-                List.of(chosen, chosen));
+                List.of(chosen, chosen),
+                "request" + random.nextLong());
     }
 
     private static List<SlabOpen> opens(Random random, Volume volume) {

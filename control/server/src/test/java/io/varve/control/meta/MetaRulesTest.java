@@ -87,7 +87,7 @@ class MetaRulesTest {
     @Test
     void aVolumeIsReadyWhenEveryReplicaIsDurable() {
         Volume volume = truths.must(new CreateVolume(
-                        "pg", 10 * GIB, 2, 8 * GIB, 7, List.of(List.of("g1", "g2"), List.of("g2", "g3"))))
+                        "pg", 10 * GIB, 2, 8 * GIB, 7, List.of(List.of("g1", "g2"), List.of("g2", "g3")), ""))
                 .requireVolume();
         assertThat(volume.getState()).isEqualTo(VolumeState.VOLUME_CREATING);
         assertThat(volume.getSlabs(1).getIsrList()).containsExactly("g2", "g3");
@@ -104,21 +104,38 @@ class MetaRulesTest {
     }
 
     @Test
+    void aCreationRepeatedAfterALostAnswerIsAnsweredWithItsVolume() {
+        List<List<String>> one = List.of(List.of("g1", "g2"));
+        CreateVolume create = new CreateVolume("pg", 4096, 2, 8 * GIB, 7, one, "request-1");
+        Volume made = truths.must(create).requireVolume();
+        truths.must(new ReplicasCreated(made.getId(), "g1", List.of(0)));
+        String before = truths.map.dump();
+        // Whoever repeats it may have placed it elsewhere meanwhile.
+        CreateVolume again = new CreateVolume("pg", 4096, 2, 8 * GIB, 9, List.of(List.of("g2", "g3")), "request-1");
+        Outcome outcome = truths.apply(again);
+        assertThat(outcome.result().requireVolume()).isEqualTo(truths.volume(made.getId()));
+        assertThat(truths.map.dump()).isEqualTo(before);
+        truths.refuses(new CreateVolume("pg", 4096, 2, 8 * GIB, 7, one, "request-2"), TruthCode.TRUTH_REFUSED);
+        truths.must(new DeleteVolume(made.getId()));
+        truths.refuses(create, TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
     void refusesVolumesThatCannotBe() {
         truths.createVolume("pg", "g1", "g2");
         List<List<String>> one = List.of(List.of("g1", "g2"));
-        truths.refuses(new CreateVolume("pg", 4096, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("Pg/", 4096, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", 4095, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", -4096, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", 4096, 4, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", 9 * GIB, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", 4096, 2, 0, 0, one), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("pg", 4096, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("Pg/", 4096, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", 4095, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", -4096, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", 4096, 4, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", 9 * GIB, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", 4096, 2, 0, 0, one, ""), TruthCode.TRUTH_REFUSED);
         truths.refuses(
-                new CreateVolume("a", 4096, 2, 8 * GIB, 0, List.of(List.of("g1", "g1"))), TruthCode.TRUTH_REFUSED);
+                new CreateVolume("a", 4096, 2, 8 * GIB, 0, List.of(List.of("g1", "g1")), ""), TruthCode.TRUTH_REFUSED);
         truths.refuses(
-                new CreateVolume("a", 4096, 2, 8 * GIB, 0, List.of(List.of("g1", "g9"))), TruthCode.TRUTH_REFUSED);
-        truths.refuses(new CreateVolume("a", Long.MAX_VALUE & -4096, 2, 8 * GIB, 0, one), TruthCode.TRUTH_REFUSED);
+                new CreateVolume("a", 4096, 2, 8 * GIB, 0, List.of(List.of("g1", "g9")), ""), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new CreateVolume("a", Long.MAX_VALUE & -4096, 2, 8 * GIB, 0, one, ""), TruthCode.TRUTH_REFUSED);
     }
 
     @Test
@@ -277,7 +294,8 @@ class MetaRulesTest {
         truths.refuses(new WantNode(volume.getId(), "n1"), TruthCode.TRUTH_REFUSED);
         truths.refuses(new ReplicasCreated(volume.getId(), "g1", List.of(0)), TruthCode.TRUTH_REFUSED);
         truths.must(new ReplicasDeleted(volume.getId(), "g1", List.of(0, 1)));
-        truths.refuses(new CreateVolume("pg", 4096, 1, 8 * GIB, 0, List.of(List.of("g1"))), TruthCode.TRUTH_REFUSED);
+        truths.refuses(
+                new CreateVolume("pg", 4096, 1, 8 * GIB, 0, List.of(List.of("g1")), ""), TruthCode.TRUTH_REFUSED);
         Outcome last = truths.apply(new ReplicasDeleted(volume.getId(), "g2", List.of(0, 1)));
         assertThat(last.concerned()).contains("n2");
         assertThat(truths.state.volume("pg")).isEmpty();

@@ -86,7 +86,7 @@ final class Truths {
     /** A volume of two slabs whose replicas all lie on the groups named. */
     Volume createVolume(String name, String... groups) {
         long id = must(new CreateVolume(
-                        name, 10 * GIB, groups.length, 8 * GIB, 1, List.of(List.of(groups), List.of(groups))))
+                        name, 10 * GIB, groups.length, 8 * GIB, 1, List.of(List.of(groups), List.of(groups)), ""))
                 .requireVolume()
                 .getId();
         for (String group : groups) {

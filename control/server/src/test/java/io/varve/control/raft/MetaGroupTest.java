@@ -133,7 +133,8 @@ class MetaGroupTest {
         stop((leader + 2) % 3);
         assertThatThrownBy(() -> propose(other, node(99)))
                 .hasCauseInstanceOf(MetaUnavailableException.class)
-                .hasMessageContaining("majority");
+                .hasMessageContaining("majority")
+                .hasMessageMatching("(?s).*tries: [1-9].*, last: .+");
         assertThat(member(other).read(MetaState::nodes))
                 .as("what is known can still be looked at")
                 .hasSize(10);
