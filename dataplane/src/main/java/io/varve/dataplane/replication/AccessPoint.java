@@ -85,6 +85,19 @@ final class AccessPoint {
         return inFlight.size();
     }
 
+    /** True if nothing is in flight and every member is there. */
+    boolean isSettled() {
+        if (phase != Phase.OPEN || !inFlight.isEmpty()) {
+            return false;
+        }
+        for (int i = 0; i < members.size(); i++) {
+            if (!members.get(i).isSealed) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** True if a write can be numbered now. */
     boolean canWrite() {
         return phase == Phase.OPEN && !inFlight.isFull();

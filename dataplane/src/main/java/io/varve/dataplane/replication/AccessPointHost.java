@@ -179,6 +179,46 @@ public final class AccessPointHost implements PortListener {
         }
     }
 
+    /** True if every copy is there and has acknowledged all that was numbered. */
+    public boolean isSettled() {
+        for (SlabHost slab : slabs) {
+            if (!slab.point.isSettled()) {
+                return false;
+            }
+        }
+        return !ended;
+    }
+
+    /**
+     * Asks each copy of the slab with room for fewer than {@code pieces} to give back what only waits for a checkpoint. Returns how many were
+     * asked; {@code told} is called for each of them, never inside this call, then {@link Owner#eased}.
+     */
+    public int reclaim(int slab, long pieces, Reclaimed told) {
+        // What is trimmed or overwritten and not known to be committed stays where it is.
+        for (SlabHost each : slabs) {
+            each.point.tellCommit();
+        }
+        int asked = 0;
+        for (GroupPort port : slabs[slab].ports) {
+            if (port.freePieces() < pieces) {
+                asked++;
+                port.reclaim(answered -> {
+                    if (!ended) {
+                        told.told(answered);
+                        owner.eased();
+                    }
+                });
+            }
+        }
+        return asked;
+    }
+
+    /** {@code answered} false: the copy was lost before it answered. */
+    @FunctionalInterface
+    public interface Reclaimed {
+        void told(boolean answered);
+    }
+
     /** Pieces of the slab that take space on every copy. Kept by whoever writes. */
     public BitSet allocated(int slab) {
         return slabs[slab].allocated;

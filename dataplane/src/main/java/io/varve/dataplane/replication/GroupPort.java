@@ -5,7 +5,9 @@ import io.netty.util.collection.LongObjectHashMap;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.WireRecord;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,11 @@ abstract class GroupPort {
     private long outstandingBytes;
 
     private long outstandingPieces;
+
+    /** Who waits for the answer that is under way, and who asked since: theirs must begin later. */
+    private List<ReclaimReceiver> reclaiming = List.of();
+
+    private List<ReclaimReceiver> reclaimNext = new ArrayList<>();
 
     GroupPort(String group) {
         this.group = group;
@@ -105,6 +112,33 @@ abstract class GroupPort {
     /** Asks for credits and leases now, not at the next beat. */
     abstract void probe();
 
+    /** Asks the group to give back what only waits for a checkpoint; the answer, with new credits, comes after one that begins later. */
+    final void reclaim(ReclaimReceiver receiver) {
+        reclaimNext.add(receiver);
+        if (reclaiming.isEmpty()) {
+            sendReclaim();
+        }
+    }
+
+    private void sendReclaim() {
+        reclaiming = reclaimNext;
+        reclaimNext = new ArrayList<>();
+        askReclaim();
+    }
+
+    /** {@link #reclaimed} follows; not inside this call. */
+    abstract void askReclaim();
+
+    /** {@code answered} false: the group was lost meanwhile. */
+    final void reclaimed(boolean answered) {
+        List<ReclaimReceiver> told = reclaiming;
+        reclaiming = List.of();
+        if (!reclaimNext.isEmpty()) {
+            sendReclaim();
+        }
+        told.forEach(receiver -> receiver.told(answered));
+    }
+
     /** The volume's access point answers no more reads. */
     abstract void release(long volume, int epoch);
 
@@ -149,6 +183,12 @@ abstract class GroupPort {
     @FunctionalInterface
     interface RepairReceiver {
         void told(StoreStatus status);
+    }
+
+    /** {@code answered} false: the group was lost; ask again when it is back. */
+    @FunctionalInterface
+    interface ReclaimReceiver {
+        void told(boolean answered);
     }
 
     @FunctionalInterface

@@ -193,6 +193,14 @@ final class LocalPort extends GroupPort implements ReplicaClient {
     }
 
     @Override
+    void askReclaim() {
+        host.store().reclaim(() -> {
+            probe();
+            reclaimed(true);
+        });
+    }
+
+    @Override
     void release(long volume, int epoch) {
         // No lease was needed: the promise itself is looked at.
     }

@@ -202,6 +202,11 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     }
 
     @Override
+    void askReclaim() {
+        request(new Message.Reclaim(), 0, 0, (ReclaimReceiver) this::reclaimed);
+    }
+
+    @Override
     void release(long volume, int epoch) {
         send(new Message.Release(), 0, volume << 16, epoch, 0);
     }
@@ -430,6 +435,12 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
                     receiver.told(StatusCode.status(m.status()));
                 }
             }
+            case Message.Reclaimed m -> {
+                if (requests.remove(header.requestId) instanceof ReclaimReceiver receiver) {
+                    told(m.journalCredit(), m.pieceCredit());
+                    receiver.told(true);
+                }
+            }
             case null -> {
                 return header.type + " is malformed";
             }
@@ -478,6 +489,8 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
             digest.told(StoreStatus.IO_ERROR, 0, 0);
         } else if (receiver instanceof RepairReceiver repair) {
             repair.told(StoreStatus.IO_ERROR);
+        } else if (receiver instanceof ReclaimReceiver reclaim) {
+            reclaim.told(false);
         }
     }
 }

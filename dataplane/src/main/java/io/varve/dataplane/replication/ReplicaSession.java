@@ -46,6 +46,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
     private @Nullable Connection connection;
     private int reads;
     private boolean isReading = true;
+    private boolean isReclaiming;
 
     ReplicaSession(ReplicaHost host, Message.Hello peer) {
         this.host = host;
@@ -91,6 +92,9 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             case Message.MapRequest m -> map(header);
             case Message.DigestRequest m -> digest(header, m);
             case Message.RepairRequest m -> repair(header, m, payload);
+            case Message.Reclaim m -> {
+                return reclaim(header.requestId);
+            }
             case null -> {
                 return header.type + " is malformed";
             }
@@ -281,6 +285,19 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             payload.release();
             send(encode(new Message.Repaired(StatusCode.of(status)), requestId, stream, epoch, 0), null, 0);
         });
+    }
+
+    private @Nullable String reclaim(int requestId) {
+        if (isReclaiming) {
+            return "RECLAIM before the one before was answered";
+        }
+        isReclaiming = true;
+        host.store().reclaim(() -> {
+            isReclaiming = false;
+            Credits credits = host.credits();
+            send(encode(new Message.Reclaimed(credits.journalBytes(), credits.pieces()), requestId, 0, 0, 0), null, 0);
+        });
+        return null;
     }
 
     /** Sends the records of a tail as they are read. */

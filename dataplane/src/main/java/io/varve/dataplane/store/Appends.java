@@ -109,7 +109,12 @@ final class Appends implements Journal.Listener {
         if (!journal().admit(record, isControl(record.op))) {
             return false;
         }
-        if (record.op.hasPayload() && !group.space.reserve(stream, record.block, record.count)) {
+        if (!record.op.hasPayload()) {
+            return true;
+        }
+        direct().takeUnits(record);
+        if (!group.space.reserve(stream, record)) {
+            direct().giveBack(record);
             journal().giveUp(record);
             return false;
         }

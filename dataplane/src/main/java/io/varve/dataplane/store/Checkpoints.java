@@ -55,7 +55,8 @@ final class Checkpoints {
         return journal.writtenBytes() - writtenAtLast
                         > Math.min(MAX_JOURNAL_BYTES, journal.capacityBytes() / JOURNAL_FRACTION)
                 || group.overlay.extents() > MAX_EXTENTS
-                || (journal.usedBytes() * 2 > journal.capacityBytes() && isAnyDestageable());
+                || (journal.usedBytes() * 2 > journal.capacityBytes() && isAnyDestageable())
+                || group.space.isPressedByDirect();
     }
 
     private boolean isAnyDestageable() {
@@ -106,6 +107,7 @@ final class Checkpoints {
         }
         long began = group.loop.nanos();
         writtenAtLast = journal.writtenBytes();
+        group.space.checkpointBegins();
         new CheckpointRun(group, journal, error -> {
                     if (error != null && group.failure == null) {
                         group.failure = error;

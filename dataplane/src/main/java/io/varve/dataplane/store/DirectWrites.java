@@ -47,11 +47,9 @@ final class DirectWrites {
         this.listener = listener;
     }
 
-    /** Takes an admitted record of a stream to the journal, by way of units if it is large. */
+    /** Takes an admitted record of a stream to the journal, by way of its units if it took some. */
     void append(StreamLog stream, JournalRecord record) {
-        int pieces = wanted(record) ? FrameLayout.wholePieces(record.block, record.count) : 0;
-        if (pieces > 0 && takeUnits(record, pieces)) {
-            record.directPieces = pieces;
+        if (record.directPieces > 0) {
             hold(stream, record);
             write(stream, record);
         } else if (stream.held.isEmpty()) {
@@ -74,16 +72,28 @@ final class DirectWrites {
         held++;
     }
 
-    private boolean takeUnits(JournalRecord record, int pieces) {
-        int device = group.space.chooseFlash();
+    /** Gives the whole pieces of a record that is being admitted units of their own, if it is large and there is room. */
+    void takeUnits(JournalRecord record) {
+        int pieces = wanted(record) ? FrameLayout.wholePieces(record.block, record.count) : 0;
+        int device = pieces == 0 ? -1 : group.space.chooseFlash();
         if (device < 0 || group.devices.get(device).allocator().free() < pieces) {
-            return false;
+            return;
         }
         for (int i = 0; i < pieces; i++) {
             int unit = group.devices.get(device).allocator().allocate();
             record.directUnits[i] = (long) device << 32 | unit;
         }
-        return true;
+        record.directPieces = pieces;
+        group.space.tookDirect(pieces);
+    }
+
+    /** The record is not admitted after all; nothing was written to its units. */
+    void giveBack(JournalRecord record) {
+        for (int i = 0; i < record.directPieces; i++) {
+            long unit = record.directUnits[i];
+            group.devices.get((int) (unit >>> 32)).allocator().reuse((int) unit);
+        }
+        record.directPieces = 0;
     }
 
     /** Neighbouring units are written together: usually all of them. */

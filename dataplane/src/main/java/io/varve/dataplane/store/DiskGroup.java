@@ -23,6 +23,7 @@ public final class DiskGroup implements ReplicaStore {
     private final ReadPath reads;
     private final Checkpoints checkpoints;
     private final StreamChanges changes;
+    private final Reclaim reclaim;
     private final int incarnation;
 
     DiskGroup(GroupState group, JournalGeometry geometry, int incarnation, JournalScan.Found found) {
@@ -42,6 +43,7 @@ public final class DiskGroup implements ReplicaStore {
         TailCopies tails = new TailCopies(group, journal);
         checkpoints = new Checkpoints(group, journal, tails);
         changes = new StreamChanges(group, journal, checkpoints);
+        reclaim = new Reclaim(group, checkpoints);
         appends.use(journal, tails, checkpoints);
     }
 
@@ -161,6 +163,11 @@ public final class DiskGroup implements ReplicaStore {
     @Override
     public Credits credits() {
         return new Credits(group.failure == null ? journal.creditBytes() : 0, group.space.available());
+    }
+
+    @Override
+    public void reclaim(Runnable done) {
+        reclaim.ask(done);
     }
 
     @Override

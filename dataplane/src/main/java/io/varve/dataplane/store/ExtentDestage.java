@@ -58,8 +58,8 @@ final class ExtentDestage {
                     data |= 1 << i;
                 }
             }
-            if (data == ALL_BLOCKS && isWholeUnit()) {
-                adopt(stream, row, piece, layer, block);
+            if (data != 0 && (data | zero) == ALL_BLOCKS && isOneUnit(data)) {
+                adopt(stream, row, piece, layer, block, data, zero);
             } else if (data != 0) {
                 int device = hasUnit(row, piece) ? group.entries.device(row, piece) : group.space.chooseDevice();
                 if (!place(stream, row, piece, block, device, device == nearDevice ? near : -1)) {
@@ -81,37 +81,43 @@ final class ExtentDestage {
         return group.entries.isMapped(row, piece) && group.entries.unit(row, piece) != EntryCache.NO_UNIT;
     }
 
-    /** True if the sixteen versions lie in one unit of a direct write, each in its place. */
-    private boolean isWholeUnit() {
-        if (group.overlay.kind(versions[first]) != Overlay.UNIT) {
+    /** True if all that is data lies in one unit of a direct write, each block in its place. */
+    private boolean isOneUnit(int data) {
+        int lowest = Integer.numberOfTrailingZeros(data);
+        if (group.overlay.kind(versions[first + lowest]) != Overlay.UNIT) {
             return false;
         }
-        long start = group.overlay.location(versions[first]);
+        long start = group.overlay.location(versions[first + lowest]) - lowest;
         GroupDevice device = group.devices.get(Overlay.locationDevice(start));
         long block = Overlay.locationBlock(start);
         if (device.deviceBlock(device.unitOf(block), 0) != block) {
             return false;
         }
-        for (int i = 1; i < BLOCKS; i++) {
-            if (group.overlay.kind(versions[first + i]) != Overlay.UNIT
-                    || group.overlay.location(versions[first + i]) != start + i) {
+        for (int i = lowest + 1; i < BLOCKS; i++) {
+            if ((data & 1 << i) != 0
+                    && (group.overlay.kind(versions[first + i]) != Overlay.UNIT
+                            || group.overlay.location(versions[first + i]) != start + i)) {
                 return false;
             }
         }
         return true;
     }
 
-    private void adopt(StreamLog stream, int row, int piece, int layer, int block) {
-        long start = group.overlay.location(versions[first]);
+    /** What was zeroed since is left out; the unit itself does not change, so this needs no other one ({@link Space#cover} counts on it). */
+    private void adopt(StreamLog stream, int row, int piece, int layer, int block, int data, int zero) {
+        int lowest = Integer.numberOfTrailingZeros(data);
+        long start = group.overlay.location(versions[first + lowest]) - lowest;
         int device = Overlay.locationDevice(start);
         int unit = group.devices.get(device).unitOf(Overlay.locationBlock(start));
         drop(row, piece);
-        group.entries.map(row, piece, device, unit, ALL_BLOCKS, 0);
+        group.entries.map(row, piece, device, unit, data, layer == 0 ? 0 : zero);
         group.devices.get(device).allocator().keep(unit);
         group.directUnits.adopted(device, unit);
         mapped(stream, block);
         for (int i = 0; i < BLOCKS; i++) {
-            batch.sealInPlace(stream, layer, block + i, versions[first + i]);
+            if ((data & 1 << i) != 0) {
+                batch.sealInPlace(stream, layer, block + i, versions[first + i]);
+            }
         }
     }
 

@@ -419,11 +419,11 @@ final class Overlay {
     }
 
     /** Sees the location of every version that lies in a unit of a direct write. */
-    void forEachUnit(java.util.function.LongConsumer visitor) {
+    void forEachUnit(UnitVisitor visitor) {
         blockTable.forEach((key, record) -> {
             for (int v = blockVersions[record]; v != NONE; v = older[v]) {
                 if (kinds[v] == UNIT) {
-                    visitor.accept(locations[v]);
+                    visitor.unit((int) (key >>> 32), (int) key, locations[v]);
                 }
             }
         });
@@ -439,6 +439,12 @@ final class Overlay {
                 }
             }
         });
+    }
+
+    /** Sees where blocks lie in units of direct writes. */
+    @FunctionalInterface
+    interface UnitVisitor {
+        void unit(int slot, int block, long location);
     }
 
     /** Sees blocks. */

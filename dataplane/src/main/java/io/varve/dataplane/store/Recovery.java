@@ -3,6 +3,7 @@ package io.varve.dataplane.store;
 import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.store.journal.JournalScan;
 import io.varve.dataplane.store.journal.ScannedRecord;
+import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -103,11 +104,12 @@ final class Recovery implements JournalScan.Sink {
             }
         }
         group.directUnits.forgetLoose();
-        group.overlay.forEachUnit(location -> {
+        group.overlay.forEachJournalled((slot, block) -> group.space.reserveAnyway(group.streamAt(slot), block, 1));
+        group.overlay.forEachUnit((slot, block, location) -> {
             GroupDevice device = group.devices.get(Overlay.locationDevice(location));
             device.allocator().markBusy(device.unitOf(Overlay.locationBlock(location)));
+            group.space.cover(group.streamAt(slot), block / Geometry.BLOCKS_PER_PIECE);
         });
-        group.overlay.forEachJournalled((slot, block) -> group.space.reserveAnyway(group.streamAt(slot), block, 1));
         return cut;
     }
 }

@@ -43,6 +43,13 @@ public interface ReplicaStore {
     /** Room as of now. The record returned may be reused by the next call: read it at once. */
     Credits credits();
 
+    /**
+     * Gives back what is held only until the next checkpoint: what direct writes replaced, what was trimmed, what was put aside and not needed;
+     * as far as it is known to be committed. {@code done}: after checkpoints that began after this call, or on a store that serves nothing.
+     * Calls that come while that goes on share the next one.
+     */
+    void reclaim(Runnable done);
+
     /** Pieces (64 KiB, see Geometry) of the slab that take space here, in the index or in the journal. A copy. */
     void allocatedPieces(long stream, java.util.function.Consumer<BitSet> told);
 

@@ -23,6 +23,8 @@ final class Space {
     private final List<GroupDevice> devices;
     private final long units;
     private long reserved;
+    /** Units taken by direct writes since the last checkpoint began. */
+    private long takenDirect;
 
     Space(List<GroupDevice> devices) {
         this.devices = devices;
@@ -55,50 +57,79 @@ final class Space {
     }
 
     /**
-     * Puts a unit aside for each piece of the range that will need one; false: there are not enough, and nothing happened. This may use what
-     * {@link #available} keeps back: the record has a number already, so its access point cannot take it back, only repeat it.
+     * Puts a unit aside for each piece of the record that will need one and did not take one directly; false: there are not enough, and nothing
+     * happened. This may use what {@link #available} keeps back: the record has a number already, so its access point cannot take it back,
+     * only repeat it.
      */
-    boolean reserve(StreamLog stream, int block, int count) {
+    boolean reserve(StreamLog stream, JournalRecord record) {
+        int first = record.block / Geometry.BLOCKS_PER_PIECE;
+        int end = (record.block + record.count - 1) / Geometry.BLOCKS_PER_PIECE;
+        int direct = record.directPieces == 0 ? end + 1 : firstWholePiece(record);
+        int directEnd = direct + record.directPieces;
         int needed = 0;
-        int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
-        for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
-            needed += needs(stream, piece) ? 1 : 0;
+        for (int piece = first; piece <= end; piece++) {
+            needed += (piece < direct || piece >= directEnd) && needs(stream, piece) ? 1 : 0;
         }
-        if (needed == 0) {
-            return true;
-        }
-        if (needed > free() - reserved) {
+        if (needed > 0 && needed > free() - reserved) {
             return false;
         }
-        reserveAnyway(stream, block, count);
+        for (int piece = first; piece <= end; piece++) {
+            if (piece >= direct && piece < directEnd) {
+                cover(stream, piece);
+            } else {
+                reserveAnyway(stream, piece);
+            }
+        }
         return true;
+    }
+
+    private static int firstWholePiece(JournalRecord record) {
+        return (record.block + Geometry.BLOCKS_PER_PIECE - 1) / Geometry.BLOCKS_PER_PIECE;
+    }
+
+    /** The piece takes space, and has the unit of a direct write for it: as long as nothing but zeros is written over that, it needs no other. */
+    void cover(StreamLog stream, int piece) {
+        if (!stream.reserved.get(piece) && needs(stream, piece)) {
+            stream.reserved.set(piece);
+            stream.covered.set(piece);
+        }
     }
 
     /** The same where refusing is no choice: the record is in the journal already. */
     void reserveAnyway(StreamLog stream, int block, int count) {
         int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
         for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
-            if (needs(stream, piece)) {
-                stream.reserved.set(piece);
-                reserved++;
-            }
+            reserveAnyway(stream, piece);
         }
     }
 
+    private void reserveAnyway(StreamLog stream, int piece) {
+        if (needs(stream, piece)) {
+            stream.reserved.set(piece);
+            stream.covered.clear(piece);
+            reserved++;
+        }
+    }
+
+    /** True if a unit must be put aside for data that goes through the journal. */
     private static boolean needs(StreamLog stream, int piece) {
-        return !stream.reserved.get(piece) && (stream.state.layer > 0 || !stream.mapped.get(piece));
+        return stream.reserved.get(piece)
+                ? stream.covered.get(piece)
+                : stream.state.layer > 0 || !stream.mapped.get(piece);
     }
 
     void unreserve(StreamLog stream, int piece) {
         if (stream.reserved.get(piece)) {
             stream.reserved.clear(piece);
-            reserved--;
+            reserved -= stream.covered.get(piece) ? 0 : 1;
+            stream.covered.clear(piece);
         }
     }
 
     void unreserveAll(StreamLog stream) {
-        reserved -= stream.reserved.cardinality();
+        reserved -= stream.reserved.cardinality() - stream.covered.cardinality();
         stream.reserved.clear();
+        stream.covered.clear();
     }
 
     /** Gives back what turned out not to be needed: the piece was mapped, zeroed or cut away, and no newer data waits. */
@@ -110,8 +141,7 @@ final class Space {
         for (int piece = stream.reserved.nextSetBit(0); piece >= 0; piece = stream.reserved.nextSetBit(piece + 1)) {
             int block = piece * Geometry.BLOCKS_PER_PIECE;
             if (!overlay.hasDataAbove(stream.slot, block, Geometry.BLOCKS_PER_PIECE, stream.state.appliedSeq)) {
-                stream.reserved.clear(piece);
-                reserved--;
+                unreserve(stream, piece);
             }
         }
     }
@@ -119,6 +149,22 @@ final class Space {
     /** True if {@code pieces} direct writes may take units now. */
     boolean hasRoomForDirect(int pieces) {
         return available() > units / DIRECT_FRACTION + pieces;
+    }
+
+    void tookDirect(int pieces) {
+        takenDirect += pieces;
+    }
+
+    void checkpointBegins() {
+        takenDirect = 0;
+    }
+
+    /**
+     * True if direct writes hold so much that a checkpoint should give back what they replaced, before others are refused for it. Half of what
+     * is left: so that each such checkpoint is paid for by much writing, however full the pool is.
+     */
+    boolean isPressedByDirect() {
+        return takenDirect > 0 && takenDirect * 2 > available();
     }
 
     /** The device for a new piece: flash below its watermark, then HDD, then any with room; -1 if the group is full. */

@@ -33,6 +33,9 @@ final class StreamLog {
 
     final BitSet reserved = new BitSet();
 
+    /** Those of {@link #reserved} whose unit is one that a direct write has taken already: they are not counted as reserved. */
+    final BitSet covered = new BitSet();
+
     /** Last applied seq that touched each extent, by page; null: never. */
     private final long[] @Nullable [] versions;
 

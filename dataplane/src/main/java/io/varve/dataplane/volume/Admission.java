@@ -5,8 +5,8 @@ import io.varve.model.Geometry;
 import java.util.BitSet;
 
 /**
- * Says whether a write may be numbered now: whether every copy has room for it in its journal and, where it makes the volume grow, in its pool.
- * What is refused here left no trace. Confined to the volume's loop.
+ * Says whether a write may be numbered now: whether every copy has room for it in its journal. Knows which pieces take space already; whether
+ * there is room for others is {@link ThinGrowth}'s to say. Confined to the volume's loop.
  */
 final class Admission {
     /** Payload of a volume that is numbered and not yet on all copies: some hundred milliseconds of a fast disk. */
@@ -26,25 +26,6 @@ final class Admission {
 
     static long journalCost(int payloadBlocks) {
         return RECORD_OVERHEAD_BYTES + (long) payloadBlocks * Geometry.BLOCK_BYTES;
-    }
-
-    /** False: a thin volume would have to grow, and some copy has no room for that. Overwrites and trims are never refused. */
-    boolean hasSpace(long offsetBytes, long lengthBytes) {
-        long end = offsetBytes + lengthBytes;
-        long at = offsetBytes;
-        while (at < end) {
-            int slab = (int) (at / Geometry.SLAB_BYTES);
-            long slabEnd = Math.min(end, (slab + 1) * Geometry.SLAB_BYTES);
-            int first = (int) (at % Geometry.SLAB_BYTES / Geometry.PIECE_BYTES);
-            int last = (int) ((slabEnd - 1) % Geometry.SLAB_BYTES / Geometry.PIECE_BYTES);
-            int growth = missing(host.allocated(slab), first, last);
-            if (growth > 0 && host.freePieces(slab) < growth) {
-                host.askForCredits(slab);
-                return false;
-            }
-            at = slabEnd;
-        }
-        return true;
     }
 
     /** True if a record with so many blocks of payload can be numbered on the slab now; else {@link AccessPointHost.Owner#eased} comes. */
@@ -92,7 +73,7 @@ final class Admission {
         }
     }
 
-    private static int missing(BitSet allocated, int first, int last) {
+    static int missing(BitSet allocated, int first, int last) {
         int missing = 0;
         for (int piece = allocated.nextClearBit(first); piece <= last; piece = allocated.nextClearBit(piece + 1)) {
             missing++;

@@ -45,6 +45,7 @@ public final class SlabVolume implements Volume {
     private final Loop loop;
     private final AccessPointHost host;
     private final Admission admission;
+    private final ThinGrowth growth;
     private final VolumeCounters counters = new VolumeCounters();
     private final Crc32c crc = new Crc32c();
 
@@ -77,6 +78,7 @@ public final class SlabVolume implements Volume {
         this.loop = loop;
         this.host = host;
         this.admission = new Admission(host);
+        this.growth = new ThinGrowth(host, loop, sizeBytes);
     }
 
     @Override
@@ -186,6 +188,9 @@ public final class SlabVolume implements Volume {
             if (!isDone) {
                 return;
             }
+            if (run.isAnswered() && queue == writes) {
+                growth.forget();
+            }
             // Out of the queue before it may end: an ended run is used anew.
             queue.removeFirst();
             run.cut(BlockStatus.OK);
@@ -216,11 +221,15 @@ public final class SlabVolume implements Volume {
 
     /** True when all of it is numbered or on its way to be, or it was refused. */
     private boolean advanceWrite(RequestRun run) {
-        if (run.isWholeInHand()
-                && run.kind == BlockRequest.Kind.WRITE
-                && !admission.hasSpace(run.offsetBytes, run.endBytes - run.offsetBytes)) {
-            run.refuse(BlockStatus.NO_SPACE);
-            return true;
+        if (run.isWholeInHand() && run.kind == BlockRequest.Kind.WRITE && run.offsetBytes < run.endBytes) {
+            ThinGrowth.Verdict verdict = growth.ask(run.offsetBytes, run.endBytes - run.offsetBytes, edges.isEmpty());
+            if (verdict == ThinGrowth.Verdict.WAIT) {
+                return false;
+            }
+            if (verdict == ThinGrowth.Verdict.FULL) {
+                run.refuse(BlockStatus.NO_SPACE);
+                return true;
+            }
         }
         while (run.positionBytes < run.endBytes) {
             long at = run.positionBytes;
@@ -258,6 +267,7 @@ public final class SlabVolume implements Volume {
         } else {
             part.fillZeros(run, block, count, run.kind == BlockRequest.Kind.ZERO ? Op.ZERO : Op.UNMAP);
             admission.shrink(slab, block, count);
+            growth.shrunk(slab);
         }
         run.partOut();
         number(slab, part);

@@ -153,4 +153,20 @@ public sealed interface Message {
             return MessageType.REPAIRED;
         }
     }
+
+    /** Checkpoint, so that whatever only waits for that becomes free, and tell your credits then. One at a time on a connection. */
+    record Reclaim() implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.RECLAIM;
+        }
+    }
+
+    /** Credits after a checkpoint that began when {@link Reclaim} had come. */
+    record Reclaimed(long journalCredit, long pieceCredit) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.RECLAIMED;
+        }
+    }
 }

@@ -63,6 +63,8 @@ public final class MessageCodec {
             case Message.RepairRequest m ->
                 head.writeIntLE(m.block()).writeIntLE(m.crc()).writeLongLE(m.version());
             case Message.Repaired m -> head.writeIntLE(m.status());
+            case Message.Reclaimed m -> head.writeLongLE(m.journalCredit()).writeLongLE(m.pieceCredit());
+            case Message.Reclaim m -> {}
             case Message.Release m -> {}
             case Message.MapRequest m -> {}
         }
@@ -145,6 +147,8 @@ public final class MessageCodec {
                         : null;
             }
             case REPAIRED -> length != 4 ? null : new Message.Repaired(meta.getUnsignedByte(at));
+            case RECLAIM -> length != 0 ? null : new Message.Reclaim();
+            case RECLAIMED -> length != 16 ? null : new Message.Reclaimed(meta.getLongLE(at), meta.getLongLE(at + 8));
             default -> null;
         };
     }

@@ -31,6 +31,8 @@ public enum MessageType {
     DIGESTED(31),
     REPAIR(32),
     REPAIRED(33),
+    RECLAIM(34),
+    RECLAIMED(35),
     SYNC_LIST(40, false),
     SYNC_LISTED(41, false),
     SYNC_READ(42, false),

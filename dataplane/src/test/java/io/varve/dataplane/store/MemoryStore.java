@@ -30,6 +30,10 @@ public final class MemoryStore implements ReplicaStore {
     public long journalBytes = 1L << 30;
 
     public long pieces = 1L << 20;
+    /** What the next {@link #reclaim} adds to {@link #pieces}; how many there were. */
+    public long reclaimable;
+
+    public int reclaims;
     public long minLatencyNanos = 50_000;
     public long maxLatencyNanos = 300_000;
     /** Records are kept waiting while set. */
@@ -270,6 +274,16 @@ public final class MemoryStore implements ReplicaStore {
     @Override
     public Credits credits() {
         return new Credits(journalBytes, pieces);
+    }
+
+    @Override
+    public void reclaim(Runnable done) {
+        reclaims++;
+        loop.schedule(random.nextLong(1_000_000, 20_000_000), () -> {
+            pieces += reclaimable;
+            reclaimable = 0;
+            done.run();
+        });
     }
 
     @Override

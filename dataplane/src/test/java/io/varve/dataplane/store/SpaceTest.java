@@ -106,4 +106,56 @@ final class SpaceTest {
         rig.await(() -> pieces[0] != null);
         assertThat(pieces[0].stream().toArray()).containsExactly(62, 63);
     }
+
+    private BitSet allocated() {
+        BitSet[] pieces = new BitSet[1];
+        rig.run(() -> rig.group().allocatedPieces(STREAM, told -> pieces[0] = told));
+        rig.await(() -> pieces[0] != null);
+        return pieces[0];
+    }
+
+    @Test
+    void whatWasWrittenDirectlyTakesSpaceBeforeAndAfterARestart() {
+        write(160, 32);
+        assertThat(allocated().stream().toArray()).containsExactly(10, 11);
+        rig.restart();
+        assertThat(allocated().stream().toArray()).containsExactly(10, 11);
+        assertThat(rig.group().stats().reservedBytes()).isZero();
+        assertThat(rig.group().stats().allocatedBytes()).isEqualTo(2 * 65_536);
+    }
+
+    @Test
+    void aDirectWriteTakesItsUnitOnce() {
+        long before = rig.group().credits().pieces();
+        write(0, 256);
+        assertThat(rig.group().credits().pieces()).isEqualTo(before - 16);
+        // Zeros need no unit of their own, data does until the checkpoint has put it in place.
+        rig.append(new TestRecord(STREAM, Op.ZERO, ++seq, 3, 5));
+        assertThat(rig.group().credits().pieces()).isEqualTo(before - 16);
+        write(20, 1);
+        assertThat(rig.group().credits().pieces()).isEqualTo(before - 17);
+        checkpoint();
+        checkpoint();
+        assertThat(rig.group().credits().pieces()).isEqualTo(before - 16);
+        assertThat(rig.stamps(STREAM, 2, 7)).containsExactly(1, 0, 0, 0, 0, 0, 1);
+        assertThat(rig.stamps(STREAM, 19, 3)).containsExactly(1, 3, 1);
+        rig.restart();
+        assertThat(rig.stamps(STREAM, 2, 7)).containsExactly(1, 0, 0, 0, 0, 0, 1);
+    }
+
+    @Test
+    void reclaimGivesBackAllThatOnlyWaitsForACheckpoint() {
+        long before = rig.group().credits().pieces();
+        for (int i = 0; i < 4; i++) {
+            write(0, 256);
+            write(256, 256);
+        }
+        rig.append(new TestRecord(STREAM, Op.UNMAP, ++seq, 0, 256));
+        assertThat(rig.group().credits().pieces()).isLessThan(before - 32);
+        rig.commit(STREAM, seq);
+        boolean[] done = new boolean[1];
+        rig.run(() -> rig.group().reclaim(() -> done[0] = true));
+        rig.await(() -> done[0]);
+        assertThat(rig.group().credits().pieces()).isEqualTo(before - 16);
+    }
 }

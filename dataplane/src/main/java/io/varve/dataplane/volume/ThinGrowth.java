@@ -1,0 +1,134 @@
+package io.varve.dataplane.volume;
+
+import io.varve.dataplane.replication.AccessPointHost;
+import io.varve.dataplane.time.Loop;
+import io.varve.model.Geometry;
+
+/**
+ * Whether a write that makes a thin volume grow has room on every copy. What a copy told last may be old, and counts as gone what its next
+ * checkpoint gives back; so "full" is said only after every copy of the slab that lacks room was asked to reclaim and still lacks it. The
+ * first write in the queue asks, when all before it is acknowledged; meanwhile it and what is behind it wait. Confined to the volume's loop.
+ */
+final class ThinGrowth {
+    enum Verdict {
+        ROOM,
+        /** {@link AccessPointHost.Owner#eased} comes. */
+        WAIT,
+        /** Refuse it: no sequence number, no trace. */
+        FULL
+    }
+
+    /**
+     * How long a refusal stands for the writes that follow, unless something was trimmed or a copy tells more room: a full pool shall not
+     * checkpoint for each of a thousand writes that a file system has waiting.
+     */
+    static final long FULL_NANOS = 1_000_000_000L;
+
+    private enum Question {
+        NONE,
+        ASKED,
+        ANSWERED
+    }
+
+    private final AccessPointHost host;
+    private final Loop loop;
+    /** By slab: until when it counts as full, and the room that there was when it was found so. */
+    private final long[] fullUntilNanos;
+
+    private final long[] fullPieces;
+    private Question question = Question.NONE;
+    private int round;
+    private int outstanding;
+
+    ThinGrowth(AccessPointHost host, Loop loop, long sizeBytes) {
+        this.host = host;
+        this.loop = loop;
+        int slabs = (int) ((sizeBytes + Geometry.SLAB_BYTES - 1) / Geometry.SLAB_BYTES);
+        fullUntilNanos = new long[slabs];
+        fullPieces = new long[slabs];
+    }
+
+    /** For the first write in the queue, of which nothing is numbered yet. {@code isLast}: nothing of the volume but this can be numbered. */
+    Verdict ask(long offsetBytes, long lengthBytes, boolean isLast) {
+        Verdict verdict = Verdict.ROOM;
+        for (int slab = first(offsetBytes); slab <= last(offsetBytes, lengthBytes); slab++) {
+            if (lacks(slab, growth(slab, offsetBytes, lengthBytes))) {
+                verdict = question == Question.ANSWERED || isKnownFull(slab) ? Verdict.FULL : Verdict.WAIT;
+                if (question == Question.ANSWERED) {
+                    fullUntilNanos[slab] = loop.nanos() + FULL_NANOS;
+                    fullPieces[slab] = host.freePieces(slab);
+                }
+                if (verdict == Verdict.FULL) {
+                    break;
+                }
+            }
+        }
+        if (verdict != Verdict.WAIT) {
+            forget();
+        } else if (question == Question.NONE && isLast && host.isSettled()) {
+            reclaim(offsetBytes, lengthBytes);
+        }
+        return verdict;
+    }
+
+    private static int first(long offsetBytes) {
+        return (int) (offsetBytes / Geometry.SLAB_BYTES);
+    }
+
+    private static int last(long offsetBytes, long lengthBytes) {
+        return (int) ((offsetBytes + lengthBytes - 1) / Geometry.SLAB_BYTES);
+    }
+
+    /** Pieces of the slab that the range would take and that take no space yet. */
+    private int growth(int slab, long offsetBytes, long lengthBytes) {
+        long slabStart = slab * Geometry.SLAB_BYTES;
+        long from = Math.max(offsetBytes, slabStart) - slabStart;
+        long end = Math.min(offsetBytes + lengthBytes - slabStart, Geometry.SLAB_BYTES);
+        return Admission.missing(
+                host.allocated(slab), (int) (from / Geometry.PIECE_BYTES), (int) ((end - 1) / Geometry.PIECE_BYTES));
+    }
+
+    private boolean lacks(int slab, int growth) {
+        return growth > 0 && host.freePieces(slab) < growth;
+    }
+
+    private boolean isKnownFull(int slab) {
+        return loop.nanos() < fullUntilNanos[slab] && host.freePieces(slab) <= fullPieces[slab];
+    }
+
+    private void reclaim(long offsetBytes, long lengthBytes) {
+        question = Question.ASKED;
+        round++;
+        int asking = round;
+        outstanding = 0;
+        for (int slab = first(offsetBytes); slab <= last(offsetBytes, lengthBytes); slab++) {
+            int growth = growth(slab, offsetBytes, lengthBytes);
+            if (lacks(slab, growth)) {
+                outstanding += host.reclaim(slab, growth, answered -> told(asking, answered));
+            }
+        }
+    }
+
+    private void told(int asking, boolean answered) {
+        if (asking != round || question != Question.ASKED) {
+            return;
+        }
+        outstanding--;
+        if (!answered) {
+            forget();
+        } else if (outstanding == 0) {
+            question = Question.ANSWERED;
+        }
+    }
+
+    /** Space was given up: it may be asked for at once. */
+    void shrunk(int slab) {
+        fullUntilNanos[slab] = 0;
+    }
+
+    /** Whoever asked does not wait any more. */
+    void forget() {
+        question = Question.NONE;
+        round++;
+    }
+}
