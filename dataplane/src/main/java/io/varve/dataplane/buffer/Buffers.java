@@ -3,6 +3,8 @@ package io.varve.dataplane.buffer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.varve.model.Geometry;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * Direct memory whose start address is a multiple of 4 KiB, so that a device can read into it and write from it with O_DIRECT, and
@@ -26,7 +28,29 @@ public final class Buffers {
     private static final PooledByteBufAllocator POOL = new PooledByteBufAllocator(
             true, 0, 2, PAGE_BYTES, MAX_ORDER, CACHED_OF_A_SIZE, CACHED_OF_A_SIZE, true, ALIGNMENT);
 
+    /** Never released: see {@link #keepReady}. */
+    private static final Queue<ByteBuf> PINS = new ConcurrentLinkedQueue<>();
+
+    /** What keeps a chunk: just over what a thread keeps for itself, so that it is taken from a chunk. */
+    private static final int PIN_BYTES = 40 << 10;
+
     private Buffers() {}
+
+    /**
+     * Keeps so much memory in the calling thread's arena for ever, in whole chunks. Without it the pool gives a chunk back as soon as nothing of
+     * it is in use, and the next large transfer waits until a new one is zeroed. Once, on each event loop.
+     */
+    public static void keepReady(int bytes) {
+        int chunkBytes = POOL.metric().chunkSize();
+        ByteBuf[] rest = new ByteBuf[bytes / chunkBytes];
+        for (int i = 0; i < rest.length; i++) {
+            rest[i] = POOL.directBuffer(chunkBytes - PIN_BYTES);
+            PINS.add(POOL.directBuffer(PIN_BYTES));
+        }
+        for (ByteBuf each : rest) {
+            each.release();
+        }
+    }
 
     /** An empty buffer (indices 0) with room for {@code bytes}, its address aligned. */
     public static ByteBuf aligned(int bytes) {

@@ -9,7 +9,11 @@ public final class Crc32c {
     /** Of 4 KiB of zeros: what a hole or a zeroed block reads as, without computing it. */
     public static final int ZERO_BLOCK = 0x98f94189;
 
+    /** Up to here bytes are copied: not every kind of buffer keeps a view of itself, and a header is not worth a new one. */
+    private static final int COPIED_BYTES = 2048;
+
     private final CRC32C crc = new CRC32C();
+    private final byte[] copy = new byte[COPIED_BYTES];
 
     /** The checksum of {@code length} bytes from {@code index}; the buffer's indices stay as they are. */
     public int of(ByteBuf buffer, int index, int length) {
@@ -25,6 +29,11 @@ public final class Crc32c {
 
     /** The next piece; the buffer's indices stay as they are. */
     public void add(ByteBuf buffer, int index, int length) {
+        if (length <= COPIED_BYTES) {
+            buffer.getBytes(index, copy, 0, length);
+            crc.update(copy, 0, length);
+            return;
+        }
         // A slice makes two new views for each call; the buffer under it keeps one for ever.
         ByteBuf whole = buffer;
         for (ByteBuf under = whole.unwrap(); under != null; under = whole.unwrap()) {

@@ -5,6 +5,7 @@ import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
 import io.varve.dataplane.agent.OpenCalls;
 import io.varve.dataplane.agent.VolumeLoop;
+import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.frontend.nbd.NbdTarget;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.replication.Ports;
@@ -35,6 +36,9 @@ final class LoopStack {
 
     /** Lag is counted for the process, not for each stack. */
     private static final LatencyHistogram NO_LAG = new LatencyHistogram();
+
+    /** Memory for transfers that a stack never gives back: a deep queue of large requests, and a checkpoint beside it. */
+    private static final int READY_BYTES = 16 << 20;
 
     final VertxLoop loop;
     /** The disk group that this stack is for; null on a node without disks. */
@@ -102,6 +106,7 @@ final class LoopStack {
         Promise<Void> peers = Promise.promise();
         Promise<Void> clients = Promise.promise();
         loop.execute(() -> {
+            Buffers.keepReady(READY_BYTES);
             replicas.listen(peerAddress, (bound, failure) -> {
                 if (failure == null) {
                     peers.complete();

@@ -152,7 +152,7 @@ final class BlockRepair {
             if (result < 0) {
                 end(StoreStatus.IO_ERROR);
             } else if (withChecksum && device.checksums().dirtyPages() > 0) {
-                device.checksums().writeDirty(written -> flush(device, written));
+                device.checksums().writeDirty(CopyBatch.CALM_TRANSFERS, written -> flush(device, written));
             } else {
                 end(StoreStatus.OK);
             }

@@ -20,8 +20,14 @@ final class CheckpointRun {
     /** Entries asked for ahead when one is missed, so that the worker gets them in one go. */
     private static final int PREFETCH = 32;
 
-    /** Entries encoded, or extents cleared, in one turn of the loop: a tenth of a millisecond or two. */
+    /** Entries encoded in one turn of the loop: a tenth of a millisecond or two. */
     private static final int SLICE = 512;
+
+    /** Versions removed from the overlay in one turn, likewise. */
+    private static final int VERSIONS_PER_TURN = 2048;
+
+    /** Extents destaged in one turn of the loop: requests that arrive meanwhile wait no longer than for a disk. */
+    private static final int EXTENTS_PER_TURN = 64;
 
     private final GroupState group;
     private final Journal journal;
@@ -30,6 +36,8 @@ final class CheckpointRun {
     private final ExtentDestage destage;
     private final EntryCodec codec = new EntryCodec();
     private final List<Saved> saved = new ArrayList<>();
+    private final Runnable destageMore = this::destageExtents;
+    private final Consumer<@Nullable String> batchDone = this::batchDone;
     private final EntryLoads.Waiter waiter = new EntryLoads.Waiter() {
         @Override
         protected void entryReady() {
@@ -44,11 +52,12 @@ final class CheckpointRun {
     /** A stream as this checkpoint stores it. */
     private record Saved(StreamLog stream, long cut, int epoch, int layer, long commitSeq) {}
 
-    CheckpointRun(GroupState group, Journal journal, Consumer<@Nullable String> done) {
+    /** {@code batch}: empty, and of this run alone until it is done. */
+    CheckpointRun(GroupState group, Journal journal, CopyBatch batch, Consumer<@Nullable String> done) {
         this.group = group;
         this.journal = journal;
         this.done = done;
-        batch = new CopyBatch(group);
+        this.batch = batch;
         destage = new ExtentDestage(group, batch);
     }
 
@@ -75,7 +84,9 @@ final class CheckpointRun {
             fail(group.failure);
             return;
         }
-        while (next < extents.length) {
+        batch.setPressed(journal.usedBytes() * 2 > journal.capacityBytes());
+        int last = Math.min(extents.length, next + EXTENTS_PER_TURN);
+        while (next < last) {
             int slot = (int) (extents[next] >>> 32);
             int extent = (int) extents[next];
             StreamLog stream = group.streamOrNull(slot);
@@ -89,10 +100,13 @@ final class CheckpointRun {
             next++;
             layer = -1;
             if (batch.isFull()) {
-                batch.setPressed(journal.usedBytes() * 2 > journal.capacityBytes());
-                batch.run(this::batchDone);
+                batch.run(batchDone);
                 return;
             }
+        }
+        if (next < extents.length) {
+            group.loop.execute(destageMore);
+            return;
         }
         batch.run(error -> {
             if (error != null) {
@@ -151,7 +165,7 @@ final class CheckpointRun {
             writeChecksums(device + 1);
             return;
         }
-        on.checksums().writeDirty(result -> {
+        on.checksums().writeDirty(batch.maxTransfers(), result -> {
             if (result < 0) {
                 fail("cannot write checksums to " + on.disk().name() + ": errno " + -result);
             } else {
@@ -259,15 +273,16 @@ final class CheckpointRun {
     }
 
     private void removeVersions(int start, ReplayPosition from) {
-        int end = Math.min(extents.length, start + SLICE);
-        for (int i = start; i < end; i++) {
-            StreamLog stream = group.streamOrNull((int) (extents[i] >>> 32));
+        int at = start;
+        for (int removed = 0; at < extents.length && removed < VERSIONS_PER_TURN; at++) {
+            StreamLog stream = group.streamOrNull((int) (extents[at] >>> 32));
             if (stream != null) {
-                group.overlay.removeUpTo(stream.slot, (int) extents[i], stream.cut);
+                removed += 1 + group.overlay.removeUpTo(stream.slot, (int) extents[at], stream.cut);
             }
         }
-        if (end < extents.length) {
-            group.loop.execute(() -> removeVersions(end, from));
+        if (at < extents.length) {
+            int rest = at;
+            group.loop.execute(() -> removeVersions(rest, from));
         } else {
             release(from);
         }

@@ -15,12 +15,16 @@ final class Checkpoints {
     private static final long MAX_JOURNAL_BYTES = 256L << 20;
 
     private static final int JOURNAL_FRACTION = 4;
+    /** Direct writes hold their old unit and the new one until a checkpoint; their data is not in the journal. */
+    private static final long MAX_DIRECT_BYTES = 256L << 20;
+
     /** Extents with versions in memory; each costs a row of the entry cache while it is destaged. */
     private static final int MAX_EXTENTS = 32_768;
 
     private final GroupState group;
     private final Journal journal;
     private final TailCopies tails;
+    private final CopyBatch batch;
     private final List<Runnable> waiting = new ArrayList<>();
     private Loop.@Nullable Timer timer;
     private boolean running;
@@ -32,6 +36,7 @@ final class Checkpoints {
         this.group = group;
         this.journal = journal;
         this.tails = tails;
+        batch = new CopyBatch(group);
     }
 
     /** Something changed: records became durable, or more is known to be committed. */
@@ -54,6 +59,7 @@ final class Checkpoints {
     private boolean isPressed() {
         return journal.writtenBytes() - writtenAtLast
                         > Math.min(MAX_JOURNAL_BYTES, journal.capacityBytes() / JOURNAL_FRACTION)
+                || group.directUnits.waitingBytes() > MAX_DIRECT_BYTES
                 || group.overlay.extents() > MAX_EXTENTS
                 || (journal.usedBytes() * 2 > journal.capacityBytes() && isAnyDestageable())
                 || group.space.isPressedByDirect();
@@ -108,7 +114,7 @@ final class Checkpoints {
         long began = group.loop.nanos();
         writtenAtLast = journal.writtenBytes();
         group.space.checkpointBegins();
-        new CheckpointRun(group, journal, error -> {
+        new CheckpointRun(group, journal, batch, error -> {
                     if (error != null && group.failure == null) {
                         group.failure = error;
                         journal.fail(-1);

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.varve.dataplane.store.index.LongIntTable;
+import io.varve.model.Geometry;
 import java.util.List;
 
 /**
@@ -16,6 +17,11 @@ final class DirectUnits {
     /** Loose units up to here were so when the running checkpoint began. */
     private int settling;
 
+    /** A series of versions of one unit that went, not counted yet. */
+    private long removedFrom = -1;
+
+    private int removedVersions;
+
     DirectUnits(List<GroupDevice> devices) {
         this.devices = devices;
     }
@@ -25,20 +31,37 @@ final class DirectUnits {
         return (long) device << 32 | devices.get(device).unitOf(Overlay.locationBlock(location));
     }
 
-    void added(long location) {
+    /** So many versions point into the unit of {@code location} from now on. */
+    void added(long location, int versions) {
         long unit = unit(location);
-        references.put(unit, Math.max(0, references.get(unit)) + 1);
+        references.put(unit, Math.max(0, references.get(unit)) + versions);
     }
 
+    /** A version in the unit of {@code location} is gone. Neighbours usually go together: counted with {@link #settleRemoved}. */
     void removed(long location) {
         long unit = unit(location);
+        if (unit != removedFrom) {
+            settleRemoved();
+            removedFrom = unit;
+        }
+        removedVersions++;
+    }
+
+    /** Ends a series of {@link #removed}. */
+    void settleRemoved() {
+        if (removedVersions == 0) {
+            return;
+        }
+        long unit = removedFrom;
         int count = references.get(unit);
-        if (count > 1) {
-            references.put(unit, count - 1);
-        } else if (count == 1) {
+        if (count > removedVersions) {
+            references.put(unit, count - removedVersions);
+        } else if (count > 0) {
             references.remove(unit);
             addLoose(unit);
         }
+        removedFrom = -1;
+        removedVersions = 0;
     }
 
     /** An index entry names the unit from now on: it is the allocator's business. */
@@ -67,6 +90,11 @@ final class DirectUnits {
 
     void checkpointBegins() {
         settling = looseCount;
+    }
+
+    /** Bytes of direct writes that no checkpoint has taken into the index yet. */
+    long waitingBytes() {
+        return (long) references.size() * Geometry.PIECE_BYTES;
     }
 
     /** True if units wait for a checkpoint. */

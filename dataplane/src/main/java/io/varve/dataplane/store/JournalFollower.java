@@ -66,38 +66,41 @@ final class JournalFollower {
     }
 
     private void write(StreamLog stream, JournalRecord record, long payloadBlock) {
-        int layer = stream.layerAt(record.seq);
         int before = record.directPieces == 0 ? record.count : FrameLayout.blocksBeforePieces(record.block);
         int direct = record.directPieces * Geometry.BLOCKS_PER_PIECE;
+        int layer = stream.layerAt(record.seq);
         long commitSeq = supersededUpTo(stream);
-        for (int i = 0; i < record.count; i++) {
-            int block = record.block + i;
-            int inPieces = i - before;
-            if (inPieces >= 0 && inPieces < direct) {
-                long unit = record.directUnits[inPieces / Geometry.BLOCKS_PER_PIECE];
-                int device = (int) (unit >>> 32);
-                long at = group.devices.get(device).deviceBlock((int) unit, inPieces % Geometry.BLOCKS_PER_PIECE);
-                group.overlay.put(
-                        stream.slot,
-                        block,
-                        record.seq,
-                        Overlay.UNIT,
-                        Overlay.unitLocation(device, at),
-                        record.crcs[i],
-                        layer,
-                        commitSeq);
-            } else {
-                long at = payloadBlock + (inPieces < 0 ? i : i - direct);
-                group.overlay.put(
-                        stream.slot,
-                        block,
-                        record.seq,
-                        Overlay.JOURNAL,
-                        Overlay.unitLocation(0, at),
-                        record.crcs[i],
-                        layer,
-                        commitSeq);
-            }
+        journalled(stream, record, 0, before, payloadBlock, layer, commitSeq);
+        int piece = (record.block + before) / Geometry.BLOCKS_PER_PIECE;
+        for (int i = 0; i < record.directPieces; i++) {
+            int device = (int) (record.directUnits[i] >>> 32);
+            long at = group.devices.get(device).deviceBlock((int) record.directUnits[i], 0);
+            group.overlay.putUnit(
+                    stream.slot,
+                    piece + i,
+                    record.seq,
+                    Overlay.unitLocation(device, at),
+                    record.crcs,
+                    before + i * Geometry.BLOCKS_PER_PIECE,
+                    layer,
+                    commitSeq);
+        }
+        journalled(stream, record, before + direct, record.count, payloadBlock - direct, layer, commitSeq);
+    }
+
+    /** Blocks {@code from} to {@code end} of the record, whose block 0 would lie at {@code payloadBlock}. */
+    private void journalled(
+            StreamLog stream, JournalRecord record, int from, int end, long payloadBlock, int layer, long commitSeq) {
+        for (int i = from; i < end; i++) {
+            group.overlay.put(
+                    stream.slot,
+                    record.block + i,
+                    record.seq,
+                    Overlay.JOURNAL,
+                    Overlay.unitLocation(0, payloadBlock + i),
+                    record.crcs[i],
+                    layer,
+                    commitSeq);
         }
     }
 

@@ -9,11 +9,11 @@ import java.util.Arrays;
  * versions, newest first: every uncommitted one, and under them the newest committed one of each layer, because an uncommitted version may
  * be cut away again. A zeroed extent is one entry, not 256.
  *
- * <p>All in primitive tables: nothing is allocated per version. Bounded by the journal, which every version takes room in. Confined to the
- * group's loop.
+ * <p>Found by piece: one look into a table serves sixteen blocks. All in primitive tables: nothing is allocated per version. Bounded by the
+ * journal, which every version takes room in. Confined to the group's loop.
  */
 final class Overlay {
-    static final int NONE = -1;
+    static final int NONE = VersionChains.NONE;
 
     /** Location is a block of the journal device, inside the journal. */
     static final byte JOURNAL = 1;
@@ -25,41 +25,34 @@ final class Overlay {
 
     private static final int FIRST_CAPACITY = 256;
     private static final int DEVICE_SHIFT = 40;
+    private static final int BLOCKS = Geometry.BLOCKS_PER_PIECE;
 
     private final LongIntTable extentTable = new LongIntTable();
-    private final LongIntTable blockTable = new LongIntTable();
+    private final LongIntTable pieceTable = new LongIntTable();
+    private final VersionChains chains;
+    private final DirectUnits units;
 
-    /** Extents: key, first block record, versions that cover the whole extent. The free ones are chained through {@code extentBlocks}. */
+    /** Extents: key, first piece record, versions that cover the whole extent. The free ones are chained through {@code extentPieces}. */
     private long[] extentKeys = new long[FIRST_CAPACITY];
 
-    private int[] extentBlocks = new int[FIRST_CAPACITY];
+    private int[] extentPieces = new int[FIRST_CAPACITY];
     private int[] extentVersions = new int[FIRST_CAPACITY];
     private int extentFree = NONE;
     private int extentEnd;
 
-    /** Block records: key, versions, next record of the same extent. */
-    private long[] blockKeys = new long[FIRST_CAPACITY];
+    /** Piece records: key, next record of the same extent (or of the free ones), a chain for each block, how many of those are not empty. */
+    private long[] pieceKeys = new long[FIRST_CAPACITY];
 
-    private int[] blockVersions = new int[FIRST_CAPACITY];
-    private int[] blockNext = new int[FIRST_CAPACITY];
-    private int blockFree = NONE;
-    private int blockEnd;
-
-    private long[] seqs = new long[FIRST_CAPACITY];
-    private long[] locations = new long[FIRST_CAPACITY];
-    private int[] crcs = new int[FIRST_CAPACITY];
-    private int[] layers = new int[FIRST_CAPACITY];
-    private byte[] kinds = new byte[FIRST_CAPACITY];
-    private int[] older = new int[FIRST_CAPACITY];
-    private int versionFree = NONE;
-    private int versionEnd;
-    private int versionCount;
-
-    private final DirectUnits units;
+    private int[] pieceNext = new int[FIRST_CAPACITY];
+    private int[] heads = new int[FIRST_CAPACITY * BLOCKS];
+    private byte[] pieceBlocks = new byte[FIRST_CAPACITY];
+    private int pieceFree = NONE;
+    private int pieceEnd;
 
     /** {@code units}: told of every version that points into a unit of a direct write. */
     Overlay(DirectUnits units) {
         this.units = units;
+        chains = new VersionChains(units);
     }
 
     static long unitLocation(int device, long block) {
@@ -74,86 +67,46 @@ final class Overlay {
         return location & ((1L << DEVICE_SHIFT) - 1);
     }
 
-    static long key(int slot, int blockOrExtent) {
-        return (long) slot << 32 | blockOrExtent;
+    /** {@code number}: of an extent or of a piece. */
+    static long key(int slot, int number) {
+        return (long) slot << 32 | number;
     }
 
-    /** A new newest version of one block. {@code commitSeq}: what it supersedes below that is dropped. */
+    // ------------------------------------------------------------------------------------------------ new versions
+
+    /** A new newest version of one block, in the journal or zero. {@code commitSeq}: what it supersedes below that is dropped. */
     void put(int slot, int block, long seq, byte kind, long location, int crc, int layer, long commitSeq) {
-        int record = blockRecord(slot, block);
-        int head = blockVersions[record];
-        blockVersions[record] = push(head, seq, kind, location, crc, layer);
-        prune(blockVersions[record], commitSeq);
+        push(pieceRecord(slot, block / BLOCKS), block % BLOCKS, seq, kind, location, crc, layer, commitSeq);
+        units.settleRemoved();
+    }
+
+    /** New newest versions of all blocks of a piece, in a unit of a direct write that begins at {@code location}. */
+    void putUnit(int slot, int piece, long seq, long location, int[] crcs, int firstCrc, int layer, long commitSeq) {
+        int record = pieceRecord(slot, piece);
+        units.added(location, BLOCKS);
+        for (int i = 0; i < BLOCKS; i++) {
+            push(record, i, seq, UNIT, location + i, crcs[firstCrc + i], layer, commitSeq);
+        }
+        units.settleRemoved();
+    }
+
+    private void push(int record, int within, long seq, byte kind, long location, int crc, int layer, long commitSeq) {
+        int at = record * BLOCKS + within;
+        int head = heads[at];
+        heads[at] = chains.push(head, seq, kind, location, crc, layer);
+        if (head == NONE) {
+            pieceBlocks[record]++;
+        } else {
+            chains.prune(heads[at], commitSeq);
+        }
     }
 
     /** The whole extent is zero from {@code seq} on. */
     void putExtent(int slot, int extent, long seq, byte kind, int layer, long commitSeq) {
         int record = extentRecord(slot, extent);
-        int head = extentVersions[record];
-        extentVersions[record] = push(head, seq, kind, 0, 0, layer);
-        prune(extentVersions[record], commitSeq);
-    }
-
-    private int find(int head, long seq) {
-        for (int v = head; v != NONE && seqs[v] >= seq; v = older[v]) {
-            if (seqs[v] == seq) {
-                return v;
-            }
-        }
-        return NONE;
-    }
-
-    private int push(int head, long seq, byte kind, long location, int crc, int layer) {
-        int v = versionFree;
-        if (v != NONE) {
-            versionFree = older[v];
-        } else {
-            if (versionEnd == seqs.length) {
-                growVersions();
-            }
-            v = versionEnd++;
-        }
-        versionCount++;
-        seqs[v] = seq;
-        kinds[v] = kind;
-        locations[v] = location;
-        crcs[v] = crc;
-        layers[v] = layer;
-        older[v] = head;
-        if (kind == UNIT) {
-            units.added(location);
-        }
-        return v;
-    }
-
-    private void freeVersion(int v) {
-        if (kinds[v] == UNIT) {
-            units.removed(locations[v]);
-        }
-        older[v] = versionFree;
-        versionFree = v;
-        versionCount--;
-    }
-
-    /** Drops committed versions under a newer committed one of the same layer. */
-    private void prune(int head, long commitSeq) {
-        int keptLayer = -1;
-        int before = NONE;
-        int v = head;
-        while (v != NONE) {
-            int next = older[v];
-            boolean committed = seqs[v] <= commitSeq;
-            if (committed && layers[v] == keptLayer) {
-                older[before] = next;
-                freeVersion(v);
-            } else {
-                if (committed) {
-                    keptLayer = layers[v];
-                }
-                before = v;
-            }
-            v = next;
-        }
+        extentVersions[record] = chains.push(extentVersions[record], seq, kind, 0, 0, layer);
+        chains.prune(extentVersions[record], commitSeq);
+        units.settleRemoved();
     }
 
     private int extentRecord(int slot, int extent) {
@@ -164,7 +117,7 @@ final class Overlay {
         }
         record = extentFree;
         if (record != NONE) {
-            extentFree = extentBlocks[record];
+            extentFree = extentPieces[record];
         } else {
             if (extentEnd == extentKeys.length) {
                 growExtents();
@@ -172,34 +125,42 @@ final class Overlay {
             record = extentEnd++;
         }
         extentKeys[record] = key;
-        extentBlocks[record] = NONE;
+        extentPieces[record] = NONE;
         extentVersions[record] = NONE;
         extentTable.put(key, record);
         return record;
     }
 
-    private int blockRecord(int slot, int block) {
-        long key = key(slot, block);
-        int record = blockTable.get(key);
+    private int pieceRecord(int slot, int piece) {
+        long key = key(slot, piece);
+        int record = pieceTable.get(key);
         if (record != NONE) {
             return record;
         }
-        int extent = extentRecord(slot, block / Geometry.BLOCKS_PER_EXTENT);
-        record = blockFree;
+        int extent = extentRecord(slot, piece / Geometry.PIECES_PER_EXTENT);
+        record = pieceFree;
         if (record != NONE) {
-            blockFree = blockNext[record];
+            pieceFree = pieceNext[record];
         } else {
-            if (blockEnd == blockKeys.length) {
-                growBlocks();
+            if (pieceEnd == pieceKeys.length) {
+                growPieces();
             }
-            record = blockEnd++;
+            record = pieceEnd++;
         }
-        blockKeys[record] = key;
-        blockVersions[record] = NONE;
-        blockNext[record] = extentBlocks[extent];
-        extentBlocks[extent] = record;
-        blockTable.put(key, record);
+        pieceKeys[record] = key;
+        pieceBlocks[record] = 0;
+        Arrays.fill(heads, record * BLOCKS, (record + 1) * BLOCKS, NONE);
+        pieceNext[record] = extentPieces[extent];
+        extentPieces[extent] = record;
+        pieceTable.put(key, record);
         return record;
+    }
+
+    // ------------------------------------------------------------------------------------------------ looking up
+
+    private int head(int slot, int block) {
+        int record = pieceTable.get(key(slot, block / BLOCKS));
+        return record == NONE ? NONE : heads[record * BLOCKS + block % BLOCKS];
     }
 
     /** True if nothing of the extent is here: most reads of cold data end with this one lookup. */
@@ -213,10 +174,12 @@ final class Overlay {
         if (extent == NONE) {
             return NONE;
         }
-        int whole = upTo(extentVersions[extent], upTo);
-        int record = blockTable.get(key(slot, block));
-        int own = record == NONE ? NONE : upTo(blockVersions[record], upTo);
-        if (own == NONE || (whole != NONE && seqs[whole] > seqs[own])) {
+        return newer(chains.upTo(head(slot, block), upTo), chains.upTo(extentVersions[extent], upTo));
+    }
+
+    /** Of a version of a block and one of its whole extent, the newer; either may be {@link #NONE}. */
+    private int newer(int own, int whole) {
+        if (own == NONE || (whole != NONE && chains.seq(whole) > chains.seq(own))) {
             return whole;
         }
         return own;
@@ -224,79 +187,58 @@ final class Overlay {
 
     /**
      * The newest version at or below {@code upTo} of each block of an extent, as far as it belongs to {@code layer}, else {@link #NONE}. Returns
-     * a bit for each piece that has any.
+     * a bit for each piece that has any; the versions of other pieces are not set.
      */
     int collect(int slot, int extent, long upTo, int layer, int[] versions) {
         int record = extentTable.get(key(slot, extent));
-        int whole = record == NONE ? NONE : ofLayer(upTo(extentVersions[record], upTo), layer);
-        Arrays.fill(versions, whole);
-        int pieces = whole == NONE ? 0 : (1 << Geometry.PIECES_PER_EXTENT) - 1;
-        for (int b = record == NONE ? NONE : extentBlocks[record]; b != NONE; b = blockNext[b]) {
-            int own = ofLayer(upTo(blockVersions[b], upTo), layer);
-            if (own != NONE && (whole == NONE || seqs[own] > seqs[whole])) {
-                int block = (int) blockKeys[b] % Geometry.BLOCKS_PER_EXTENT;
-                versions[block] = own;
-                pieces |= 1 << (block / Geometry.BLOCKS_PER_PIECE);
+        if (record == NONE) {
+            return 0;
+        }
+        int whole = chains.ofLayer(chains.upTo(extentVersions[record], upTo), layer);
+        int pieces = 0;
+        if (whole != NONE) {
+            Arrays.fill(versions, whole);
+            pieces = (1 << Geometry.PIECES_PER_EXTENT) - 1;
+        }
+        for (int p = extentPieces[record]; p != NONE; p = pieceNext[p]) {
+            int piece = (int) pieceKeys[p] % Geometry.PIECES_PER_EXTENT;
+            boolean isAny = false;
+            for (int i = 0; i < BLOCKS; i++) {
+                int own = newer(chains.ofLayer(chains.upTo(heads[p * BLOCKS + i], upTo), layer), whole);
+                versions[piece * BLOCKS + i] = own;
+                isAny |= own != NONE;
             }
+            pieces |= isAny ? 1 << piece : 0;
         }
         return pieces;
     }
 
-    private int ofLayer(int head, int layer) {
-        int v = head;
-        while (v != NONE && layers[v] > layer) {
-            v = older[v];
-        }
-        return v != NONE && layers[v] == layer ? v : NONE;
-    }
-
-    /** The version {@code seq} of a block now lies in the journal, at {@code location}, with the same content. */
-    void relocate(int slot, int block, long seq, long location) {
-        int record = blockTable.get(key(slot, block));
-        int version = record == NONE ? NONE : find(blockVersions[record], seq);
-        if (version != NONE) {
-            if (kinds[version] == UNIT) {
-                units.removed(locations[version]);
-            }
-            kinds[version] = JOURNAL;
-            locations[version] = location;
-        }
-    }
-
-    private int upTo(int head, long upTo) {
-        int v = head;
-        while (v != NONE && seqs[v] > upTo) {
-            v = older[v];
-        }
-        return v;
-    }
-
     long seq(int version) {
-        return seqs[version];
+        return chains.seq(version);
     }
 
     byte kind(int version) {
-        return kinds[version];
+        return chains.kind(version);
     }
 
     boolean isZero(int version) {
-        return kinds[version] >= ZERO;
+        return chains.kind(version) >= ZERO;
     }
 
     long location(int version) {
-        return locations[version];
+        return chains.location(version);
     }
 
     int crc(int version) {
-        return crcs[version];
+        return chains.crc(version);
     }
 
     int layer(int version) {
-        return layers[version];
+        return chains.layer(version);
     }
 
     int versions() {
-        return versionCount;
+        return chains.count();
     }
 
     int extents() {
@@ -317,113 +259,43 @@ final class Overlay {
         if (record == NONE) {
             return 0;
         }
-        int whole = upTo(extentVersions[record], upTo);
-        long highest = whole == NONE ? 0 : seqs[whole];
-        for (int block = extentBlocks[record]; block != NONE; block = blockNext[block]) {
-            int own = upTo(blockVersions[block], upTo);
-            if (own != NONE) {
-                highest = Math.max(highest, seqs[own]);
+        int whole = chains.upTo(extentVersions[record], upTo);
+        long highest = whole == NONE ? 0 : chains.seq(whole);
+        for (int p = extentPieces[record]; p != NONE; p = pieceNext[p]) {
+            for (int at = p * BLOCKS; at < (p + 1) * BLOCKS; at++) {
+                int own = chains.upTo(heads[at], upTo);
+                if (own != NONE) {
+                    highest = Math.max(highest, chains.seq(own));
+                }
             }
         }
         return highest;
     }
 
-    /** The index holds everything of this extent up to {@code seq} now. */
-    void removeUpTo(int slot, int extent, long seq) {
-        int record = extentTable.get(key(slot, extent));
-        if (record == NONE) {
-            return;
-        }
-        extentVersions[record] = cutOlder(extentVersions[record], seq);
-        int before = NONE;
-        int block = extentBlocks[record];
-        while (block != NONE) {
-            int next = blockNext[block];
-            blockVersions[block] = cutOlder(blockVersions[block], seq);
-            before = unlinkIfEmpty(record, block, before);
-            block = next;
-        }
-        removeIfEmpty(record);
-    }
-
-    /** The log was cut: versions above {@code seq} never were. */
-    void removeAbove(int slot, long seq) {
-        for (long key : extentKeys()) {
-            if ((int) (key >>> 32) != slot) {
-                continue;
+    /** True if some block of {@code count} from {@code block} has data above {@code aboveSeq} here. */
+    boolean hasDataAbove(int slot, int block, int count, long aboveSeq) {
+        int end = block + count;
+        for (int piece = block / BLOCKS; piece * BLOCKS < end; piece++) {
+            int record = pieceTable.get(key(slot, piece));
+            int from = Math.max(block, piece * BLOCKS);
+            int to = record == NONE ? from : Math.min(end, (piece + 1) * BLOCKS);
+            for (int b = from; b < to; b++) {
+                if (chains.hasDataAbove(heads[record * BLOCKS + b % BLOCKS], aboveSeq)) {
+                    return true;
+                }
             }
-            int record = extentTable.get(key);
-            extentVersions[record] = cutNewer(extentVersions[record], seq);
-            int before = NONE;
-            int block = extentBlocks[record];
-            while (block != NONE) {
-                int next = blockNext[block];
-                blockVersions[block] = cutNewer(blockVersions[block], seq);
-                before = unlinkIfEmpty(record, block, before);
-                block = next;
-            }
-            removeIfEmpty(record);
         }
-    }
-
-    private int unlinkIfEmpty(int extent, int block, int before) {
-        if (blockVersions[block] != NONE) {
-            return block;
-        }
-        if (before == NONE) {
-            extentBlocks[extent] = blockNext[block];
-        } else {
-            blockNext[before] = blockNext[block];
-        }
-        blockTable.remove(blockKeys[block]);
-        blockNext[block] = blockFree;
-        blockFree = block;
-        return before;
-    }
-
-    private void removeIfEmpty(int extent) {
-        if (extentBlocks[extent] == NONE && extentVersions[extent] == NONE) {
-            extentTable.remove(extentKeys[extent]);
-            extentBlocks[extent] = extentFree;
-            extentFree = extent;
-        }
-    }
-
-    private int cutOlder(int head, long seq) {
-        int before = NONE;
-        int v = head;
-        while (v != NONE && seqs[v] > seq) {
-            before = v;
-            v = older[v];
-        }
-        while (v != NONE) {
-            int next = older[v];
-            freeVersion(v);
-            v = next;
-        }
-        if (before == NONE) {
-            return NONE;
-        }
-        older[before] = NONE;
-        return head;
-    }
-
-    private int cutNewer(int head, long seq) {
-        int v = head;
-        while (v != NONE && seqs[v] > seq) {
-            int next = older[v];
-            freeVersion(v);
-            v = next;
-        }
-        return v;
+        return false;
     }
 
     /** Sees the location of every version that lies in a unit of a direct write. */
     void forEachUnit(UnitVisitor visitor) {
-        blockTable.forEach((key, record) -> {
-            for (int v = blockVersions[record]; v != NONE; v = older[v]) {
-                if (kinds[v] == UNIT) {
-                    visitor.unit((int) (key >>> 32), (int) key, locations[v]);
+        pieceTable.forEach((key, record) -> {
+            for (int i = 0; i < BLOCKS; i++) {
+                for (int v = heads[record * BLOCKS + i]; v != NONE; v = chains.older(v)) {
+                    if (chains.kind(v) == UNIT) {
+                        visitor.unit((int) (key >>> 32), (int) key * BLOCKS + i, chains.location(v));
+                    }
                 }
             }
         });
@@ -431,11 +303,14 @@ final class Overlay {
 
     /** Sees (stream's number, block) of every block that has data in the journal. */
     void forEachJournalled(BlockVisitor visitor) {
-        blockTable.forEach((key, record) -> {
-            for (int v = blockVersions[record]; v != NONE; v = older[v]) {
-                if (kinds[v] == JOURNAL) {
-                    visitor.block((int) (key >>> 32), (int) key);
-                    return;
+        pieceTable.forEach((key, record) -> {
+            for (int i = 0; i < BLOCKS; i++) {
+                int v = heads[record * BLOCKS + i];
+                while (v != NONE && chains.kind(v) != JOURNAL) {
+                    v = chains.older(v);
+                }
+                if (v != NONE) {
+                    visitor.block((int) (key >>> 32), (int) key * BLOCKS + i);
                 }
             }
         });
@@ -453,40 +328,93 @@ final class Overlay {
         void block(int slot, int block);
     }
 
-    /** True if some block of {@code count} from {@code block} has data above {@code aboveSeq} here. */
-    boolean hasDataAbove(int slot, int block, int count, long aboveSeq) {
-        for (int b = block; b < block + count; b++) {
-            int record = blockTable.get(key(slot, b));
-            for (int v = record == NONE ? NONE : blockVersions[record]; v != NONE && seqs[v] > aboveSeq; v = older[v]) {
-                if (kinds[v] < ZERO) {
-                    return true;
-                }
-            }
+    // ------------------------------------------------------------------------------------------------ versions that
+    // move or go
+
+    /** The version {@code seq} of a block now lies in the journal, at {@code location}, with the same content. */
+    void relocate(int slot, int block, long seq, long location) {
+        int version = chains.find(head(slot, block), seq);
+        if (version != NONE) {
+            chains.relocate(version, location);
+            units.settleRemoved();
         }
-        return false;
     }
 
-    private void growVersions() {
-        int capacity = seqs.length * 2;
-        seqs = Arrays.copyOf(seqs, capacity);
-        locations = Arrays.copyOf(locations, capacity);
-        crcs = Arrays.copyOf(crcs, capacity);
-        layers = Arrays.copyOf(layers, capacity);
-        kinds = Arrays.copyOf(kinds, capacity);
-        older = Arrays.copyOf(older, capacity);
+    /** The index holds everything of this extent up to {@code seq} now. Returns how many versions went. */
+    int removeUpTo(int slot, int extent, long seq) {
+        int record = extentTable.get(key(slot, extent));
+        if (record == NONE) {
+            return 0;
+        }
+        int before = chains.count();
+        cut(record, seq, true);
+        return before - chains.count();
+    }
+
+    /** The log was cut: versions above {@code seq} never were. */
+    void removeAbove(int slot, long seq) {
+        for (long key : extentKeys()) {
+            if ((int) (key >>> 32) == slot) {
+                cut(extentTable.get(key), seq, false);
+            }
+        }
+    }
+
+    private void cut(int extent, long seq, boolean isOlder) {
+        extentVersions[extent] = cutChain(extentVersions[extent], seq, isOlder);
+        int before = NONE;
+        int piece = extentPieces[extent];
+        while (piece != NONE) {
+            int next = pieceNext[piece];
+            for (int at = piece * BLOCKS; at < (piece + 1) * BLOCKS; at++) {
+                int head = heads[at];
+                if (head != NONE) {
+                    heads[at] = cutChain(head, seq, isOlder);
+                    pieceBlocks[piece] -= (byte) (heads[at] == NONE ? 1 : 0);
+                }
+            }
+            if (pieceBlocks[piece] == 0) {
+                unlink(extent, piece, before);
+            } else {
+                before = piece;
+            }
+            piece = next;
+        }
+        units.settleRemoved();
+        if (extentPieces[extent] == NONE && extentVersions[extent] == NONE) {
+            extentTable.remove(extentKeys[extent]);
+            extentPieces[extent] = extentFree;
+            extentFree = extent;
+        }
+    }
+
+    private int cutChain(int head, long seq, boolean isOlder) {
+        return isOlder ? chains.cutOlder(head, seq) : chains.cutNewer(head, seq);
+    }
+
+    private void unlink(int extent, int piece, int before) {
+        if (before == NONE) {
+            extentPieces[extent] = pieceNext[piece];
+        } else {
+            pieceNext[before] = pieceNext[piece];
+        }
+        pieceTable.remove(pieceKeys[piece]);
+        pieceNext[piece] = pieceFree;
+        pieceFree = piece;
     }
 
     private void growExtents() {
         int capacity = extentKeys.length * 2;
         extentKeys = Arrays.copyOf(extentKeys, capacity);
-        extentBlocks = Arrays.copyOf(extentBlocks, capacity);
+        extentPieces = Arrays.copyOf(extentPieces, capacity);
         extentVersions = Arrays.copyOf(extentVersions, capacity);
     }
 
-    private void growBlocks() {
-        int capacity = blockKeys.length * 2;
-        blockKeys = Arrays.copyOf(blockKeys, capacity);
-        blockVersions = Arrays.copyOf(blockVersions, capacity);
-        blockNext = Arrays.copyOf(blockNext, capacity);
+    private void growPieces() {
+        int capacity = pieceKeys.length * 2;
+        pieceKeys = Arrays.copyOf(pieceKeys, capacity);
+        pieceNext = Arrays.copyOf(pieceNext, capacity);
+        pieceBlocks = Arrays.copyOf(pieceBlocks, capacity);
+        heads = Arrays.copyOf(heads, capacity * BLOCKS);
     }
 }

@@ -75,8 +75,8 @@ final class Admission {
 
     static int missing(BitSet allocated, int first, int last) {
         int missing = 0;
-        for (int piece = allocated.nextClearBit(first); piece <= last; piece = allocated.nextClearBit(piece + 1)) {
-            missing++;
+        for (int piece = first; piece <= last; piece++) {
+            missing += allocated.get(piece) ? 0 : 1;
         }
         return missing;
     }

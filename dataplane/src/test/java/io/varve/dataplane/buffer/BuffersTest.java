@@ -83,6 +83,7 @@ final class BuffersTest {
 
     @Test
     void givesMemoryBackWhenTheLoadIsOver() throws Exception {
+        long before = Buffers.reservedBytes();
         Thread loaded = Thread.ofPlatform().start(() -> {
             List<ByteBuf> live = new ArrayList<>();
             for (int i = 0; i < 512; i++) {
@@ -91,7 +92,23 @@ final class BuffersTest {
             live.forEach(ByteBuf::release);
         });
         loaded.join();
-        assertThat(Buffers.reservedBytes()).isLessThan(64L << 20);
+        assertThat(Buffers.reservedBytes() - before).isLessThan(64L << 20);
+    }
+
+    @Test
+    void keepsMemoryReadyForTheNextLoad() throws Exception {
+        long[] reserved = new long[2];
+        Thread loaded = Thread.ofPlatform().start(() -> {
+            Buffers.keepReady(8 << 20);
+            Buffers.aligned(1 << 20).release();
+            reserved[0] = Buffers.reservedBytes();
+            for (int i = 0; i < 16; i++) {
+                Buffers.aligned(1 << 20).release();
+                reserved[1] = Math.max(reserved[1], Math.abs(Buffers.reservedBytes() - reserved[0]));
+            }
+        });
+        loaded.join();
+        assertThat(reserved[1]).describedAs("chunks that came or went").isZero();
     }
 
     @Test

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class ChecksumTable {
     public static final int ENTRIES_PER_PAGE = Geometry.BLOCK_BYTES / Integer.BYTES;
 
-    /** Page reads and writes in flight; more wait. */
+    /** Page reads in flight; more wait. */
     private static final int MAX_TRANSFERS = 64;
 
     private final Disk disk;
@@ -182,28 +182,32 @@ public final class ChecksumTable {
         return dirty.size() > capacity / 2;
     }
 
-    /** Writes all dirty pages; {@code done} gets 0 or a negative errno. Durable after a flush. One call at a time. */
-    public void writeDirty(DiskCallback done) {
+    /**
+     * Writes all dirty pages, {@code transfers} at a time; {@code done} gets 0 or a negative errno. Durable after a flush. One call at a time.
+     */
+    public void writeDirty(int transfers, DiskCallback done) {
         List<Page> batch = new ArrayList<>(dirty);
         dirty.clear();
         batch.sort(java.util.Comparator.comparingLong(page -> page.number));
-        new PageWrites(batch, done).next();
+        new PageWrites(batch, transfers, done).next();
     }
 
     private final class PageWrites {
         private final List<Page> batch;
+        private final int limit;
         private final DiskCallback done;
         private int started;
         private int running;
         private int error;
 
-        PageWrites(List<Page> batch, DiskCallback done) {
+        PageWrites(List<Page> batch, int limit, DiskCallback done) {
             this.batch = batch;
+            this.limit = limit;
             this.done = done;
         }
 
         void next() {
-            while (running < MAX_TRANSFERS && started < batch.size() && error == 0) {
+            while (running < limit && started < batch.size() && error == 0) {
                 Page page = batch.get(started++);
                 page.dirty = false;
                 page.busy = true;

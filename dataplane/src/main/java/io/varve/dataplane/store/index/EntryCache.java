@@ -201,11 +201,14 @@ public final class EntryCache {
         pin(row);
     }
 
-    /** Changes which blocks of a mapped piece count. Pins the row. */
+    /** Changes which blocks of a mapped piece count. Pins the row, unless all is as it was: most overwrites need no change of the index. */
     public void setMasks(int row, int piece, int presentMask, int zeroMask) {
-        present[row * PIECES + piece] = (short) presentMask;
-        zero[row * PIECES + piece] = (short) zeroMask;
-        pin(row);
+        int at = row * PIECES + piece;
+        if (present[at] != (short) presentMask || zero[at] != (short) zeroMask) {
+            present[at] = (short) presentMask;
+            zero[at] = (short) zeroMask;
+            pin(row);
+        }
     }
 
     /** The piece is no longer in this entry. Pins the row. */
