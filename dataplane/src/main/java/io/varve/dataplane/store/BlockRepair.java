@@ -100,8 +100,8 @@ final class BlockRepair {
                 end(StoreStatus.OK);
                 return;
             }
-            boolean present = (group.entries.present(row, piece) & bit) != 0;
-            if (!present && group.entries.isLost(row) && !adoptLost(row, piece, bit)) {
+            int known = group.entries.present(row, piece) | group.entries.zero(row, piece);
+            if ((known & bit) == 0 && group.entries.isLost(row) && !adoptLost(row, piece, bit)) {
                 end(StoreStatus.NO_SPACE);
                 return;
             }
@@ -119,14 +119,14 @@ final class BlockRepair {
 
     /** Of an entry that rotted nothing is known: the block gets a place again. The next checkpoint saves it. */
     private boolean adoptLost(int row, int piece, int bit) {
-        if (!group.entries.isMapped(row, piece)) {
+        if (!group.entries.isMapped(row, piece) || group.entries.unit(row, piece) == EntryCache.NO_UNIT) {
             int device = group.space.chooseDevice();
             int unit = device < 0 ? -1 : group.space.allocate(device, -1);
             if (unit < 0) {
                 return false;
             }
             group.devices.get(device).allocator().keep(unit);
-            group.entries.map(row, piece, device, unit, 0, 0);
+            group.entries.map(row, piece, device, unit, 0, group.entries.zero(row, piece));
         }
         group.entries.setMasks(row, piece, group.entries.present(row, piece) | bit, group.entries.zero(row, piece));
         stream.rowChanged = true;
@@ -138,7 +138,7 @@ final class BlockRepair {
         long at = device.deviceBlock(group.entries.unit(row, piece), block % Geometry.BLOCKS_PER_PIECE);
         ChecksumTable checksums = device.checksums();
         if (!checksums.isLoaded(device.dataBlock(at))) {
-            checksums.load(device.dataBlock(at), pageWaiter);
+            checksums.loadForChange(device.dataBlock(at), pageWaiter);
             return;
         }
         checksums.set(

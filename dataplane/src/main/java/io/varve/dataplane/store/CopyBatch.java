@@ -301,7 +301,7 @@ final class CopyBatch {
                 return;
             }
             if (!table.isLoaded(entry)) {
-                table.load(entry, pageWaiter);
+                table.loadForChange(entry, pageWaiter);
                 return;
             }
             int row = row(next);

@@ -167,6 +167,7 @@ final class DiskGroupOpening {
 
     private void newIncarnation(
             GroupState group, Recovery recovery, JournalGeometry geometry, JournalScan.Found found) {
+        group.checksumErrors += found.lostFrames();
         Superblock old = journalSuperblock();
         int incarnation = Math.max(old.incarnation(), found.highestIncarnation()) + 1;
         SuperblockCopies.write(disks[0], old.withStart(incarnation), error -> {

@@ -157,29 +157,35 @@ final class ExtentDestage {
             }
         }
         int present = (group.entries.present(row, piece) & ~zero) | data;
-        int marks = layer == 0 ? 0 : (group.entries.zero(row, piece) & ~data) | zero;
+        int marks = keepsZeroMarks(row) ? (group.entries.zero(row, piece) & ~data) | zero : 0;
         group.entries.setMasks(row, piece, present, marks);
     }
 
+    /** Below the oldest layer absent means zero; but in a lost entry it means unknown. */
+    private boolean keepsZeroMarks(int row) {
+        return group.entries.layer(row) > 0 || group.entries.isLost(row);
+    }
+
     private void clear(StreamLog stream, int row, int piece, int block, int zero, boolean unmap) {
-        int layer = group.entries.layer(row);
+        boolean marked = keepsZeroMarks(row);
         if (!group.entries.isMapped(row, piece)) {
-            if (layer > 0) {
+            if (marked) {
                 group.entries.map(row, piece, 0, EntryCache.NO_UNIT, 0, zero);
             }
             return;
         }
         int present = group.entries.present(row, piece) & ~zero;
-        int marks = layer == 0 ? 0 : group.entries.zero(row, piece) | zero;
-        if (present != 0 || !unmap || !hasUnit(row, piece)) {
+        int marks = marked ? group.entries.zero(row, piece) | zero : 0;
+        boolean isUnknown = group.entries.isLost(row) && marks != ALL_BLOCKS;
+        if (present != 0 || !unmap || !hasUnit(row, piece) || isUnknown) {
             group.entries.setMasks(row, piece, present, marks);
             return;
         }
         drop(row, piece);
-        if (layer == 0) {
-            group.entries.unmap(row, piece);
-        } else {
+        if (marked) {
             group.entries.map(row, piece, 0, EntryCache.NO_UNIT, 0, marks);
+        } else {
+            group.entries.unmap(row, piece);
         }
         unmapped(stream, block);
     }

@@ -157,11 +157,15 @@ final class ReadOperation {
             if (exists && (group.entries.present(row, piece) & bit) != 0) {
                 return locateInUnit(i, block, row, piece);
             }
-            if (exists && group.entries.isLost(row)) {
+            if (!exists || (group.entries.zero(row, piece) & bit) != 0) {
+                place(i, ZERO_DEVICE, 0, ZERO_CRC);
+                return true;
+            }
+            if (group.entries.isLost(row)) {
                 place(i, LOST_DEVICE, 0, 0);
                 return true;
             }
-            if (!exists || (group.entries.zero(row, piece) & bit) != 0 || group.entries.layer(row) == 0) {
+            if (group.entries.layer(row) == 0) {
                 place(i, ZERO_DEVICE, 0, ZERO_CRC);
                 return true;
             }

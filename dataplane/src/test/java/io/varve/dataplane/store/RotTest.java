@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Crc32c;
+import io.varve.dataplane.disk.DiskFaults;
 import io.varve.dataplane.disk.SimulatedMedium;
 import io.varve.model.Geometry;
 import java.nio.ByteBuffer;
@@ -160,6 +161,7 @@ final class RotTest {
 
         StreamState state = rig.group().stream(STREAM);
         assertThat(state.suspectFromSeq()).isEqualTo(3);
+        assertThat(rig.group().stats().checksumErrors()).isEqualTo(1);
         assertThat(state.lastSeq()).as("the log ends before the hole").isEqualTo(2);
         assertThat(rig.stamps(STREAM, 1, 3)).containsExactly(1, 2, 0);
         rig.append(write(STREAM, 3, 3, 1, 33));
@@ -202,6 +204,58 @@ final class RotTest {
         medium.rot(medium.sizeBytes() - Geometry.BLOCK_BYTES, Geometry.BLOCK_BYTES, 5, random);
         rig.open();
         assertThat(rig.stamp(STREAM, 1)).isEqualTo(1);
+    }
+
+    @Test
+    void goesOnWhenAPageOfChecksumsCannotBeRead() {
+        rig.append(write(STREAM, 1, 0, 20, 1));
+        checkpoint(1);
+        rig.close();
+        rig.openDisks();
+        long table = DiskGroupFormat.FIRST_REGION + StoreRig.OPTIONS.journalBytes();
+        rig.disks.getFirst().faults().fail(DiskFaults.Target.READ, table, Geometry.BLOCK_BYTES, 5);
+        rig.openWithDisks();
+
+        assertThat(rig.stamp(STREAM, 3)).as("another copy must be asked").isEqualTo(-1);
+        rig.append(write(STREAM, 2, 7, 1, 2));
+        checkpoint(2);
+        assertThat(rig.group().failure()).isNull();
+        rig.disks.getFirst().faults().heal();
+        rig.restart();
+        assertThat(rig.stamp(STREAM, 7)).isEqualTo(2);
+        assertThat(rig.stamp(STREAM, 3)).as("its checksum is gone").isEqualTo(-1);
+        assertThat(repair(3, 1)).isEqualTo(StoreStatus.OK);
+        assertThat(rig.stamp(STREAM, 3)).isEqualTo(1);
+    }
+
+    @Test
+    void zeroesInAnExtentWhoseEntryRottedAreKnown() {
+        rig.append(write(STREAM, 1, 0, 64, 1));
+        checkpoint(1);
+        rig.close();
+        rig.index.rot(io.varve.dataplane.store.index.ExtentIndex.Table.EXTENT, random);
+        rig.open();
+        assertThat(repair(3, 1)).isEqualTo(StoreStatus.OK);
+        assertThat(repair(4, 1)).isEqualTo(StoreStatus.OK);
+        rig.append(new TestRecord(STREAM, Op.ZERO, 2, 3, 1));
+        rig.append(new TestRecord(STREAM, Op.UNMAP, 3, 20, 2));
+        rig.append(new TestRecord(STREAM, Op.UNMAP, 4, 32, 16));
+        for (int round = 0; round < 2; round++) {
+            assertThat(rig.stamp(STREAM, 3)).isZero();
+            assertThat(rig.stamp(STREAM, 4)).isEqualTo(1);
+            assertThat(rig.stamp(STREAM, 5)).isEqualTo(-1);
+            assertThat(rig.stamps(STREAM, 20, 2)).containsOnly(0);
+            assertThat(rig.stamp(STREAM, 22)).isEqualTo(-1);
+            assertThat(rig.stamps(STREAM, 32, 16)).containsOnly(0);
+            checkpoint(4);
+            rig.restart();
+        }
+        assertThat(repair(33, 1)).as("nothing to repair").isEqualTo(StoreStatus.OK);
+        assertThat(rig.stamps(STREAM, 32, 16)).containsOnly(0);
+        rig.append(write(STREAM, 5, 32, 2, 5));
+        checkpoint(5);
+        rig.restart();
+        assertThat(rig.stamps(STREAM, 32, 3)).containsExactly(5, 5, 0);
     }
 
     @Test

@@ -10,6 +10,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The checksums of one device's data blocks, a u32 each, in a region of their own, through a bounded write-back cache of 4 KiB pages. A dirty
@@ -20,6 +22,8 @@ public final class ChecksumTable {
 
     /** Page reads in flight; more wait. */
     private static final int MAX_TRANSFERS = 64;
+
+    private static final Logger LOG = LoggerFactory.getLogger(ChecksumTable.class);
 
     private final Disk disk;
     private final long offset;
@@ -38,6 +42,10 @@ public final class ChecksumTable {
         boolean dirty;
         boolean used;
         boolean busy;
+        /** Somebody wants to change an entry: if the page cannot be read, it is begun anew. */
+        boolean wantedForChange;
+
+        boolean retried;
 
         @Nullable Waiter waiters;
     }
@@ -96,8 +104,20 @@ public final class ChecksumTable {
         return pages.get(slot);
     }
 
-    /** Brings the page of a block in. */
+    /** Brings the page of a block in, to look at it. */
     public void load(long dataBlock, Waiter waiter) {
+        load(dataBlock, false, waiter);
+    }
+
+    /**
+     * Brings the page of a block in, to change an entry. A page that cannot be read, twice, is begun anew: what it said about other blocks is gone, so
+     * these read as damaged until another copy repairs them. A group that can still write goes on.
+     */
+    public void loadForChange(long dataBlock, Waiter waiter) {
+        load(dataBlock, true, waiter);
+    }
+
+    private void load(long dataBlock, boolean forChange, Waiter waiter) {
         long number = dataBlock / ENTRIES_PER_PAGE;
         int slot = slots.get(number);
         Page page;
@@ -108,10 +128,13 @@ public final class ChecksumTable {
             page = pages.get(slot);
             page.number = number;
             page.loaded = false;
+            page.wantedForChange = false;
+            page.retried = false;
             slots.put(number, slot);
             toRead.add(page);
         }
         page.used = true;
+        page.wantedForChange |= forChange;
         waiter.next = page.waiters;
         page.waiters = waiter;
         Invariant.check(!page.loaded, "waiting for a page that is here", number);
@@ -154,10 +177,25 @@ public final class ChecksumTable {
     }
 
     private void arrived(Page page, int result) {
+        if (result < 0 && page.wantedForChange && !page.retried) {
+            page.retried = true;
+            toRead.add(page);
+            return;
+        }
         Waiter waiter = page.waiters;
         page.waiters = null;
-        if (result >= 0) {
+        int error = Math.min(result, 0);
+        if (error == 0) {
             page.loaded = true;
+        } else if (page.wantedForChange) {
+            LOG.error(
+                    "checksum page lost, its blocks read as damaged until repaired device={} page={} errno={}",
+                    disk.name(),
+                    page.number,
+                    -error);
+            page.buffer.setZero(0, Geometry.BLOCK_BYTES);
+            page.loaded = true;
+            error = 0;
         } else {
             // The slot stays, without a number, and is taken by the next load.
             slots.remove(page.number);
@@ -168,7 +206,7 @@ public final class ChecksumTable {
         while (waiter != null) {
             Waiter next = waiter.next;
             waiter.next = null;
-            waiter.pageReady(Math.min(result, 0));
+            waiter.pageReady(error);
             waiter = next;
         }
     }
