@@ -4,6 +4,7 @@ import io.netty.channel.EventLoop;
 import io.varve.dataplane.check.Invariant;
 import io.vertx.core.internal.ContextInternal;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -15,6 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * A Vert.x event-loop context as a {@link Loop}. Tasks run with that context current, so that servers and clients made by them live
  * on this loop. Tasks from any thread go through one queue that is drained by one wake-up of the loop: no allocation per task.
+ *
+ * <p>After Vert.x was closed, tasks and timers are dropped.
  *
  * <p>A throwable that leaves a task, a timer, offloaded work or an I/O callback is a bug after which the state of this loop is
  * doubtful: it goes to {@code onBug}, which in production is {@link #haltProcess}. In handlers that Vert.x calls (sockets), only an
@@ -101,8 +104,13 @@ public final class VertxLoop implements Loop {
 
     @Override
     public Timer schedule(long delayNanos, Runnable task) {
-        ScheduledFuture<?> scheduled = eventLoop.schedule(() -> run(task), delayNanos, TimeUnit.NANOSECONDS);
-        return () -> scheduled.cancel(false);
+        try {
+            ScheduledFuture<?> scheduled = eventLoop.schedule(() -> run(task), delayNanos, TimeUnit.NANOSECONDS);
+            return () -> scheduled.cancel(false);
+        } catch (RejectedExecutionException ended) {
+            unlessEnded(ended);
+            return () -> false;
+        }
     }
 
     @Override
@@ -144,7 +152,18 @@ public final class VertxLoop implements Loop {
 
     private void requestTurn() {
         if (turnRequested.compareAndSet(false, true)) {
-            eventLoop.execute(turn);
+            try {
+                eventLoop.execute(turn);
+            } catch (RejectedExecutionException ended) {
+                unlessEnded(ended);
+            }
+        }
+    }
+
+    /** Answers of calls to elsewhere may still come while the process ends, when this loop has ended already: nobody waits for them. */
+    private void unlessEnded(RejectedExecutionException rejected) {
+        if (!eventLoop.isShuttingDown()) {
+            throw rejected;
         }
     }
 

@@ -90,6 +90,16 @@ final class VertxLoopTest {
     }
 
     @Test
+    void dropsTasksAndTimersAfterItsEnd() {
+        vertx.close().await();
+        loop.execute(() -> {
+            throw new AssertionError("nobody runs it");
+        });
+        loop.execute(() -> {});
+        assertThat(loop.schedule(1, () -> {}).cancel()).isFalse();
+    }
+
+    @Test
     void cancelsTimers() throws Exception {
         CompletableFuture<List<String>> result = new CompletableFuture<>();
         loop.execute(() -> {
