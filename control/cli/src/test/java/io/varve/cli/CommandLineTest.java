@@ -146,6 +146,16 @@ final class CommandLineTest {
     }
 
     @Test
+    void takesAnswersOfManyMebibytes() {
+        cluster.addVolumes(20_000);
+
+        assertThat(JsonParser.parseString(varve("volume", "list", "-o", "json").out)
+                        .getAsJsonObject()
+                        .getAsJsonArray("volumes"))
+                .hasSize(20_000);
+    }
+
+    @Test
     void verifyFollowsTheStreamAndTellsDifferences() {
         assertThat(varve("volume", "verify", "db").out)
                 .isEqualTo("Equal: the replicas hold the same data in all 8 extents.\n");

@@ -157,6 +157,14 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 ListVolumesResponse.newBuilder().addAllVolumes(volumes.values()).build());
     }
 
+    /** More than a gRPC message may hold by default: 256 KiB are 4 000 volumes with nothing but a name. */
+    synchronized void addVolumes(int count) {
+        for (var i = 0; i < count; i++) {
+            var name = "volume-with-a-long-name-" + i;
+            volumes.put(name, Volume.newBuilder().setId(i).setName(name).build());
+        }
+    }
+
     @Override
     public Future<Volume> getVolume(GetVolumeRequest request) {
         return named(request.getName());

@@ -1,6 +1,7 @@
 package io.varve.cli.client;
 
 import io.varve.cli.config.Endpoint;
+import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -45,8 +46,10 @@ public final class ManagementConnection implements AutoCloseable {
                 .setInternalBlockingPoolSize(1)
                 .setFileSystemOptions(
                         new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
-        this.client = GrpcClient.client(vertx, new GrpcClientOptions(), new HttpClientOptions().setConnectTimeout((int)
-                        CONNECT_LIMIT.toMillis()));
+        this.client = GrpcClient.client(
+                vertx,
+                new GrpcClientOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES),
+                new HttpClientOptions().setConnectTimeout((int) CONNECT_LIMIT.toMillis()));
     }
 
     public List<Endpoint> servers() {
