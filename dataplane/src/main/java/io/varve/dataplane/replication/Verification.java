@@ -21,6 +21,8 @@ public final class Verification {
     /** A run that repaired is followed by another that finds all well; a third, in case more rotted meanwhile. */
     static final int MAX_INSPECTIONS = 3;
 
+    private static final String GONE = "the volume was detached from this node, or the node stops: attach it and begin again";
+
     private static final long PAUSE_NANOS = 100_000_000L;
 
     /** Who is told; on the loop. */
@@ -77,7 +79,7 @@ public final class Verification {
             return;
         }
         if (!host.isOpen()) {
-            finish("the volume is no longer attached here");
+            finish(GONE);
         } else if (next < total) {
             new Extent(next++).ask();
         } else if (done == total) {
@@ -150,7 +152,9 @@ public final class Verification {
         }
 
         private void askAgainOrEnd() {
-            if (tries < MAX_TRIES && host.isOpen()) {
+            if (!host.isOpen()) {
+                finish(GONE);
+            } else if (tries < MAX_TRIES) {
                 loop.schedule(PAUSE_NANOS, this::ask);
             } else {
                 end(describe());
