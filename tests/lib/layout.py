@@ -45,6 +45,21 @@ class Layout:
     def stamped(self, region: range) -> list[int]:
         return self.blocks_starting_with(region, MAGIC)
 
+    def recent_frames(self, count: int = 200, skip: int = 5) -> list[tuple[int, list[int]]]:
+        """Heads of the newest frames of the journal and the blocks of their payload, without the very last ones: a frame that
+        could have been in flight counts as torn, not as damaged, when it is bad. These are not checkpointed after a kill."""
+        found = []
+        with open(self.path, "rb") as f:
+            for at in self.blocks_starting_with(self.journal, b"VFRM"):
+                f.seek(at)
+                head = f.read(64)
+                seq, = struct.unpack_from("<Q", head, 8)
+                descriptors, payload = struct.unpack_from("<II", head, 40)
+                data = at + (64 + descriptors + BLOCK - 1) // BLOCK * BLOCK
+                found.append((seq, at, [data + i * BLOCK for i in range(payload)]))
+        found.sort(reverse=True)
+        return [(at, blocks) for _, at, blocks in found[skip:skip + count]]
+
     def checksum_pages_in_use(self) -> list[int]:
         with open(self.path, "rb") as f:
             f.seek(self.checksums.start)
@@ -62,10 +77,10 @@ class Layout:
 
 
 def flip_index_values(data_directory: pathlib.Path, volume_id: int, count: int, dice: random.Random) -> int:
-    """One bit in each of `count` extent values of a volume's first slab, in the LMDB files below a node's directory.
+    """One bit in the values of `count` extents of a volume's first slab, in the LMDB files below a node's directory.
 
-    A value follows its key of 16 bytes, which begins with the stream in big endian (and is therefore easy to find).
-    Returns how many were damaged: pages that LMDB no longer uses may be among them.
+    A value follows its key of 16 bytes: stream, extent, layer in big endian (and therefore easy to find). LMDB keeps old pages
+    beside the valid ones, so every version of an extent's value is damaged. Returns how many extents were.
     """
     key = struct.pack(">Q", volume_id << 16)
     damaged = 0
@@ -73,15 +88,16 @@ def flip_index_values(data_directory: pathlib.Path, volume_id: int, count: int, 
         if path.name.startswith("lock"):
             continue
         content = bytearray(path.read_bytes())
-        places = []
+        places: dict[bytes, list[int]] = {}
         at = content.find(key)
         while at >= 0:
             # node header: data size (low, high), flags, key size = 16; value: version 1
             if at >= 8 and content[at - 2:at] == b"\x10\x00" and content[at + 16:at + 17] == b"\x01":
-                places.append(at + 16 + 2 + dice.randrange(8))
+                places.setdefault(bytes(content[at:at + 16]), []).append(at + 16 + 2)
             at = content.find(key, at + 1)
-        for place in dice.sample(places, min(count, len(places))):
-            content[place] ^= 1 << dice.randrange(8)
+        for chosen in dice.sample(sorted(places), min(count, len(places))):
+            for place in places[chosen]:
+                content[place + dice.randrange(8)] ^= 1 << dice.randrange(8)
             damaged += 1
         path.write_bytes(content)
     return damaged
