@@ -26,6 +26,9 @@ interface AccessPointEffects {
     /** Read from the member; {@link AccessPoint#readAnswered} follows. */
     void read(int member, SlabRead read);
 
+    /** Read each block of it by itself, from whichever copy can give it, and complete it. */
+    void readSingly(SlabRead read);
+
     /** A block of the member is damaged, and {@code read} holds the right data. */
     void repair(int member, SlabRead read, int block);
 

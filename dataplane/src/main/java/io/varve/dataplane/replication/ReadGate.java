@@ -62,7 +62,10 @@ final class ReadGate {
                 return;
             }
         }
-        if (untried == 0) {
+        if (untried == 0 && read.damagedMember >= 0 && read.count > 1) {
+            // Every copy has damage, perhaps none has it in the same place.
+            effects.readSingly(read);
+        } else if (untried == 0) {
             read.completed(SlabRead.Outcome.IO_ERROR);
         } else {
             behindMembers.add(read);

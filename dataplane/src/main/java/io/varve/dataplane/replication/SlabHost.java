@@ -166,6 +166,12 @@ final class SlabHost implements AccessPointEffects {
     }
 
     @Override
+    public void readSingly(SlabRead read) {
+        // In a turn of its own: reads that end inside the call that began them would pile up.
+        loop.execute(() -> new SingleReads(point, read).start());
+    }
+
+    @Override
     public void repair(int member, SlabRead read, int block) {
         if (block < read.block || block >= read.block + read.count) {
             return;

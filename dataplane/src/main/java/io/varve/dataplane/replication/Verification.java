@@ -21,7 +21,8 @@ public final class Verification {
     /** A run that repaired is followed by another that finds all well; a third, in case more rotted meanwhile. */
     static final int MAX_INSPECTIONS = 3;
 
-    private static final String GONE = "the volume was detached from this node, or the node stops: attach it and begin again";
+    private static final String GONE =
+            "the volume was detached from this node, or the node stops: attach it and begin again";
 
     private static final long PAUSE_NANOS = 100_000_000L;
 

@@ -63,6 +63,11 @@ class AccessPointTest {
         }
 
         @Override
+        public void readSingly(SlabRead read) {
+            log.add("singly " + read.block);
+        }
+
+        @Override
         public void repair(int member, SlabRead read, int block) {
             log.add("repair " + member + " " + block);
         }

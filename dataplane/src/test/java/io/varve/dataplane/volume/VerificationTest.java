@@ -53,6 +53,20 @@ final class VerificationTest {
     }
 
     @Test
+    void readsWhatNoSingleCopyHoldsWhole() {
+        write();
+        cluster.node(0).disk().rot(STREAM, 7);
+        cluster.node(1).disk().rot(STREAM, 8);
+        assertThat(cluster.read(0, 0, data.length)).isEqualTo(data);
+        cluster.scheduler.runFor(SimulatedCluster.SECOND);
+        assertThat(cluster.node(0).disk().isRotten(STREAM, 7)).isFalse();
+        cluster.node(0).disk().rot(STREAM, 9);
+        cluster.node(1).disk().rot(STREAM, 9);
+        assertThat(cluster.await(cluster.submit(0, cluster.readOf(0, data.length))))
+                .isEqualTo(BlockStatus.IO_ERROR);
+    }
+
+    @Test
     void tellsBlocksThatNoCopyHoldsByVolumeOffset() {
         write();
         for (int block : new int[] {10, 11, 20}) {
