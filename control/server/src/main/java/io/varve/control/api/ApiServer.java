@@ -50,8 +50,7 @@ public final class ApiServer {
             ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
             Services.management(grpc, management, management::verifyVolume);
         } else {
-            ForwardingManagement management = new ForwardingManagement(calls, members, local);
-            Services.management(grpc, management, management::verifyVolume);
+            ForwardingManagement.serve(grpc, calls, members, local);
         }
         HttpServer http = vertx.createHttpServer(
                 new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG));

@@ -1,26 +1,11 @@
 package io.varve.control.api;
 
-import io.varve.api.AddDiskRequest;
-import io.varve.api.AttachVolumeRequest;
-import io.varve.api.ClusterStatus;
+import static io.varve.control.api.CallBinding.bind;
+import static io.varve.control.api.CallBinding.bindStream;
+
 import io.varve.api.CreateVolumeRequest;
-import io.varve.api.DeleteVolumeRequest;
-import io.varve.api.DeleteVolumeResponse;
-import io.varve.api.DetachVolumeRequest;
-import io.varve.api.DiskGroup;
-import io.varve.api.GetNodeStatsRequest;
-import io.varve.api.GetStatusRequest;
-import io.varve.api.GetVolumeRequest;
-import io.varve.api.InitClusterRequest;
-import io.varve.api.ListDiskGroupsRequest;
-import io.varve.api.ListDiskGroupsResponse;
-import io.varve.api.ListNodesRequest;
-import io.varve.api.ListNodesResponse;
-import io.varve.api.ListVolumesRequest;
-import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementGrpcClient;
-import io.varve.api.ManagementService;
-import io.varve.api.NodeStats;
+import io.varve.api.ManagementGrpcService;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
@@ -30,92 +15,54 @@ import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
+import io.vertx.grpc.server.GrpcServer;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Function;
 
-/** The management API at a node that is no metadata member: everything but its own figures goes to a member that answers. */
-final class ForwardingManagement extends ManagementService {
+/**
+ * The management API at a node that is no metadata member: everything but its own figures goes to a member that answers. A member that
+ * fails may have done what it was asked; the next one is asked the same, and does it no second time: at worst it says that there is
+ * nothing left to delete, or that the disk is taken already.
+ */
+final class ForwardingManagement {
     /** Beyond the longest wait that a member grants (10 min): the member's own words should arrive. */
     private static final Duration DEADLINE = Duration.ofMinutes(11);
 
     private final NodeCalls calls;
     private final List<SocketAddress> members;
-    private final NodeLocal local;
 
-    ForwardingManagement(NodeCalls calls, List<SocketAddress> members, NodeLocal local) {
+    private ForwardingManagement(NodeCalls calls, List<SocketAddress> members) {
         this.calls = calls;
         this.members = members;
-        this.local = local;
     }
 
-    @Override
-    public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
-        return local.stats();
+    /** Has the server answer the whole Management service. */
+    static void serve(GrpcServer server, NodeCalls calls, List<SocketAddress> members, NodeLocal local) {
+        ForwardingManagement passing = new ForwardingManagement(calls, members);
+        bind(server, ManagementGrpcService.InitCluster, passing.to(ManagementGrpcClient.InitCluster));
+        bind(server, ManagementGrpcService.GetStatus, passing.to(ManagementGrpcClient.GetStatus));
+        bind(server, ManagementGrpcService.ListNodes, passing.to(ManagementGrpcClient.ListNodes));
+        bind(server, ManagementGrpcService.ListDiskGroups, passing.to(ManagementGrpcClient.ListDiskGroups));
+        bind(server, ManagementGrpcService.AddDisk, passing.to(ManagementGrpcClient.AddDisk));
+        bind(server, ManagementGrpcService.CreateVolume, passing::createVolume);
+        bind(server, ManagementGrpcService.ListVolumes, passing.to(ManagementGrpcClient.ListVolumes));
+        bind(server, ManagementGrpcService.GetVolume, passing.to(ManagementGrpcClient.GetVolume));
+        bind(server, ManagementGrpcService.AttachVolume, passing.to(ManagementGrpcClient.AttachVolume));
+        bind(server, ManagementGrpcService.DetachVolume, passing.to(ManagementGrpcClient.DetachVolume));
+        bind(server, ManagementGrpcService.DeleteVolume, passing.to(ManagementGrpcClient.DeleteVolume));
+        bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
+        bindStream(
+                server, ManagementGrpcService.VerifyVolume, (request, report) -> passing.verifyAt(0, request, report));
     }
 
-    @Override
-    public Future<ClusterStatus> initCluster(InitClusterRequest request) {
-        return pass(ManagementGrpcClient.InitCluster, request);
-    }
-
-    @Override
-    public Future<ClusterStatus> getStatus(GetStatusRequest request) {
-        return pass(ManagementGrpcClient.GetStatus, request);
-    }
-
-    @Override
-    public Future<ListNodesResponse> listNodes(ListNodesRequest request) {
-        return pass(ManagementGrpcClient.ListNodes, request);
-    }
-
-    @Override
-    public Future<ListDiskGroupsResponse> listDiskGroups(ListDiskGroupsRequest request) {
-        return pass(ManagementGrpcClient.ListDiskGroups, request);
-    }
-
-    @Override
-    public Future<DiskGroup> addDisk(AddDiskRequest request) {
-        return pass(ManagementGrpcClient.AddDisk, request);
-    }
-
-    @Override
-    public Future<Volume> createVolume(CreateVolumeRequest request) {
-        // A member may make it and fail before it answers: the next one must know that it is the same request.
+    /** A member may make it and fail before it answers: the next one must know that it is the same request. */
+    private Future<Volume> createVolume(CreateVolumeRequest request) {
         CreateVolumeRequest recognisable = request.getRequestId().isEmpty()
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
-        return pass(ManagementGrpcClient.CreateVolume, recognisable);
-    }
-
-    @Override
-    public Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
-        return pass(ManagementGrpcClient.ListVolumes, request);
-    }
-
-    @Override
-    public Future<Volume> getVolume(GetVolumeRequest request) {
-        return pass(ManagementGrpcClient.GetVolume, request);
-    }
-
-    @Override
-    public Future<Volume> attachVolume(AttachVolumeRequest request) {
-        return pass(ManagementGrpcClient.AttachVolume, request);
-    }
-
-    @Override
-    public Future<Volume> detachVolume(DetachVolumeRequest request) {
-        return pass(ManagementGrpcClient.DetachVolume, request);
-    }
-
-    @Override
-    public Future<DeleteVolumeResponse> deleteVolume(DeleteVolumeRequest request) {
-        return pass(ManagementGrpcClient.DeleteVolume, request);
-    }
-
-    Future<Void> verifyVolume(VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {
-        return verifyAt(0, request, report);
+        return passTo(0, ManagementGrpcClient.CreateVolume, recognisable);
     }
 
     private Future<Void> verifyAt(
@@ -126,8 +73,8 @@ final class ForwardingManagement extends ManagementService {
                         : Future.failedFuture(failure));
     }
 
-    private <Q, R> Future<R> pass(ServiceMethod<R, Q> method, Q request) {
-        return passTo(0, method, request);
+    private <Q, R> Function<Q, Future<R>> to(ServiceMethod<R, Q> method) {
+        return request -> passTo(0, method, request);
     }
 
     private <Q, R> Future<R> passTo(int member, ServiceMethod<R, Q> method, Q request) {

@@ -134,17 +134,11 @@ final class AttachRules {
     }
 
     static Outcome open(MetaState state, long index, Open command) {
-        Optional<Volume> found = state.volume(command.volume());
-        if (found.isEmpty()) {
-            return unknown(index, command.volume());
+        Optional<Outcome> objection = unlessAttached(state, index, command.volume(), command.epoch());
+        if (objection.isPresent()) {
+            return objection.get();
         }
-        Volume volume = found.get();
-        if (command.epoch() != volume.getEpoch()) {
-            return stale(index, volume, command.epoch());
-        }
-        if (!volume.hasAttachment()) {
-            return refused(index, "volume '" + volume.getName() + "' is detached");
-        }
+        Volume volume = state.volume(command.volume()).orElseThrow();
         List<SlabOpened> answers = new ArrayList<>();
         boolean anyChanged = false;
         for (SlabOpen asked : command.slabs()) {
@@ -180,6 +174,20 @@ final class AttachRules {
         return new Outcome(outcome.result().withSlabs(answers), anyChanged ? outcome.concerned() : Set.of(), false);
     }
 
+    /** Why whoever holds that epoch has no say any more; empty when the volume is attached in it. */
+    private static Optional<Outcome> unlessAttached(MetaState state, long index, long id, int epoch) {
+        Optional<Volume> found = state.volume(id);
+        if (found.isEmpty()) {
+            return Optional.of(unknown(index, id));
+        }
+        if (epoch != found.get().getEpoch()) {
+            return Optional.of(stale(index, found.get(), epoch));
+        }
+        return found.get().hasAttachment()
+                ? Optional.empty()
+                : Optional.of(refused(index, "volume '" + found.get().getName() + "' is detached"));
+    }
+
     private static TruthCode judge(Volume volume, Slab slab, SlabOpen asked) {
         if (isRepeated(volume, slab, asked)) {
             return TruthCode.TRUTH_OK;
@@ -207,17 +215,11 @@ final class AttachRules {
     }
 
     static Outcome opened(MetaState state, long index, Opened command) {
-        Optional<Volume> found = state.volume(command.volume());
-        if (found.isEmpty()) {
-            return unknown(index, command.volume());
+        Optional<Outcome> objection = unlessAttached(state, index, command.volume(), command.epoch());
+        if (objection.isPresent()) {
+            return objection.get();
         }
-        Volume volume = found.get();
-        if (command.epoch() != volume.getEpoch()) {
-            return stale(index, volume, command.epoch());
-        }
-        if (!volume.hasAttachment()) {
-            return refused(index, "volume '" + volume.getName() + "' is detached");
-        }
+        Volume volume = state.volume(command.volume()).orElseThrow();
         for (Slab slab : state.slabs(volume.getId())) {
             if (slab.getOpenedEpoch() != command.epoch()) {
                 return refused(

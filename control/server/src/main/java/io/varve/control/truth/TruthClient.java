@@ -75,12 +75,12 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
-        return ask(TruthGrpcClient.RegisterNode, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.RegisterNode, request);
     }
 
     @Override
     public Future<RegisterGroupResponse> registerGroup(RegisterGroupRequest request) {
-        return ask(TruthGrpcClient.RegisterGroup, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.RegisterGroup, request);
     }
 
     @Override
@@ -93,37 +93,41 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     @Override
     public Future<ReplicasCreatedResponse> replicasCreated(ReplicasCreatedRequest request) {
-        return ask(TruthGrpcClient.ReplicasCreated, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.ReplicasCreated, request);
     }
 
     @Override
     public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
-        return ask(TruthGrpcClient.ReplicasDeleted, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.ReplicasDeleted, request);
     }
 
     @Override
     public Future<AttachResponse> attach(AttachRequest request) {
-        return ask(TruthGrpcClient.Attach, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.Attach, request);
     }
 
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
-        return ask(TruthGrpcClient.Open, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.Open, request);
     }
 
     @Override
     public Future<TruthResult> opened(OpenedRequest request) {
-        return ask(TruthGrpcClient.Opened, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.Opened, request);
     }
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
-        return ask(TruthGrpcClient.Detached, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.Detached, request);
     }
 
     @Override
     public Future<SightingsResponse> sightings(SightingsRequest request) {
-        return ask(TruthGrpcClient.Sightings, request, ONE_MEMBER);
+        return ask(TruthGrpcClient.Sightings, request);
+    }
+
+    private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request) {
+        return ask(method, request, ONE_MEMBER);
     }
 
     private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request, Duration oneMember) {
