@@ -4,13 +4,8 @@ import io.varve.dataplane.disk.DeviceClass;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringWriter;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -59,21 +54,7 @@ public final class AddedGroups {
         device.deviceClass().ifPresent(known -> properties.setProperty("class", known.name()));
         StringWriter text = new StringWriter();
         properties.store(text, "made by 'varve disk add'");
-        Path directory = groups.resolve(group.name());
-        Files.createDirectories(directory);
-        Path next = directory.resolve(FILE + ".new");
-        try (FileChannel channel = FileChannel.open(
-                next, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer rest = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
-            while (rest.hasRemaining()) {
-                channel.write(rest);
-            }
-            channel.force(true);
-        }
-        Files.move(next, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
+        DurableFile.write(groups.resolve(group.name()), FILE, text.toString());
     }
 
     private static GroupConfig read(Path file, String name) throws IOException {

@@ -9,9 +9,27 @@ import java.util.Optional;
  * A disk group as its node is told to have it: a journal on the first flash device, data on all.
  *
  * @param name unique on the node
- * @param journalBytes counts when the group is formatted only
+ * @param journalBytes counts when the group is formatted only; 0: {@link #journalFor} its size
  */
 public record GroupConfig(String name, long journalBytes, List<Device> devices) {
+    /** Bursts of a second or two at the speed of a hard disk, whatever the device's size. */
+    private static final long SMALLEST_JOURNAL_BYTES = 256L << 20;
+
+    /** A restart reads all of it: more than this delays a start by more than a burst gains. */
+    private static final long LARGEST_JOURNAL_BYTES = 4L << 30;
+
+    private static final int DEVICE_PARTS = 16;
+    private static final long WHOLE_BYTES = 64L << 20;
+
+    /**
+     * The journal of a group for which no size was said: a sixteenth of the device that holds it, from 256 MiB to 4 GiB, in whole
+     * 64 MiB.
+     */
+    static long journalFor(long deviceBytes) {
+        long part = deviceBytes / DEVICE_PARTS / WHOLE_BYTES * WHOLE_BYTES;
+        return Math.clamp(part, SMALLEST_JOURNAL_BYTES, LARGEST_JOURNAL_BYTES);
+    }
+
     /**
      * One device.
      *

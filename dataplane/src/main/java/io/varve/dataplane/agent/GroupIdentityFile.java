@@ -1,13 +1,8 @@
 package io.varve.dataplane.agent;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /**
@@ -42,20 +37,6 @@ record GroupIdentityFile(UUID group, boolean formatted) {
 
     /** Durable when it returns: the file, and its name in the directory. */
     void store(Path directory) throws IOException {
-        Files.createDirectories(directory);
-        Path next = directory.resolve(FILE + ".new");
-        byte[] text = (group + " " + (formatted ? "formatted" : "new") + "\n").getBytes(StandardCharsets.UTF_8);
-        try (FileChannel channel = FileChannel.open(
-                next, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer rest = ByteBuffer.wrap(text);
-            while (rest.hasRemaining()) {
-                channel.write(rest);
-            }
-            channel.force(true);
-        }
-        Files.move(next, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
+        DurableFile.write(directory, FILE, group + " " + (formatted ? "formatted" : "new") + "\n");
     }
 }

@@ -46,7 +46,6 @@ public final class GroupOpening {
     private final UUID cluster;
     private final String node;
     private final Consumer<Outcome> done;
-    private final DiskGroupOptions options;
     private final List<GroupDisk> disks = new ArrayList<>();
     private @Nullable GroupIdentityFile identity;
     private @Nullable ExtentIndex index;
@@ -75,7 +74,6 @@ public final class GroupOpening {
         this.cluster = cluster;
         this.node = node;
         this.done = done;
-        this.options = DiskGroupOptions.DEFAULTS.withJournalBytes(config.journalBytes());
     }
 
     /** On the loop; {@code done} runs there, later, once. */
@@ -110,7 +108,7 @@ public final class GroupOpening {
         GroupConfig.Device device = config.devices().get(i);
         long zeroFill = device.zeroFill()
                 ? device.createBytes()
-                : Math.min(device.createBytes(), config.journalBytes() + JOURNAL_MARGIN_BYTES);
+                : Math.min(device.createBytes(), journalBytes(device.createBytes()) + JOURNAL_MARGIN_BYTES);
         localDisks.open(loop, new DeviceSpec(device.path(), device.createBytes(), zeroFill, false), outcome -> {
             switch (outcome) {
                 case LocalDisks.Outcome.Ready ready -> {
@@ -174,14 +172,14 @@ public final class GroupOpening {
                 disks.size());
         boolean wipe = config.devices().stream().anyMatch(GroupConfig.Device::wipe);
         DiskGroupFormat.format(
-                loop, disks, groupIdentity(), options, openedIndex(), wipe, UUID.randomUUID(), failure -> {
+                loop, disks, groupIdentity(), options(), openedIndex(), wipe, UUID.randomUUID(), failure -> {
                     problem = failure;
                     step(this::openStore);
                 });
     }
 
     private void openStore() {
-        DiskGroup.open(loop, disks, groupIdentity(), options, openedIndex(), result -> {
+        DiskGroup.open(loop, disks, groupIdentity(), options(), openedIndex(), result -> {
             switch (result) {
                 case OpenResult.Refused refused -> refuse(refused.message());
                 case OpenResult.Opened opened -> remember(opened.group());
@@ -243,6 +241,20 @@ public final class GroupOpening {
                     }
                 },
                 () -> done.accept(new Outcome.Refused(reason)));
+    }
+
+    /** The journal lies on the first flash device, or on the first device when there is none. */
+    private DiskGroupOptions options() {
+        Disk holder = disks.stream()
+                .filter(disk -> disk.deviceClass() != DeviceClass.HDD)
+                .findFirst()
+                .orElse(disks.getFirst())
+                .disk();
+        return DiskGroupOptions.DEFAULTS.withJournalBytes(journalBytes(holder.sizeBytes()));
+    }
+
+    private long journalBytes(long deviceBytes) {
+        return config.journalBytes() == 0 ? GroupConfig.journalFor(deviceBytes) : config.journalBytes();
     }
 
     private GroupIdentity groupIdentity() {

@@ -86,6 +86,13 @@ final class DiskCommand extends GroupCommand {
         @Option(names = "--size", paramLabel = "SIZE", description = "Make a missing file this large.")
         private @Nullable ByteSize size;
 
+        @Option(
+                names = "--journal",
+                paramLabel = "SIZE",
+                description =
+                        "Size of the journal, 256MiB to 64GiB. Default: a sixteenth of the device, 256MiB to 4GiB.")
+        private @Nullable ByteSize journal;
+
         @Option(names = "--wipe", description = "Take the device whatever it holds. Everything on it is lost.")
         private boolean wipe;
 
@@ -102,6 +109,7 @@ final class DiskCommand extends GroupCommand {
                     .setDeviceClass(DeviceClass.valueOf(kind.name()))
                     .setWipe(wipe)
                     .setCreateBytes(size == null ? 0 : size.bytes())
+                    .setJournalBytes(journal == null ? 0 : journal.bytes())
                     .build();
             root.print(root.ask(ManagementGrpcClient.AddDisk, request, ADD_LIMIT), added -> table(List.of(added)));
         }

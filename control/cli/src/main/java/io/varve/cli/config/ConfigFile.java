@@ -31,9 +31,6 @@ import org.yaml.snakeyaml.nodes.Node;
 
 /** Reads a node's configuration file: one instance for one reading, on the caller's thread. */
 public final class ConfigFile {
-    /** Of a group for which nothing else is said. */
-    public static final ByteSize DEFAULT_JOURNAL = ByteSize.parse("1GiB");
-
     static final ByteSize SMALLEST_DEVICE = ByteSize.parse("512MiB");
     /** Two full NBD requests of 32 MiB for each of four clients, and room to spare. */
     static final ByteSize DEFAULT_QUEUE = ByteSize.parse("128MiB");
@@ -178,7 +175,7 @@ public final class ConfigFile {
             if (name.isPresent() && !names.add(name.get())) {
                 section.problem("group", "'" + name.get() + "' is named twice");
             }
-            var journal = section.optional("journal", ConfigValues::journal).orElse(DEFAULT_JOURNAL);
+            var journal = section.optional("journal", ConfigValues::journal);
             var devices = devices(section, paths);
             if (!devices.isEmpty() && devices.getFirst().kind() == Kind.HDD && hasFlash(devices)) {
                 section.problem("devices", "put a flash device first: it holds the journal and the index");
@@ -197,8 +194,7 @@ public final class ConfigFile {
         for (var section : group.requiredList("devices")) {
             var path = section.required("path", ConfigValues::absolutePath);
             var kind = section.required("class", text -> ConfigValues.oneOf(Kind.class, text));
-            var size = section.optional(
-                    "size", text -> ConfigValues.size(text, SMALLEST_DEVICE, new ByteSize(Long.MAX_VALUE)));
+            var size = section.optional("size", ConfigFile::deviceSize);
             var zeroFill = section.optional("zeroFill", ConfigValues::flag).orElse(false);
             var wipe = section.optional("wipe", ConfigValues::flag).orElse(false);
             if (path.isPresent() && !paths.add(path.get())) {
@@ -209,6 +205,11 @@ public final class ConfigFile {
             }
         }
         return devices;
+    }
+
+    /** The size of a file that is made to be a device. */
+    public static ByteSize deviceSize(String text) {
+        return ConfigValues.size(text, SMALLEST_DEVICE, new ByteSize(Long.MAX_VALUE));
     }
 
     private static Limits limits(YamlSection section) {

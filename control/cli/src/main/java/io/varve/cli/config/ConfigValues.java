@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
  * The kinds of value in a configuration file. Each method takes the text of the file and gives the value, or throws
  * IllegalArgumentException with a message for people.
  */
-final class ConfigValues {
+public final class ConfigValues {
     static final ByteSize SMALLEST_JOURNAL = ByteSize.parse("256MiB");
     static final ByteSize LARGEST_JOURNAL = ByteSize.parse("64GiB");
     /** The journal is a ring of segments of this size. */
@@ -23,7 +23,7 @@ final class ConfigValues {
 
     private ConfigValues() {}
 
-    static String name(String text) {
+    public static String name(String text) {
         if (!NodeName.isValid(text)) {
             throw new IllegalArgumentException(
                     "'" + text
@@ -40,7 +40,7 @@ final class ConfigValues {
         return text;
     }
 
-    static Path absolutePath(String text) {
+    public static Path absolutePath(String text) {
         Path path;
         try {
             path = Path.of(text);
@@ -53,7 +53,8 @@ final class ConfigValues {
         return path.normalize();
     }
 
-    static ByteSize journal(String text) {
+    /** The size of a journal. */
+    public static ByteSize journal(String text) {
         var size = size(text, SMALLEST_JOURNAL, LARGEST_JOURNAL);
         if (size.bytes() % JOURNAL_SEGMENT.bytes() != 0) {
             throw new IllegalArgumentException("'" + text + "' is not a multiple of " + JOURNAL_SEGMENT);

@@ -42,10 +42,10 @@ public record RestartConfig(
      * The disks that share one journal and one event loop.
      *
      * @param name unique on the node
-     * @param journal size of the journal, taken from the first flash device; fixed once the group was made
+     * @param journal size of the journal, taken from the first flash device; fixed once the group was made; empty: by the device's size
      * @param devices at least one, the first of them flash when there is any
      */
-    public record Group(String name, ByteSize journal, List<Device> devices) {
+    public record Group(String name, Optional<ByteSize> journal, List<Device> devices) {
         public Group {
             devices = List.copyOf(devices);
         }

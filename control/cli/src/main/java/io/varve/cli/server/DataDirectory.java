@@ -1,12 +1,11 @@
 package io.varve.cli.server;
 
-import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.varve.cli.config.FixedConfig;
+import io.varve.dataplane.agent.DurableFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -72,7 +71,7 @@ final class DataDirectory implements AutoCloseable {
                         + " does not hold a number: restore it, or write one that is higher than any this node ever had"
                         + " ('varve node show' tells it as Starts)");
             }
-            writeDurably(path, INCARNATION, previous + 1 + "\n");
+            DurableFile.write(path, INCARNATION, previous + 1 + "\n");
             kept = true;
             return new Opening.Opened(new DataDirectory(path, lock, previous + 1));
         } finally {
@@ -109,7 +108,7 @@ final class DataDirectory implements AutoCloseable {
         var file = path.resolve(FIXED);
         var now = FixedText.of(fixed);
         if (!Files.exists(file)) {
-            writeDurably(path, FIXED, now);
+            DurableFile.write(path, FIXED, now);
             return "";
         }
         var before = Files.readString(file);
@@ -131,22 +130,6 @@ final class DataDirectory implements AutoCloseable {
             return Math.max(-1, Long.parseLong(Files.readString(file).strip()));
         } catch (NumberFormatException e) {
             return -1;
-        }
-    }
-
-    /** All or nothing, also across a loss of power: a new file, synced, takes the name, and the name is synced. */
-    private static void writeDurably(Path directory, String name, String text) throws IOException {
-        var fresh = directory.resolve(name + ".new");
-        try (var channel = FileChannel.open(fresh, CREATE, WRITE, TRUNCATE_EXISTING)) {
-            var bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        Files.move(fresh, directory.resolve(name), ATOMIC_MOVE);
-        try (var channel = FileChannel.open(directory, READ)) {
-            channel.force(true);
         }
     }
 

@@ -15,6 +15,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.grpc.common.GrpcStatus;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,6 +48,10 @@ final class LocalNode implements NodeLocal {
         var plane = dataPlane;
         if (plane == null) {
             return starting();
+        }
+        var objection = AddedDevice.objection(request);
+        if (objection.isPresent()) {
+            return Future.failedFuture(new RefusedException(GrpcStatus.INVALID_ARGUMENT, objection.get()));
         }
         return onCallersLoop(plane.addGroup(NodeWiring.group(request)))
                 .map(added -> describe(added, request.getNode()))

@@ -1,7 +1,6 @@
 package io.varve.cli.server;
 
 import io.varve.api.AddDiskRequest;
-import io.varve.cli.config.ConfigFile;
 import io.varve.cli.config.NodeConfig;
 import io.varve.cli.config.RestartConfig;
 import io.varve.control.ControlConfig;
@@ -71,7 +70,7 @@ final class NodeWiring {
     private static GroupConfig group(RestartConfig.Group group) {
         return new GroupConfig(
                 group.name(),
-                group.journal().bytes(),
+                group.journal().map(ByteSize::bytes).orElse(0L),
                 group.devices().stream().map(NodeWiring::device).toList());
     }
 
@@ -92,7 +91,7 @@ final class NodeWiring {
                 request.getCreateBytes(),
                 false,
                 request.getWipe());
-        return new GroupConfig(request.getGroup(), ConfigFile.DEFAULT_JOURNAL.bytes(), List.of(device));
+        return new GroupConfig(request.getGroup(), request.getJournalBytes(), List.of(device));
     }
 
     private static Optional<DeviceClass> deviceClass(io.varve.api.DeviceClass asked) {
