@@ -97,6 +97,15 @@ final class CommandLineTest {
     void refusesMistakesOnTheCommandLineBeforeAskingAnyone() {
         assertThat(varve("volume", "create", "db", "--size", "20GB").err).contains("did you mean GiB");
         assertThat(varve("volume", "create", "db", "--size", "20GB").code).isEqualTo(ExitCode.USAGE);
+        assertThat(varve("volume", "create", "db", "--size", "20GB").err.lines())
+                .as("the mistake and where help is, not a page that hides it")
+                .hasSize(2)
+                .last()
+                .asString()
+                .contains("varve volume create --help");
+        assertThat(varve("volume", "create", "db", "--size", "-5GiB").err).contains("'-5GiB' is not a size");
+        assertThat(varve("volume", "create", "db", "--size", "9223372036854775808").err)
+                .contains("is too large");
         assertThat(varve("volume", "create", "../db", "--size", "20GiB").err).contains("is not a volume name");
         assertThat(varve("volume", "create", "db").err).contains("--size");
         assertThat(varve("volume", "create", "db", "--size", "1GiB", "--replicas", "4").code)

@@ -146,7 +146,7 @@ public final class GroupOpening {
                     if (!free && !seen.signature().isOwn()) {
                         refuse(
                                 disk.name() + " holds " + seen.signature().describe()
-                                        + ": it was left alone. Name another device, or set wipe: true for it if that may be destroyed");
+                                        + ": it was left alone. Name another device; or, if that may be destroyed, say wipe: true in the configuration, --wipe at disk add");
                     } else {
                         lookAt(i + 1, free ? blank + 1 : blank);
                     }

@@ -17,6 +17,8 @@ public final class ExitCode {
     public static final int IN_USE = 6;
     /** A graceful stop took too long. */
     public static final int STOP_TIMED_OUT = 7;
+    /** A node cannot listen where it is told to: another process has the port, or this machine not the address. */
+    public static final int CANNOT_LISTEN = 8;
 
     private ExitCode() {}
 }

@@ -47,6 +47,7 @@ import picocli.CommandLine.Spec;
             "5:data is not safe (status --check), or replicas differ (volume verify)",
             "6:another process uses the same data directory",
             "7:a graceful stop took too long",
+            "8:a node cannot listen where its configuration says: the port is taken",
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -108,6 +109,7 @@ public final class RootCommand implements Runnable {
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setUsageHelpAutoWidth(false);
         line.setUsageHelpWidth(110);
+        line.setParameterExceptionHandler((mistake, arguments) -> refuse(mistake));
         line.setExecutionExceptionHandler((failure, command, parsed) -> report(failure, command));
         return line;
     }
@@ -120,6 +122,21 @@ public final class RootCommand implements Runnable {
                 throw new CommandLine.TypeConversionException(e.getMessage());
             }
         };
+    }
+
+    /** A mistake on the command line: one line that names it, not a page of help that hides it. Who named no command gets the page. */
+    private static int refuse(CommandLine.ParameterException mistake) {
+        var command = mistake.getCommandLine();
+        var err = command.getErr();
+        err.println("varve: " + mistake.getMessage());
+        CommandLine.UnmatchedArgumentException.printSuggestions(mistake, err);
+        if (command.getSubcommands().isEmpty()) {
+            err.println("       How it is used: " + command.getCommandSpec().qualifiedName() + " --help");
+        } else {
+            command.usage(err);
+        }
+        err.flush();
+        return ExitCode.USAGE;
     }
 
     /** The one place where a failure becomes words and an exit code. */

@@ -34,9 +34,14 @@ final class ClusterClient implements AutoCloseable {
     private final List<DemoNode> nodes;
     private final ManagementConnection connection;
     private final Teardown teardown;
+    private final Runnable nodesLive;
 
-    /** @param teardown its begin ends every wait */
-    ClusterClient(List<DemoNode> nodes, Teardown teardown) {
+    /**
+     * @param teardown its begin ends every wait
+     * @param nodesLive throws when a node has ended: waiting longer is in vain
+     */
+    ClusterClient(List<DemoNode> nodes, Teardown teardown, Runnable nodesLive) {
+        this.nodesLive = nodesLive;
         this.nodes = List.copyOf(nodes);
         this.teardown = teardown;
         this.connection = new ManagementConnection(
@@ -52,14 +57,19 @@ final class ClusterClient implements AutoCloseable {
 
     /** Waits until so many nodes have registered: a volume placed earlier would find too few. */
     void awaitNodes() throws InterruptedException {
+        awaitGroups(nodes.size());
+    }
+
+    /** Waits until so many disk groups have registered. */
+    void awaitGroups(int groups) throws InterruptedException {
         retried(
                 () -> {
                     var result = connection.call(
                             ManagementGrpcClient.GetStatus, GetStatusRequest.getDefaultInstance(), CALL_LIMIT);
-                    if (result instanceof CallResult.Answered(var status) && status.getGroupsCount() < nodes.size()) {
+                    if (result instanceof CallResult.Answered(var status) && status.getGroupsCount() < groups) {
                         return new CallResult.Refused<>(
                                 GrpcStatus.UNAVAILABLE,
-                                status.getGroupsCount() + " of " + nodes.size() + " disk groups have registered");
+                                status.getGroupsCount() + " of " + groups + " disk groups have registered");
                     }
                     return result;
                 },
@@ -104,6 +114,7 @@ final class ClusterClient implements AutoCloseable {
             if (!isEarly(result)) {
                 return CommandFailure.orThrow(result);
             }
+            nodesLive.run();
             if (System.nanoTime() > end) {
                 throw new CommandFailure(
                         ExitCode.FAILED,

@@ -6,10 +6,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * PostgreSQL on a mounted file system, run as its own user on a socket of its own. Durability is not relaxed: every commit
@@ -21,25 +24,43 @@ final class Database {
 
     private static final Duration STEP_LIMIT = Duration.ofMinutes(3);
     /** For its last checkpoint, a second or two on a quiet machine; longer means that its disk does not answer. */
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(4);
     /** Without a checkpoint: it recovers at its next start. */
-    private static final Duration IMMEDIATE_STOP_LIMIT = Duration.ofSeconds(5);
+    private static final Duration IMMEDIATE_STOP_LIMIT = Duration.ofSeconds(1);
+    /** After its disk was cut off: whoever waited for it gets an error and ends. */
+    private static final Duration LAST_STOP_LIMIT = Duration.ofSeconds(1);
+
+    private static final Duration LOG_LIMIT = Duration.ofSeconds(1);
 
     private static final String NAME = "postgres";
 
     private final Path programs;
+    private final DatabaseTemplate template;
     private final Path data;
     private final Path run;
     private final Path keptLog;
     private final Teardown teardown;
+    private final Runnable cutOffDisk;
+    private volatile Optional<ProcessHandle> server = Optional.empty();
 
     /**
      * @param programs where initdb and its companions are
+     * @param template what a fresh database's files are copied from
      * @param fileSystem a mounted file system
      * @param run for the socket and the log
      * @param keptLog where the log is left at the end
+     * @param cutOffDisk makes every access to the file system fail from now on: the way to end a server that waits for a dead disk
      */
-    Database(Path programs, Path fileSystem, Path run, Path keptLog, Teardown teardown) {
+    Database(
+            Path programs,
+            DatabaseTemplate template,
+            Path fileSystem,
+            Path run,
+            Path keptLog,
+            Teardown teardown,
+            Runnable cutOffDisk) {
+        this.template = template;
+        this.cutOffDisk = cutOffDisk;
         this.programs = programs;
         this.data = fileSystem.resolve("pgdata");
         this.run = run;
@@ -51,30 +72,22 @@ final class Database {
     void start() throws IOException {
         Files.createDirectories(run);
         own(run);
-        teardown.add("keep PostgreSQL's log", STOP_LIMIT, this::keepLog);
+        teardown.add("keep PostgreSQL's log", LOG_LIMIT, limit -> keepLog());
         if (!Files.exists(data.resolve("PG_VERSION"))) {
             create();
         }
-        teardown.add("stop PostgreSQL", STOP_LIMIT.plus(IMMEDIATE_STOP_LIMIT).plusSeconds(5), this::stop);
+        teardown.add("stop PostgreSQL", STOP_LIMIT.plus(IMMEDIATE_STOP_LIMIT).plus(LAST_STOP_LIMIT), limit -> stop());
         must(postgres("pg_ctl", "-D", data.toString(), "-l", log().toString(), "-w", "-t", "120", "start"));
+        // Read now: at the end the disk may not answer.
+        server = ProcessHandle.of(Long.parseLong(
+                Files.readAllLines(data.resolve("postmaster.pid")).getFirst().strip()));
     }
 
     private void create() throws IOException {
-        Files.createDirectories(data);
-        Files.setPosixFilePermissions(data, PosixFilePermissions.fromString("rwx------"));
-        own(data);
-        // Its files are synced by the checkpoint at the end of the first start's work, not one by one.
-        must(postgres(
-                "initdb",
-                "-D",
-                data.toString(),
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-                "--no-instructions"));
+        // Under another name until it is whole: a run that is cut short leaves nothing that looks like a database.
+        var fresh = data.resolveSibling("pgdata.new");
+        must(List.of("rm", "-rf", fresh.toString()));
+        template.copyTo(fresh);
         var settings = """
                 listen_addresses = ''
                 unix_socket_directories = '%s'
@@ -84,8 +97,9 @@ final class Database {
                 synchronous_commit = on
                 full_page_writes = on
                 """.formatted(run);
-        Files.writeString(data.resolve("postgresql.auto.conf"), settings);
-        must(List.of("sync", "-f", data.toString()));
+        Files.writeString(fresh.resolve("postgresql.auto.conf"), settings);
+        must(List.of("sync", "-f", fresh.toString()));
+        Files.move(fresh, data, StandardCopyOption.ATOMIC_MOVE);
     }
 
     private static void own(Path path) {
@@ -101,6 +115,11 @@ final class Database {
         if (!isLoaded()) {
             must(postgres("pgbench", "-h", run.toString(), "-i", "-q", "-s", SCALE, NAME));
         }
+    }
+
+    /** One transaction, start to commit. */
+    void transact() {
+        must(postgres("pgbench", "-h", run.toString(), "-n", "-c", "1", "-t", "1", NAME));
     }
 
     /** The last table that loading makes is there with its key: a load cut short is done again. */
@@ -161,31 +180,46 @@ final class Database {
     }
 
     private String stop() {
-        if (!Files.exists(data.resolve("postmaster.pid"))) {
-            return ""; // it did not start
+        if (server.map(process -> !process.isAlive()).orElse(!Files.exists(data.resolve("postmaster.pid")))) {
+            return ""; // it did not start, or ended by itself
         }
-        var fast = Tool.run(STOP_LIMIT, stopCommand("fast"));
-        if (fast.ok()) {
+        if (Tool.run(STOP_LIMIT, stopCommand("fast", STOP_LIMIT)).ok()
+                || Tool.run(IMMEDIATE_STOP_LIMIT, stopCommand("immediate", IMMEDIATE_STOP_LIMIT))
+                        .ok()) {
             return "";
         }
-        var immediate = Tool.run(IMMEDIATE_STOP_LIMIT, stopCommand("immediate"));
-        return immediate.ok() ? "" : fast.output();
+        cutOffDisk.run();
+        return server.isEmpty() || isGone(server.get())
+                ? ""
+                : "its process " + server.get().pid() + " does not end";
     }
 
-    private List<String> stopCommand(String mode) {
+    /** Kills the server and all that it started. What waited for the disk was woken by its error, so nothing is left that cannot be killed. */
+    private static boolean isGone(ProcessHandle server) {
+        server.descendants().forEach(ProcessHandle::destroyForcibly);
+        server.destroyForcibly();
+        try {
+            server.onExit().get(LAST_STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException | TimeoutException e) {
+            return false;
+        }
+    }
+
+    private List<String> stopCommand(String mode, Duration limit) {
         return postgres(
-                "pg_ctl",
-                "-D",
-                data.toString(),
-                "-m",
-                mode,
-                "-w",
-                "-t",
-                Long.toString(STOP_LIMIT.toSeconds() - 1),
-                "stop");
+                "pg_ctl", "-D", data.toString(), "-m", mode, "-w", "-t", Long.toString(limit.toSeconds()), "stop");
     }
 
     private List<String> postgres(String program, String... arguments) {
+        return asPostgres(programs, program, arguments);
+    }
+
+    /** The command, run as PostgreSQL's own user. */
+    static List<String> asPostgres(Path programs, String program, String... arguments) {
         var command = new ArrayList<>(List.of(
                 "runuser", "-u", "postgres", "--", programs.resolve(program).toString()));
         command.addAll(List.of(arguments));

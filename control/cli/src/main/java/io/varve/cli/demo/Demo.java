@@ -9,6 +9,7 @@ import io.varve.cli.demo.DemoOptions.Load;
 import io.varve.cli.output.Text;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -38,15 +39,19 @@ final class Demo {
     /** Answers whether everything that was shown was right. */
     boolean run() throws IOException, InterruptedException {
         Leftovers.clear(directory);
+        directory.replaceTakenPorts().forEach(moved -> say("Moved " + moved + "."));
         var processes = new NodeProcesses(directory.nodeList());
         say("Starting " + directory.nodes() + " nodes on files in " + directory.root());
         processes.start(directory, DemoOptions.metadataMembers(directory.nodes()), teardown);
         var obstacle = options.load() == Load.DATABASE
                 ? Prerequisites.forDatabase(out, options.yes())
                 : Optional.<String>empty();
+        var template = obstacle.isEmpty() && options.load() == Load.DATABASE
+                ? Optional.of(databaseTemplate())
+                : Optional.<DatabaseTemplate>empty();
         processes.awaitAlive();
-        var client = new ClusterClient(directory.nodeList(), teardown);
-        teardown.add("close the connection to the cluster", Duration.ofSeconds(2), () -> {
+        var client = new ClusterClient(directory.nodeList(), teardown, processes::requireAlive);
+        teardown.add("close the connection to the cluster", Duration.ofSeconds(1), limit -> {
             client.close();
             return "";
         });
@@ -57,10 +62,24 @@ final class Demo {
             case NONE -> exportOnly(client, processes, uri);
             case NBD -> driveFromUserSpace(client, processes, uri);
             case DATABASE ->
-                obstacle.isPresent()
+                template.isEmpty()
                         ? driveFromUserSpace(client, processes, uri)
-                        : driveDatabase(client, processes, uri);
+                        : driveDatabase(client, processes, uri, template.get());
         };
+    }
+
+    private static Path programs() {
+        return Prerequisites.postgresPrograms()
+                .orElseThrow(() -> new CommandFailure(ExitCode.FAILED, "PostgreSQL is not installed", ""));
+    }
+
+    /** Already being made when this is the first run here. */
+    private DatabaseTemplate databaseTemplate() {
+        var template = new DatabaseTemplate(programs(), directory.mounts().resolve("initdb"), teardown);
+        if (directory.acknowledged() == 0) {
+            template.begin();
+        }
+        return template;
     }
 
     private void say(String line) {
@@ -90,6 +109,7 @@ final class Demo {
         say("Driving the volume with " + StampLoad.CLIENTS + " NBD clients in user space.");
         var load = StampLoad.start(uri, teardown);
         var found = load.awaitFound();
+        say("The volume answered its first requests " + elapsed() + " after the start.");
         say(found == 0 ? "The volume is empty." : "Found " + found + " blocks that an earlier run stamped, all right.");
         sayHowToLookCloser(uri, Optional.empty());
         var counted = new Counted(() -> load.operations() + " requests answered, all right", load::failure, () -> {});
@@ -101,22 +121,24 @@ final class Demo {
                 load.failure().isEmpty());
     }
 
-    private boolean driveDatabase(ClusterClient client, NodeProcesses processes, String uri)
+    private boolean driveDatabase(ClusterClient client, NodeProcesses processes, String uri, DatabaseTemplate template)
             throws IOException, InterruptedException {
         var mount = new FileSystemMount(directory.mounts(), teardown);
         var fileSystem = mount.mount(uri, directory.root().resolve("nbdfuse.log"));
         say((mount.isFresh() ? "Made" : "Found") + " ext4, mounted on " + fileSystem);
-        var programs = Prerequisites.postgresPrograms()
-                .orElseThrow(() -> new CommandFailure(ExitCode.FAILED, "PostgreSQL is not installed", ""));
         var database = new Database(
-                programs,
+                programs(),
+                template,
                 fileSystem,
                 directory.mounts().resolve("run"),
                 directory.root().resolve("postgresql.log"),
-                teardown);
+                teardown,
+                mount::cutOff);
         database.start();
         var rowsBefore = mount.isFresh() ? 0 : found(database);
         database.load();
+        database.transact();
+        say("PostgreSQL committed its first transaction " + elapsed() + " after the start.");
         var load = TransactionLoad.start(database.loadCommand(DATABASE_CLIENTS), teardown);
         sayHowToLookCloser(uri, Optional.of(database.shellCommand()));
         var counted = new Counted(
@@ -159,7 +181,7 @@ final class Demo {
 
     private void sayHowToLookCloser(String uri, Optional<String> sql) {
         var server = directory.nodeList().getFirst().management();
-        say("First request after " + elapsed() + ". To look closer, in another shell:");
+        say("To look closer, in another shell:");
         say("  ./varve status --server " + server);
         say("  ./varve volume show " + DemoDirectory.VOLUME + " --server " + server);
         say("  ./varve node show n1 --server " + server);

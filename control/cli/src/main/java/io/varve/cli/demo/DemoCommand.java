@@ -115,7 +115,7 @@ public final class DemoCommand implements Callable<Integer> {
 
     private int run(DemoOptions options) throws Exception {
         var out = RootCommand.of(spec).out();
-        var teardown = new Teardown(out);
+        var teardown = new Teardown(out, NodeProcesses.teardownLimit());
         // Ctrl-C and SIGTERM: the JVM runs this thread and ends when it is done.
         var hook = new Thread(teardown::run, "teardown");
         Runtime.getRuntime().addShutdownHook(hook);

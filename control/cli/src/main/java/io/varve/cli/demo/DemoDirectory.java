@@ -8,9 +8,6 @@ import io.varve.cli.command.ExitCode;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.SplittableRandom;
 
 /**
  * The demo's directory: what the first run decided is remembered in {@code demo.properties} (ports, node count, sizes), so
@@ -27,8 +25,6 @@ import java.util.Properties;
 final class DemoDirectory implements AutoCloseable {
     static final String CLUSTER = "demo";
     static final String VOLUME = "demo";
-    /** Management, peer, raft, NBD, metrics. */
-    private static final int PORTS_PER_NODE = 5;
 
     private final Path root;
     private final FileChannel lock;
@@ -92,9 +88,23 @@ final class DemoDirectory implements AutoCloseable {
         keep("size", options.size().toString());
         keep("disk", options.disk().toString());
         if (!remembered.containsKey("ports")) {
-            keep("ports", String.join(",", freePorts(PORTS_PER_NODE * options.nodes())));
+            keep(
+                    "ports",
+                    DemoPorts.choose(options.nodes(), new SplittableRandom()).text());
         }
         save();
+    }
+
+    /** Gives up remembered ports that another process has taken meanwhile; called when this demo's own processes are gone. */
+    List<String> replaceTakenPorts() {
+        var ports = DemoPorts.parse(remembered("ports"));
+        var free = ports.replacingTaken(DemoOptions.metadataMembers(nodes()), new SplittableRandom());
+        if (free.moved().isEmpty()) {
+            return List.of();
+        }
+        remembered.setProperty("ports", free.ports().text());
+        store();
+        return free.moved();
     }
 
     /** What the first run decided stays: a cluster does not shrink because a later run forgot an option. */
@@ -105,29 +115,6 @@ final class DemoDirectory implements AutoCloseable {
     private void save() throws IOException {
         try (var writer = Files.newBufferedWriter(file(root))) {
             remembered.store(writer, "The varve demo in this directory");
-        }
-    }
-
-    /** Ports that are free now and outside the range that the kernel gives to clients, where they would get lost again. */
-    private static List<String> freePorts(int count) throws IOException {
-        var ports = new ArrayList<String>();
-        for (var port = 17_400; port < 32_000 && ports.size() < count; port++) {
-            if (isFree(port)) {
-                ports.add(Integer.toString(port));
-            }
-        }
-        if (ports.size() < count) {
-            throw new CommandFailure(ExitCode.FAILED, "no free loopback ports from 17400 on", "");
-        }
-        return ports;
-    }
-
-    private static boolean isFree(int port) throws IOException {
-        try (var socket = new ServerSocket()) {
-            socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-            return true;
-        } catch (java.net.BindException e) {
-            return false;
         }
     }
 
@@ -163,6 +150,10 @@ final class DemoDirectory implements AutoCloseable {
 
     void rememberAcknowledged(long transactions) {
         remembered.setProperty("acknowledged", Long.toString(transactions));
+        store();
+    }
+
+    private void store() {
         try {
             save();
         } catch (IOException e) {
@@ -171,17 +162,11 @@ final class DemoDirectory implements AutoCloseable {
     }
 
     List<DemoNode> nodeList() {
-        var ports = List.of(remembered("ports").split(","));
+        var ports = DemoPorts.parse(remembered("ports"));
         var nodes = new ArrayList<DemoNode>();
         for (var index = 0; index < nodes(); index++) {
-            var own = ports.subList(index * PORTS_PER_NODE, (index + 1) * PORTS_PER_NODE).stream()
-                    .map(Integer::valueOf)
-                    .toList();
             var name = "n" + (index + 1);
-            nodes.add(new DemoNode(
-                    name,
-                    root.resolve(name),
-                    new DemoNode.Ports(own.get(0), own.get(1), own.get(2), own.get(3), own.get(4))));
+            nodes.add(new DemoNode(name, root.resolve(name), ports.of(index)));
         }
         return nodes;
     }

@@ -21,6 +21,10 @@ record DemoNode(String name, Path directory, Ports ports) {
     private static final String JOURNAL = "256MiB";
 
     private static final int LOG_TAIL_BYTES = 4096;
+    /** What a command that fails says begins so. */
+    private static final String SAID = "varve: ";
+
+    private static final String REASON = "reason=\"";
 
     /** All on loopback. */
     record Ports(int management, int peer, int raft, int nbd, int metrics) {}
@@ -105,15 +109,33 @@ record DemoNode(String name, Path directory, Ports ports) {
         }
     }
 
-    /** The end of the node's log, for the message when it did not start. */
-    String logTail() {
+    /**
+     * Why the node ended, as it logged it.
+     *
+     * @param from where the log of this start begins
+     */
+    String lastError(long from) {
         try (var file = new RandomAccessFile(log().toFile(), "r")) {
-            file.seek(Math.max(0, file.length() - LOG_TAIL_BYTES));
+            file.seek(Math.max(Math.min(from, file.length()), file.length() - LOG_TAIL_BYTES));
             var bytes = new byte[(int) (file.length() - file.getFilePointer())];
             file.readFully(bytes);
-            return new String(bytes, StandardCharsets.UTF_8).strip();
+            return lastError(new String(bytes, StandardCharsets.UTF_8));
         } catch (IOException e) {
-            return "no log: " + e.getMessage();
+            return "it left no log (" + e.getMessage() + ")";
         }
+    }
+
+    /** The reason in the last line that is an error, else the last line. */
+    static String lastError(String log) {
+        var last = log.strip().lines().reduce((first, second) -> second).orElse("it logged nothing");
+        var error = log.lines()
+                .filter(line -> line.contains(" ERROR ") || line.startsWith(SAID))
+                .reduce((first, second) -> second)
+                .orElse(last);
+        var reason = error.indexOf(REASON);
+        if (reason >= 0) {
+            return error.substring(reason + REASON.length(), error.lastIndexOf('"'));
+        }
+        return error.startsWith(SAID) ? error.substring(SAID.length()) : error;
     }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * ext4 on an NBD export, without a kernel module for NBD: nbdfuse shows the export as a file, a loop device makes it a
@@ -18,13 +19,14 @@ final class FileSystemMount {
     private static final String CONNECTIONS = "4";
 
     private static final Duration STEP_LIMIT = Duration.ofSeconds(60);
-    private static final Duration UNDO_LIMIT = Duration.ofSeconds(20);
+    private static final Duration UNDO_LIMIT = Duration.ofSeconds(2);
     private static final Duration APPEAR_LIMIT = Duration.ofSeconds(30);
     private static final Duration LOOK_PAUSE = Duration.ofMillis(20);
 
     private final Path mounts;
     private final Teardown teardown;
     private boolean fresh;
+    private volatile @Nullable Process fuse;
 
     /** @param mounts an empty directory, or one that a run before used */
     FileSystemMount(Path mounts, Teardown teardown) {
@@ -52,10 +54,10 @@ final class FileSystemMount {
         }
         var point = Files.createDirectories(mounts.resolve("fs"));
         must("mount", "-o", "noatime", device, point.toString());
-        teardown.add("unmount " + point, UNDO_LIMIT.plusSeconds(5), () -> {
-            var outcome = Tool.run(UNDO_LIMIT, "umount", point.toString());
+        teardown.add("unmount " + point, UNDO_LIMIT.multipliedBy(2), limit -> {
+            var outcome = Tool.run(limit.dividedBy(2), "umount", point.toString());
             return outcome.ok()
-                            || Tool.run(UNDO_LIMIT, "umount", "-l", point.toString())
+                            || Tool.run(limit.dividedBy(2), "umount", "-l", point.toString())
                                     .ok()
                     ? ""
                     : outcome.output();
@@ -70,7 +72,7 @@ final class FileSystemMount {
 
     private Path showAsFile(String nbdUri, Path log) throws IOException, InterruptedException {
         var point = Files.createDirectories(mounts.resolve("fuse"));
-        teardown.add("remove " + mounts, UNDO_LIMIT, () -> {
+        teardown.add("remove " + mounts, UNDO_LIMIT, limit -> {
             for (var name : List.of("fs", "fuse", "run", "")) {
                 deleteEmpty(mounts.resolve(name));
             }
@@ -82,7 +84,8 @@ final class FileSystemMount {
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .start();
-        teardown.add("end nbdfuse", UNDO_LIMIT.plusSeconds(5), () -> end(point, process));
+        fuse = process;
+        teardown.add("end nbdfuse", UNDO_LIMIT, limit -> end(point, process, limit));
         var image = point.resolve("nbd");
         var deadline = System.nanoTime() + APPEAR_LIMIT.toNanos();
         while (!Files.exists(image)) {
@@ -107,21 +110,30 @@ final class FileSystemMount {
     }
 
     /** A polite end writes what FUSE still holds; after that the mount is cut off. */
-    private static String end(Path point, Process process) throws InterruptedException {
-        var outcome = Tool.run(UNDO_LIMIT.dividedBy(2), "fusermount3", "-u", point.toString());
-        if (process.waitFor(UNDO_LIMIT.dividedBy(4).toMillis(), TimeUnit.MILLISECONDS)) {
+    private static String end(Path point, Process process, Duration limit) throws InterruptedException {
+        var part = limit.dividedBy(4);
+        var outcome = Tool.run(part, "fusermount3", "-u", point.toString());
+        if (process.waitFor(part.toMillis(), TimeUnit.MILLISECONDS) && !Leftovers.isMounted(point)) {
             return "";
         }
         process.destroyForcibly();
-        process.waitFor(1, TimeUnit.SECONDS);
-        Tool.run(UNDO_LIMIT.dividedBy(4), "fusermount3", "-u", "-z", point.toString());
+        process.waitFor(part.toMillis(), TimeUnit.MILLISECONDS);
+        Tool.run(part, "fusermount3", "-u", "-z", point.toString());
         return Leftovers.isMounted(point) ? "fusermount3: " + outcome.output() : "";
+    }
+
+    /** From now on every access to the file system fails instead of waiting for a volume that does not answer. */
+    void cutOff() {
+        var process = fuse;
+        if (process != null) {
+            process.destroyForcibly();
+        }
     }
 
     private String loop(Path image) {
         var device = must("losetup", "--find", "--show", "--direct-io=on", image.toString());
-        teardown.add("detach " + device, UNDO_LIMIT, () -> {
-            var outcome = Tool.run(UNDO_LIMIT, "losetup", "-d", device);
+        teardown.add("detach " + device, UNDO_LIMIT, limit -> {
+            var outcome = Tool.run(limit, "losetup", "-d", device);
             return outcome.ok() ? "" : outcome.output();
         });
         return device;

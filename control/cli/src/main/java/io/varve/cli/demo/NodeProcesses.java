@@ -21,9 +21,12 @@ import java.util.concurrent.TimeUnit;
 /** The nodes of the demo as child processes: the same program, started the way an operator would. */
 final class NodeProcesses {
     private static final Duration START_LIMIT = Duration.ofSeconds(90);
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(25);
+    /** A journal is sealed and a checkpoint made within a second or two; a node killed instead starts a little slower. */
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(8);
     /** A node whose JVM writes down at its end what it learned takes so much longer. */
     private static final Duration TRAINING_LIMIT = Duration.ofMinutes(3);
+    /** Of the time to stop: to kill what is left. */
+    private static final Duration KILL_LIMIT = Duration.ofMillis(300);
 
     private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
     /** Between two looks at a node that starts. */
@@ -34,6 +37,7 @@ final class NodeProcesses {
 
     private final List<DemoNode> nodes;
     private final Map<String, Process> processes = new LinkedHashMap<>();
+    private final Map<String, Long> logSizesBefore = new LinkedHashMap<>();
 
     NodeProcesses(List<DemoNode> nodes) {
         this.nodes = List.copyOf(nodes);
@@ -48,7 +52,7 @@ final class NodeProcesses {
         for (var node : nodes) {
             node.writeConfig(nodes.subList(0, members), directory.disk().toString());
         }
-        teardown.add("stop the nodes", stopLimit().plusSeconds(5), this::stop);
+        teardown.add("stop the nodes", stopLimit(), this::stop);
         for (var node : nodes) {
             launch(node);
         }
@@ -56,6 +60,7 @@ final class NodeProcesses {
 
     /** Starts one node. */
     synchronized void launch(DemoNode node) throws IOException {
+        logSizesBefore.put(node.name(), Files.exists(node.log()) ? Files.size(node.log()) : 0L);
         var process = new ProcessBuilder(Tool.ownSession(command(node.configFile())))
                 .redirectInput(Path.of("/dev/null").toFile())
                 .redirectErrorStream(true)
@@ -87,6 +92,11 @@ final class NodeProcesses {
         return command;
     }
 
+    /** How long the end of a demo may take; longer only where the nodes' JVMs are trained. */
+    static Duration teardownLimit() {
+        return GIVEN_FLAGS.isBlank() ? Teardown.TOTAL : TRAINING_LIMIT.plusMinutes(1);
+    }
+
     private static Duration stopLimit() {
         return GIVEN_FLAGS.isBlank() ? STOP_LIMIT : TRAINING_LIMIT;
     }
@@ -105,33 +115,46 @@ final class NodeProcesses {
         }
     }
 
-    /** Waits until every node's process answers; a node that ends before is a failure with the end of its log. */
+    /** Waits until the management API of every node listens; a node that ends before is a failure that says why. */
     void awaitAlive() throws InterruptedException {
         var end = System.nanoTime() + START_LIMIT.toNanos();
         try (var http = HttpClient.newBuilder().connectTimeout(PROBE_LIMIT).build()) {
             for (var node : nodes) {
-                awaitAlive(http, node, end);
+                while (!answers(http, node)) {
+                    requireAlive();
+                    if (System.nanoTime() > end) {
+                        throw new CommandFailure(
+                                ExitCode.FAILED,
+                                "node " + node.name() + " did not start within " + START_LIMIT.toSeconds() + " s",
+                                "Its log: " + node.log());
+                    }
+                    // The end of this process ends the pause.
+                    var ended = processOf(node).waitFor(PROBE_PAUSE.toMillis(), TimeUnit.MILLISECONDS);
+                    if (ended) {
+                        requireAlive();
+                    }
+                }
+            }
+        }
+        requireAlive();
+    }
+
+    /** Throws when a node's process has ended by itself, with the reason that it logged. */
+    void requireAlive() {
+        for (var node : nodes) {
+            var process = processOf(node);
+            if (!process.isAlive()) {
+                var code = process.exitValue();
+                throw new CommandFailure(
+                        code == ExitCode.CANNOT_LISTEN ? code : ExitCode.FAILED,
+                        "node " + node.name() + " ended with code " + code + ": " + node.lastError(logSizeBefore(node)),
+                        "All of its log: " + node.log());
             }
         }
     }
 
-    private void awaitAlive(HttpClient http, DemoNode node, long end) throws InterruptedException {
-        var process = processOf(node);
-        while (!answers(http, node)) {
-            if (process.waitFor(PROBE_PAUSE.toMillis(), TimeUnit.MILLISECONDS)) {
-                throw new CommandFailure(
-                        ExitCode.FAILED,
-                        "node " + node.name() + " ended with code " + process.exitValue() + " while it started:\n"
-                                + node.logTail(),
-                        "All of its log: " + node.log());
-            }
-            if (System.nanoTime() > end) {
-                throw new CommandFailure(
-                        ExitCode.FAILED,
-                        "node " + node.name() + " did not start within " + START_LIMIT.toSeconds() + " s",
-                        "Its log: " + node.log());
-            }
-        }
+    private synchronized long logSizeBefore(DemoNode node) {
+        return logSizesBefore.getOrDefault(node.name(), 0L);
     }
 
     private static boolean answers(HttpClient http, DemoNode node) throws InterruptedException {
@@ -165,9 +188,9 @@ final class NodeProcesses {
     }
 
     /** Asks all nodes to stop, waits, kills what is left. Answers what had to be killed. */
-    synchronized String stop() throws InterruptedException {
+    synchronized String stop(Duration limit) throws InterruptedException {
         processes.values().forEach(Process::destroy);
-        var end = System.nanoTime() + stopLimit().toNanos();
+        var end = System.nanoTime() + limit.minus(KILL_LIMIT).toNanos();
         var killed = new ArrayList<String>();
         for (var entry : processes.entrySet()) {
             var left = Math.max(1, end - System.nanoTime());
@@ -176,6 +199,8 @@ final class NodeProcesses {
                 killed.add(entry.getKey());
             }
         }
-        return killed.isEmpty() ? "" : String.join(", ", killed) + " had to be killed";
+        return killed.isEmpty()
+                ? ""
+                : String.join(", ", killed) + " did not end in time and had to be killed; nothing is lost by that";
     }
 }

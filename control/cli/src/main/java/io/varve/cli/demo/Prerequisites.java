@@ -1,7 +1,12 @@
 package io.varve.cli.demo;
 
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import io.varve.cli.command.Question;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -44,11 +49,9 @@ final class Prerequisites {
         if (!isRoot()) {
             return Optional.of("only root can mount a file system and run PostgreSQL as its own user");
         }
-        if (!Files.isReadable(Path.of("/dev/fuse"))) {
-            return Optional.of("this machine has no FUSE (/dev/fuse is missing)");
-        }
-        if (!Files.exists(Path.of("/dev/loop-control"))) {
-            return Optional.of("this machine has no loop devices (/dev/loop-control is missing)");
+        var device = missingDevice(Path.of("/dev/fuse"), Path.of("/dev/loop-control"));
+        if (device.isPresent()) {
+            return device;
         }
         var missing = missingPackages();
         if (missing.isEmpty()) {
@@ -60,6 +63,24 @@ final class Prerequisites {
             return Optional.of("these packages are missing (install them, or say --yes): " + String.join(" ", missing));
         }
         return install(out, List.copyOf(missing));
+    }
+
+    /** A container may show a device that it may not open. */
+    static Optional<String> missingDevice(Path fuse, Path loopControl) {
+        return refusal(fuse)
+                .map(reason -> "there is no FUSE here (" + reason + ")")
+                .or(() -> refusal(loopControl).map(reason -> "there are no loop devices here (" + reason + ")"));
+    }
+
+    private static Optional<String> refusal(Path device) {
+        if (!Files.exists(device)) {
+            return Optional.of(device + " is missing");
+        }
+        try (var opened = FileChannel.open(device, READ, WRITE)) {
+            return opened.isOpen() ? Optional.empty() : Optional.of(device + " is closed");
+        } catch (IOException e) {
+            return Optional.of(device + " cannot be opened: " + e.getMessage());
+        }
     }
 
     static boolean isRoot() {

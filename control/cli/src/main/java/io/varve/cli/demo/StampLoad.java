@@ -23,7 +23,7 @@ final class StampLoad {
     /** One read for each three requests. */
     private static final int READ_EVERY = 3;
 
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(5);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(1);
 
     private final String uri;
     private final LongAdder operations = new LongAdder();
@@ -40,7 +40,7 @@ final class StampLoad {
     /** Starts the clients; each first reads its blocks, which an earlier run may have stamped. */
     static StampLoad start(String uri, Teardown teardown) {
         var load = new StampLoad(uri);
-        teardown.add("stop the NBD clients", STOP_LIMIT.plusSeconds(2), load::stop);
+        teardown.add("stop the NBD clients", STOP_LIMIT.plusSeconds(1), limit -> load.stop());
         for (var client = 0; client < CLIENTS; client++) {
             var number = client;
             Thread.ofVirtual().name("nbd-client-" + client).start(() -> load.run(number));

@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 /** pgbench as a child process, followed by its progress lines. */
 final class TransactionLoad {
     private static final Pattern PROGRESS = Pattern.compile("progress: ([0-9.]+) s, ([0-9.]+) tps, lat (\\S+) ms.*");
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(5);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(1);
 
     private final Process process;
     private volatile Progress latest = new Progress(0, 0, 0, 0);
@@ -52,7 +52,7 @@ final class TransactionLoad {
                 .redirectErrorStream(true)
                 .start();
         var load = new TransactionLoad(process);
-        teardown.add("stop pgbench", STOP_LIMIT.plusSeconds(2), load::stop);
+        teardown.add("stop pgbench", STOP_LIMIT.plusSeconds(1), limit -> load.stop());
         Thread.ofVirtual().name("pgbench-output").start(load::follow);
         return load;
     }

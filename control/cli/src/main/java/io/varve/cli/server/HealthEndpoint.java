@@ -26,6 +26,7 @@ final class HealthEndpoint {
     private final Vertx vertx;
     private final NodeMetrics metrics;
     private final Supplier<Future<NodeFigures>> figures;
+    private final Supplier<Readiness> liveness;
     private final Supplier<Readiness> readiness;
     private final HttpServer server;
     private int open; // connections; on the server's event loop
@@ -34,13 +35,19 @@ final class HealthEndpoint {
      * An endpoint that does not listen yet.
      *
      * @param figures asked before metrics are answered; may fail, then they are as old as the last that were had
-     * @param readiness asked at every request, on an event loop; must not block
+     * @param liveness whether the process does its work; asked like readiness
+     * @param readiness whether the node serves; asked at every request, on an event loop; must not block
      */
     HealthEndpoint(
-            Vertx vertx, NodeMetrics metrics, Supplier<Future<NodeFigures>> figures, Supplier<Readiness> readiness) {
+            Vertx vertx,
+            NodeMetrics metrics,
+            Supplier<Future<NodeFigures>> figures,
+            Supplier<Readiness> liveness,
+            Supplier<Readiness> readiness) {
         this.vertx = vertx;
         this.metrics = metrics;
         this.figures = figures;
+        this.liveness = liveness;
         this.readiness = readiness;
         this.server = vertx.createHttpServer(
                 new HttpServerOptions().setIdleTimeout(IDLE_SECONDS).setIdleTimeoutUnit(TimeUnit.SECONDS));
@@ -66,11 +73,8 @@ final class HealthEndpoint {
             return;
         }
         switch (Objects.requireNonNullElse(request.path(), "")) {
-            case "/health/live" -> respond(request, 200, TEXT, "alive\n");
-            case "/health/ready" -> {
-                var state = readiness.get();
-                respond(request, state.ready() ? 200 : 503, TEXT, state.ready() ? "ready\n" : state.detail() + "\n");
-            }
+            case "/health/live" -> respond(request, liveness.get(), "alive\n");
+            case "/health/ready" -> respond(request, readiness.get(), "ready\n");
             case "/metrics" ->
                 figures.get()
                         .onSuccess(metrics::show)
@@ -79,6 +83,10 @@ final class HealthEndpoint {
                         .onFailure(cause -> respond(request, 500, TEXT, cause + "\n"));
             default -> respond(request, 404, TEXT, "there is /health/live, /health/ready and /metrics\n");
         }
+    }
+
+    private static void respond(HttpServerRequest request, Readiness state, String yes) {
+        respond(request, state.ready() ? 200 : 503, TEXT, state.ready() ? yes : state.detail() + "\n");
     }
 
     private static void respond(HttpServerRequest request, int status, String type, String body) {

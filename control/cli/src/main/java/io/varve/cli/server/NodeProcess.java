@@ -57,7 +57,7 @@ final class NodeProcess {
         this.config = config;
         this.directory = directory;
         this.metrics = new NodeMetrics(config.fixed().node());
-        this.health = new HealthEndpoint(vertx, metrics, local::figures, () -> readiness);
+        this.health = new HealthEndpoint(vertx, metrics, local::figures, this::liveness, () -> readiness);
     }
 
     /** Starts, and returns only when the node cannot go on; a signal ends the process from elsewhere. */
@@ -78,6 +78,11 @@ final class NodeProcess {
         }
         exitCode = ExitCode.FAILED;
         return exitCode;
+    }
+
+    /** A process whose management API does not listen is not one that can be worked with. */
+    private Readiness liveness() {
+        return control == null ? Readiness.waiting("the management API does not listen yet") : Readiness.READY;
     }
 
     /** One step after the other on the main thread: each needs the one before. */

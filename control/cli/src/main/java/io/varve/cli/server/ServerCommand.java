@@ -40,7 +40,14 @@ public final class ServerCommand implements Callable<Integer> {
         var log = config.restart().log();
         NodeLog.toStandardOutput(log.level().name().toLowerCase(Locale.ROOT));
         log.file().ifPresent(NodeLog::alsoToFile);
-        return new NodeProcess(config, hold(config)).run();
+        var directory = hold(config);
+        var obstacle = ListenCheck.obstacle(config);
+        if (obstacle.isPresent()) {
+            directory.close();
+            throw new CommandFailure(
+                    ExitCode.CANNOT_LISTEN, obstacle.get(), "'ss -ltnp' shows which process listens where.");
+        }
+        return new NodeProcess(config, directory).run();
     }
 
     private NodeConfig read() {

@@ -55,7 +55,7 @@ final class DatabaseOnNbdTest {
                         "2G")))
                 .inheritIO()
                 .start();
-        server.add("stop nbdkit", Duration.ofSeconds(5), () -> {
+        server.add("stop nbdkit", Duration.ofSeconds(5), limit -> {
             process.destroyForcibly().waitFor();
             return "";
         });
@@ -90,10 +90,13 @@ final class DatabaseOnNbdTest {
         assertThat(mount.isFresh()).isEqualTo(fresh);
         var database = new Database(
                 Prerequisites.postgresPrograms().orElseThrow(),
+                new DatabaseTemplate(
+                        Prerequisites.postgresPrograms().orElseThrow(), mounts.resolve("initdb"), teardown),
                 fileSystem,
                 mounts.resolve("run"),
                 directory.resolve("postgresql.log"),
-                teardown);
+                teardown,
+                mount::cutOff);
         database.start();
         database.load();
         var before = database.historyRows();
@@ -115,10 +118,13 @@ final class DatabaseOnNbdTest {
         var mount = new FileSystemMount(mounts, teardown);
         var database = new Database(
                 Prerequisites.postgresPrograms().orElseThrow(),
+                new DatabaseTemplate(
+                        Prerequisites.postgresPrograms().orElseThrow(), mounts.resolve("initdb"), teardown),
                 mount.mount(uri, directory.resolve("nbdfuse.log")),
                 mounts.resolve("run"),
                 directory.resolve("postgresql.log"),
-                teardown);
+                teardown,
+                mount::cutOff);
         database.start();
 
         Leftovers.clearMounts(mounts);

@@ -1,19 +1,25 @@
 package io.varve.cli.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
 
+import io.varve.cli.command.CommandFailure;
 import io.varve.cli.config.ConfigFile;
 import io.varve.cli.config.ConfigResult;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,18 +74,18 @@ final class DemoPartsTest {
         var words = new StringWriter();
         var undone = new ArrayList<String>();
         var teardown = new Teardown(new PrintWriter(words));
-        teardown.add("first", Duration.ofSeconds(5), () -> {
+        teardown.add("first", Duration.ofSeconds(5), limit -> {
             undone.add("first");
             return "";
         });
-        teardown.add("undo the second", Duration.ofSeconds(5), () -> {
+        teardown.add("undo the second", Duration.ofSeconds(5), limit -> {
             throw new IOException("it is stuck");
         });
-        teardown.add("undo the third", Duration.ofMillis(50), () -> {
+        teardown.add("undo the third", Duration.ofMillis(50), limit -> {
             new CountDownLatch(1).await();
             return "";
         });
-        teardown.add("fourth", Duration.ofSeconds(5), () -> {
+        teardown.add("fourth", Duration.ofSeconds(5), limit -> {
             undone.add("fourth");
             return "";
         });
@@ -93,11 +99,85 @@ final class DemoPartsTest {
     }
 
     @Test
+    void nobodyWaitsLongerThanTheWholeTimeWhateverIsStuck() {
+        var teardown = new Teardown(new PrintWriter(new StringWriter()), Duration.ofSeconds(1));
+        var limits = new ArrayList<Duration>();
+        for (var step = 0; step < 3; step++) {
+            teardown.add("undo what is stuck", Duration.ofMinutes(1), limit -> {
+                limits.add(limit);
+                new CountDownLatch(1).await();
+                return "";
+            });
+        }
+
+        var begin = System.nanoTime();
+        assertThat(teardown.run()).isFalse();
+        assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                .isBetween(Duration.ofSeconds(1), Duration.ofSeconds(10));
+        assertThat(limits).hasSize(3).allMatch(limit -> limit.compareTo(Duration.ofSeconds(1)) <= 0);
+        assertThat(limits.getLast()).as("time to use force is left").isPositive();
+    }
+
+    @Test
+    void portsAreDrawnAndReplacedWhenSomebodyTookThem() throws IOException {
+        var ports = DemoPorts.choose(3, new SplittableRandom(1));
+        assertThat(DemoPorts.parse(ports.text())).isEqualTo(ports);
+        assertThat(DemoPorts.choose(3, new SplittableRandom(2))).isNotEqualTo(ports);
+        assertThat(ports.replacingTaken(3, new SplittableRandom(3)).moved()).isEmpty();
+
+        try (var squatter = new ServerSocket(ports.of(1).nbd(), 1, InetAddress.getLoopbackAddress())) {
+            var replaced = ports.replacingTaken(3, new SplittableRandom(3));
+            assertThat(replaced.moved())
+                    .singleElement()
+                    .asString()
+                    .contains("n2 nbd from port " + squatter.getLocalPort());
+            assertThat(replaced.ports().of(1).nbd()).isNotEqualTo(squatter.getLocalPort());
+            assertThat(replaced.ports().of(1).raft()).isEqualTo(ports.of(1).raft());
+            assertThat(replaced.ports().of(0)).isEqualTo(ports.of(0));
+        }
+        try (var squatter = new ServerSocket(ports.of(2).raft(), 1, InetAddress.getLoopbackAddress())) {
+            assertThatThrownBy(() -> ports.replacingTaken(3, new SplittableRandom(3)))
+                    .isInstanceOf(CommandFailure.class)
+                    .hasMessageContaining("port " + squatter.getLocalPort())
+                    .hasMessageContaining("n3");
+            assertThat(ports.replacingTaken(1, new SplittableRandom(3)).moved())
+                    .as("n3 is no member of the metadata group")
+                    .hasSize(1);
+        }
+    }
+
+    @Test
+    void saysWhichDeviceTheDatabaseLacks() throws IOException {
+        var there = Files.createFile(root.resolve("there"));
+        var missing = root.resolve("missing");
+        assertThat(Prerequisites.missingDevice(there, there)).isEmpty();
+        assertThat(Prerequisites.missingDevice(missing, there))
+                .contains("there is no FUSE here (" + missing + " is missing)");
+        assertThat(Prerequisites.missingDevice(there, missing).orElseThrow()).contains("no loop devices");
+        assertThat(Prerequisites.missingDevice(root, there).orElseThrow())
+                .as("it is there, but cannot be opened")
+                .contains("cannot be opened");
+    }
+
+    @Test
+    void saysInOneLineWhyANodeEnded() {
+        var log = """
+                2026-11-21T20:00:00.000Z INFO  NodeProcess node starting node=n1
+                2026-11-21T20:00:00.100Z ERROR NodeProcess node cannot start reason="cannot listen on 127.0.0.1:7 (listen.nbd)"\s
+                2026-11-21T20:00:00.200Z INFO  NodeProcess node stopped node=n1
+                """;
+        assertThat(DemoNode.lastError(log)).isEqualTo("cannot listen on 127.0.0.1:7 (listen.nbd)");
+        assertThat(DemoNode.lastError("varve: data is in use by process 7\n       One process runs a node.\n"))
+                .isEqualTo("data is in use by process 7");
+        assertThat(DemoNode.lastError("")).isEqualTo("it logged nothing");
+    }
+
+    @Test
     void undoesAtOnceWhatIsEnteredTooLate() {
         var undone = new ArrayList<String>();
         var teardown = new Teardown(new PrintWriter(new StringWriter()));
         teardown.run();
-        teardown.add("late", Duration.ofSeconds(1), () -> {
+        teardown.add("late", Duration.ofSeconds(1), limit -> {
             undone.add("late");
             return "";
         });

@@ -31,7 +31,7 @@ final class NbdClientTest {
         var server = new ProcessBuilder("nbdkit", "-f", "-i", "127.0.0.1", "-p", Integer.toString(port), "memory", "1G")
                 .inheritIO()
                 .start();
-        teardown.add("stop nbdkit", Duration.ofSeconds(5), () -> {
+        teardown.add("stop nbdkit", Duration.ofSeconds(5), limit -> {
             server.destroyForcibly().waitFor();
             return "";
         });

@@ -18,14 +18,21 @@ final class HealthEndpointTest {
     @Test
     void answersHealthAndMetrics() throws IOException, InterruptedException {
         var vertx = Vertx.vertx();
+        var liveness = new AtomicReference<>(Readiness.waiting("the management API does not listen yet"));
         var readiness = new AtomicReference<>(Readiness.waiting("the cluster is not initialised"));
         try (var metrics = new NodeMetrics("n1");
                 var http = HttpClient.newHttpClient()) {
             var endpoint = new HealthEndpoint(
-                            vertx, metrics, () -> Future.failedFuture("the data plane starts"), readiness::get)
+                            vertx,
+                            metrics,
+                            () -> Future.failedFuture("the data plane starts"),
+                            liveness::get,
+                            readiness::get)
                     .start(new Endpoint("127.0.0.1", freePort()))
                     .await();
 
+            assertThat(get(http, endpoint, "/health/live").statusCode()).isEqualTo(503);
+            liveness.set(Readiness.READY);
             assertThat(get(http, endpoint, "/health/live").statusCode()).isEqualTo(200);
             assertThat(get(http, endpoint, "/health/ready").statusCode()).isEqualTo(503);
             assertThat(get(http, endpoint, "/health/ready").body()).isEqualTo("the cluster is not initialised\n");

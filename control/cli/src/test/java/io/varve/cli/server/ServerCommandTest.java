@@ -7,6 +7,8 @@ import io.varve.cli.command.RootCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -56,6 +58,34 @@ final class ServerCommandTest {
         assertThat(err.toString())
                 .contains("line 12: disk: unknown key; did you mean 'disks'?")
                 .contains("docs/operating/configuration.md");
+    }
+
+    @Test
+    void endsWithOneLineAndACodeWhenAPortIsTaken() throws IOException {
+        try (var squatter = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            var text = GOOD.replace("/var/lib/varve", directory.resolve("data").toString())
+                    .replace("10809", Integer.toString(squatter.getLocalPort()))
+                    .replace("7400", Integer.toString(unusedPort()))
+                    .replace("7500", Integer.toString(unusedPort()))
+                    .replace("7600", Integer.toString(unusedPort()))
+                    .replace("9400", Integer.toString(unusedPort()));
+            var file = Files.writeString(directory.resolve("node.yaml"), text);
+            var code = RootCommand.commandLine(new ServerCommand())
+                    .setErr(new PrintWriter(err))
+                    .execute("server", "--config", file.toString());
+            assertThat(code).isEqualTo(ExitCode.CANNOT_LISTEN);
+            assertThat(err.toString().lines())
+                    .hasSize(2)
+                    .first()
+                    .asString()
+                    .startsWith("varve: cannot listen on 127.0.0.1:" + squatter.getLocalPort() + " (listen.nbd): ");
+        }
+    }
+
+    private static int unusedPort() throws IOException {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
     }
 
     @Test
