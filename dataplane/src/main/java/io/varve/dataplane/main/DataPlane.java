@@ -27,6 +27,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,6 +38,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class DataPlane {
     private static final Logger LOG = LoggerFactory.getLogger(DataPlane.class);
+
+    /** How often Vert.x looks for a blocked loop: each look wakes an idle process, and a loop that hangs still hangs after ten seconds. */
+    private static final int BLOCKED_CHECK_SECONDS = 10;
 
     private final DataPlaneConfig config;
     private final Truth truth;
@@ -61,6 +65,8 @@ public final class DataPlane {
                 .withTransport(ring ? Transport.IO_URING : Transport.EPOLL)
                 .with(new VertxOptions()
                         .setEventLoopPoolSize(loopCount)
+                        .setBlockedThreadCheckInterval(BLOCKED_CHECK_SECONDS)
+                        .setBlockedThreadCheckIntervalUnit(TimeUnit.SECONDS)
                         .setWorkerPoolSize(1)
                         .setInternalBlockingPoolSize(1))
                 .build();

@@ -3,10 +3,10 @@ package io.varve.dataplane.main;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
 
-/** How late the first loop runs what is due: twice a second a timer notes by how much it was late. */
+/** How late the first loop runs what is due: every two seconds a timer notes by how much it was late. */
 final class LoopLag {
-    /** Rare enough to cost an idle node nothing that can be measured. */
-    private static final long PERIOD_NANOS = 500_000_000L;
+    /** A wake-up of an idle process costs 0.3 ms of cold caches: at this pace 0.02 % of a core. */
+    private static final long PERIOD_NANOS = 2_000_000_000L;
 
     private final Loop loop;
     private final LatencyHistogram histogram = new LatencyHistogram();

@@ -33,6 +33,9 @@ final class NodeProcess {
 
     private static final int CONTROL_WORKERS = 4;
 
+    /** As on the data plane's loops: each look for a blocked loop wakes an idle process. */
+    private static final int BLOCKED_CHECK_SECONDS = 10;
+
     private final NodeConfig config;
     private final DataDirectory directory;
     private final Vertx vertx = Vertx.builder()
@@ -40,6 +43,8 @@ final class NodeProcess {
                     .setEventLoopPoolSize(CONTROL_LOOPS)
                     .setWorkerPoolSize(CONTROL_WORKERS)
                     .setInternalBlockingPoolSize(1)
+                    .setBlockedThreadCheckInterval(BLOCKED_CHECK_SECONDS)
+                    .setBlockedThreadCheckIntervalUnit(TimeUnit.SECONDS)
                     .setFileSystemOptions(
                             new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)))
             .build();
