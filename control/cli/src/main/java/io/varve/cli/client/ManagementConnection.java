@@ -114,7 +114,10 @@ public final class ManagementConnection implements AutoCloseable {
             GrpcClientResponse<?, R> response, @org.jspecify.annotations.Nullable Object latest) {
         if (response.status() != null && response.status() != GrpcStatus.OK) {
             var message = response.statusMessage();
-            return new CallResult.Refused<>(response.status(), message == null ? "" : message);
+            var why = message == null || message.isBlank()
+                    ? "the server ended the call without a reason (" + response.status() + "): it may be stopping"
+                    : message;
+            return new CallResult.Refused<>(response.status(), why);
         }
         if (latest == null) {
             return new CallResult.Unknown<>("the server ended the call without an answer");
