@@ -169,6 +169,12 @@ final class CommandLineTest {
         assertThat(varve("volume", "verify", "db").out)
                 .isEqualTo("Equal: the replicas hold the same data in all 8 extents.\n");
 
+        cluster.stopsAtExtent = 3;
+        var stopped = varve("volume", "verify", "db");
+        assertThat(stopped.err).contains("the node stops: 100 % sure");
+        assertThat(stopped.code).isEqualTo(ExitCode.FAILED);
+        cluster.stopsAtExtent = 0;
+
         cluster.replicasDiffer = true;
         var different = varve("volume", "verify", "db");
         assertThat(different.out).contains("1 of 8 extents differ").contains("slab 0 extent 4: g-1 and g-2");

@@ -35,6 +35,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.streams.WriteStream;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.server.GrpcServer;
+import io.vertx.grpc.server.GrpcServerResponse;
 import io.vertx.grpc.server.StatusException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -204,9 +205,16 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
         });
     }
 
+    /** The comparison is refused when it comes to this extent, 1 to 8; 0: never. */
+    volatile int stopsAtExtent;
+
     @Override
     public void verifyVolume(VerifyVolumeRequest request, WriteStream<VerifyProgress> stream) {
         for (var extent = 1; extent <= 8; extent++) {
+            if (stopsAtExtent == extent && stream instanceof GrpcServerResponse<?, ?> response) {
+                response.fail(new StatusException(GrpcStatus.FAILED_PRECONDITION, "the node stops: 100 % sure"));
+                return;
+            }
             var progress = VerifyProgress.newBuilder()
                     .setExtentsTotal(8)
                     .setExtentsDone(extent)

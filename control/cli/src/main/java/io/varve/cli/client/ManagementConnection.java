@@ -113,7 +113,7 @@ public final class ManagementConnection implements AutoCloseable {
     private static <R> CallResult<R> ended(
             GrpcClientResponse<?, R> response, @org.jspecify.annotations.Nullable Object latest) {
         if (response.status() != null && response.status() != GrpcStatus.OK) {
-            var message = response.statusMessage();
+            var message = NodeCalls.statusMessage(response);
             var why = message == null || message.isBlank()
                     ? "the server ended the call without a reason (" + response.status() + "): it may be stopping"
                     : message;

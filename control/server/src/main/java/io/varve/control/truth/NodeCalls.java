@@ -12,6 +12,8 @@ import io.vertx.grpc.client.GrpcClientRequest;
 import io.vertx.grpc.client.GrpcClientResponse;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -120,8 +122,28 @@ public final class NodeCalls {
         if (status == null || status == GrpcStatus.OK) {
             ended.tryComplete();
         } else {
-            String message = response.statusMessage();
+            String message = statusMessage(response);
             ended.tryFail(new CallFailedException(status, message == null ? status.name() : message));
+        }
+    }
+
+    /**
+     * Why a call that has ended was refused; null if nothing was said. Vert.x looks in the headers only, but a stream that had begun tells it in
+     * its trailers, percent-encoded.
+     */
+    public static @Nullable String statusMessage(GrpcClientResponse<?, ?> response) {
+        String message = response.statusMessage();
+        if (message != null) {
+            return message;
+        }
+        String encoded = response.trailers().get("grpc-message");
+        if (encoded == null) {
+            return null;
+        }
+        try {
+            return URLDecoder.decode(encoded.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException notEncoded) {
+            return encoded;
         }
     }
 
