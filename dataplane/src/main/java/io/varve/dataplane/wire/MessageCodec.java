@@ -1,6 +1,7 @@
 package io.varve.dataplane.wire;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
@@ -205,12 +206,15 @@ public final class MessageCodec {
         return meta.getUnsignedShortLE(at);
     }
 
+    /** Null if it is too long or no UTF-8: replaced characters would make different names equal. */
     private static @Nullable String text(ByteBuf meta, int at, int end) {
         if (at + 2 > end) {
             return null;
         }
         int length = textBytes(meta, at);
-        return length > MAX_TEXT_BYTES || at + 2 + length > end
+        return length > MAX_TEXT_BYTES
+                        || at + 2 + length > end
+                        || !ByteBufUtil.isText(meta, at + 2, length, StandardCharsets.UTF_8)
                 ? null
                 : meta.toString(at + 2, length, StandardCharsets.UTF_8);
     }
