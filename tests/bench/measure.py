@@ -58,6 +58,18 @@ def cpu_seconds(pids: list[int]) -> float:
     return total / TICKS
 
 
+def waiting_seconds(pids: list[int]) -> float:
+    """Time that the live threads of the processes were ready to run and had no core: what a machine with more of them would not cost."""
+    total = 0
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                total += int(task.read_text().split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return total / 1e9
+
+
 def written_bytes(pids: list[int]) -> int:
     """What the processes sent to their disks, direct or by way of the page cache."""
     total = 0
@@ -102,6 +114,7 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
     """
     allocated = allocated_bytes(pids)
     cpu, disk, busy = cpu_seconds(pids), written_bytes(pids), busy_seconds()
+    waited = waiting_seconds(pids)
     own, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command = ["fio", *workload.arguments(size, seconds, seed), *engine]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 3 + 120, check=False,
@@ -109,6 +122,7 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
     own_after = resource.getrusage(resource.RUSAGE_CHILDREN)
     busy, wall = busy_seconds() - busy, time.monotonic() - began
     cpu_during = cpu_seconds(pids) - cpu
+    waited = max(0.0, waiting_seconds(pids) - waited)
     if done.returncode != 0:
         raise RuntimeError(f"fio failed: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     if workload.writes:
@@ -133,6 +147,7 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
         "p99_us": percentile["99.000000"] / 1e3,
         "p999_us": percentile["99.900000"] / 1e3,
         "cpu_us_per_io": cpu / ios * 1e6 if pids else None,
+        "cpu_wait_us_per_io": waited / ios * 1e6 if pids else None,
         "disk_bytes_per_client_byte": disk / client if pids and client else None,
         "allocated_bytes_per_io": None,
         "other_cpu_cores": max(0.0, busy - cpu_during - fio_cpu) / wall,

@@ -76,15 +76,15 @@ def number(value: float | None, digits: int = 0) -> str:
 def workload_table(o: Outcome, workload: str) -> list[str]:
     lines = [
         f"### {o.workloads[workload]}", "",
-        "| candidate | IOPS | MB/s | p50 µs | p99 µs | p99.9 µs | CPU µs per I/O | heap bytes per I/O | disk bytes per client byte | Varve is |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| candidate | IOPS | MB/s | p50 µs | p99 µs | p99.9 µs | CPU µs per I/O | waits for a core, µs per I/O | heap bytes per I/O | disk bytes per client byte | Varve is |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for candidate in o.candidates:
         f = o.medians[workload][candidate]
         ratio = o.ratio(workload, candidate) if candidate != "varve" else None
         lines.append(
             f"| {candidate} | {number(f['iops'])} | {number(f['mb_per_second'])} | {number(f['p50_us'])} | {number(f['p99_us'])} "
-            f"| {number(f['p999_us'])} | {number(f['cpu_us_per_io'])} | {number(f['allocated_bytes_per_io'])} "
+            f"| {number(f['p999_us'])} | {number(f['cpu_us_per_io'])} | {number(f['cpu_wait_us_per_io'])} | {number(f['allocated_bytes_per_io'])} "
             f"| {number(f['disk_bytes_per_client_byte'], 2)} | {number(ratio, 2) + '×' if ratio else ''} |")
     return [*lines, ""]
 
