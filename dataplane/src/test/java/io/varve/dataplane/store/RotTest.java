@@ -121,6 +121,27 @@ final class RotTest {
         assertThat(rig.stamp(STREAM, 7)).isEqualTo(-1);
     }
 
+    /** Data and checksum of one block where those of another belong, as an index entry that names a wrong unit would have it: consistent in itself. */
+    @Test
+    void findsABlockInAnothersPlaceWithItsOwnChecksum() {
+        rig.append(write(STREAM, 1, 0, 20, 1));
+        checkpoint(1);
+        long table = DiskGroupFormat.FIRST_REGION + StoreRig.OPTIONS.journalBytes();
+        rig.close();
+        swap(find(7, 1, table), find(8, 1, table), Geometry.BLOCK_BYTES);
+        swap(table + 7 * Integer.BYTES, table + 8 * Integer.BYTES, Integer.BYTES);
+        rig.open();
+        assertThat(rig.stamp(STREAM, 7)).isEqualTo(-1);
+        assertThat(rig.stamp(STREAM, 8)).isEqualTo(-1);
+        assertThat(rig.stamps(STREAM, 9, 11)).containsOnly(1);
+    }
+
+    private void swap(long one, long other, int bytes) {
+        byte[] kept = medium().read(one, bytes);
+        medium().put(one, medium().read(other, bytes));
+        medium().put(other, kept);
+    }
+
     @Test
     void findsRotInTheChecksumTable() {
         rig.append(write(STREAM, 1, 0, 20, 1));

@@ -269,6 +269,30 @@ class SlabVolumeTest {
         }
     }
 
+    /** The same with a pause that is shorter than the lease: whoever takes over must wait, because the sleeper may answer when it wakes. */
+    @Test
+    void doesNotOpenWhileADataHolderSleepsThroughItsLease() {
+        for (long microseconds = 50; microseconds < 1500; microseconds += 50) {
+            SimulatedCluster cluster = new SimulatedCluster(16, 3, 2, 1);
+            cluster.open(2);
+            byte[] first = SimulatedCluster.stamp(4096, 1);
+            assertThat(cluster.write(2, 0, first)).isEqualTo(BlockStatus.OK);
+            cluster.scheduler.runFor(SimulatedCluster.SECOND);
+            Request old = cluster.submit(2, cluster.readOf(0, 4096));
+            cluster.scheduler.runFor(microseconds * 1000);
+            boolean answeredBefore = old.status != null;
+            long wakes = cluster.scheduler.nanos() + 2 * SimulatedCluster.SECOND;
+            cluster.node(2).life().loop.pause(2 * SimulatedCluster.SECOND);
+            cluster.open(0);
+            assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 2))).isEqualTo(BlockStatus.OK);
+            boolean writtenWhileAsleep = cluster.scheduler.nanos() < wakes;
+            cluster.scheduler.runFor(5 * SimulatedCluster.SECOND);
+            if (!answeredBefore && writtenWhileAsleep) {
+                assertThat(old.status).as("paused after %d us", microseconds).isEqualTo(BlockStatus.FENCED);
+            }
+        }
+    }
+
     @Test
     void waitsForTheLeaseOfAnAccessPointThatIsCutOff() {
         SimulatedCluster cluster = new SimulatedCluster(17, 3, 2, 1);
