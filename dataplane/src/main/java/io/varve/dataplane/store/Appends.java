@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Records on their way into the journal: admission (room in the ring, room on the devices), numbering checks, and what happens in memory when
  * their frame is durable. Confined to the group's loop; nothing is allocated per record that is admitted.
  */
-final class Appends implements Journal.Listener {
+final class Appends implements Journal.Listener, Journal.Uncommitted {
     private final GroupState group;
     private final JournalFollower follower;
     private final List<Runnable> idleWaiters = new ArrayList<>();
@@ -21,6 +21,8 @@ final class Appends implements Journal.Listener {
     private @Nullable Runnable begun;
     private long records;
     private int cutsPending;
+    /** Cost of data records that were admitted and have not ended. */
+    private long uncertainBytes;
 
     Appends(GroupState group) {
         this.group = group;
@@ -106,9 +108,13 @@ final class Appends implements Journal.Listener {
         checkRange(stream, record);
         record.directPieces = 0;
         record.copy = false;
-        if (!journal().admit(record, isControl(record.op))) {
+        if (isControl(record.op)) {
+            return admitControl(record);
+        }
+        if (!journal().admit(record, this)) {
             return false;
         }
+        uncertainBytes += Journal.cost(record);
         if (!record.op.hasPayload()) {
             return true;
         }
@@ -116,9 +122,32 @@ final class Appends implements Journal.Listener {
         if (!group.space.reserve(stream, record)) {
             direct().giveBack(record);
             journal().giveUp(record);
+            uncertainBytes -= Journal.cost(record);
             return false;
         }
         return true;
+    }
+
+    private boolean admitControl(JournalRecord record) {
+        boolean admitted = journal().admitControl(record, begun != null);
+        if (!admitted && checkpoints != null) {
+            // It will be asked for again; then tails have been moved.
+            checkpoints.relieve();
+        }
+        return admitted;
+    }
+
+    /** Everything on its way, and what is durable but not known to be committed. */
+    @Override
+    public long bytes() {
+        long sum = uncertainBytes;
+        for (int slot = 0; slot < group.slotEnd(); slot++) {
+            StreamLog stream = group.streamOrNull(slot);
+            if (stream != null) {
+                sum += stream.log.costAbove(Math.max(stream.state.commitSeq, stream.state.appliedSeq));
+            }
+        }
+        return sum;
     }
 
     /** Records without which nothing can be settled: they may use the journal's reserve. */
@@ -181,6 +210,7 @@ final class Appends implements Journal.Listener {
 
     @Override
     public void ended(JournalRecord record, boolean durable) {
+        uncertainBytes -= record.copy || isControl(record.op) ? 0 : Journal.cost(record);
         record.appended(durable ? StoreStatus.OK : StoreStatus.IO_ERROR);
     }
 

@@ -18,6 +18,9 @@ final class Checkpoints {
     /** Direct writes hold their old unit and the new one until a checkpoint; their data is not in the journal. */
     private static final long MAX_DIRECT_BYTES = 256L << 20;
 
+    /** Between a checkpoint and one because a control record found no room: such records are tried again every 10 ms. */
+    private static final long RELIEF_PAUSE_NANOS = 100_000_000L;
+
     /** Extents with versions in memory; each costs a row of the entry cache while it is destaged. */
     private static final int MAX_EXTENTS = 32_768;
 
@@ -31,6 +34,7 @@ final class Checkpoints {
     private long writtenAtLast;
     private long completed;
     private long lastNanos;
+    private long endedNanos;
 
     Checkpoints(GroupState group, Journal journal, TailCopies tails) {
         this.group = group;
@@ -95,6 +99,43 @@ final class Checkpoints {
         start();
     }
 
+    /** A record that nothing can be settled without found no room: a checkpoint, and the copying of tails behind it, may make some. */
+    void relieve() {
+        if (!running && group.isServing() && !group.closing && group.loop.nanos() - endedNanos >= RELIEF_PAUSE_NANOS) {
+            start();
+        }
+    }
+
+    /**
+     * Each start takes a segment, and a tail that nobody commits keeps all behind it: a start that finds half of the ring taken moves what can be
+     * moved, so that no number of starts fills the ring. It serves meanwhile, unless earlier ones have used up what was kept for that: then
+     * {@code then} waits.
+     */
+    void makeRoomForStart(Journal.Uncommitted uncommitted, Runnable then) {
+        int rounds = group.slotEnd() + 1;
+        if (journal.isShortForStart(uncommitted)) {
+            makeRoomForStart(rounds, then);
+        } else {
+            then.run();
+            makeRoomForStart(rounds, () -> {});
+        }
+    }
+
+    /** {@code rounds}: each moves the tail of one stream. */
+    private void makeRoomForStart(int rounds, Runnable then) {
+        if (!group.isServing() || rounds == 0 || journal.freeSegments() * 2 > journal.segments()) {
+            then.run();
+            return;
+        }
+        runOnce(() -> tails.whenIdle(() -> {
+            if (tails.takeHasCopied()) {
+                makeRoomForStart(rounds - 1, then);
+            } else {
+                then.run();
+            }
+        }));
+    }
+
     /** Runs {@code change}, which must end by calling {@link #ended}, while no checkpoint runs. */
     void exclusively(Runnable change) {
         if (running) {
@@ -120,7 +161,8 @@ final class Checkpoints {
                         journal.fail(-1);
                     }
                     completed++;
-                    lastNanos = group.loop.nanos() - began;
+                    endedNanos = group.loop.nanos();
+                    lastNanos = endedNanos - began;
                     tails.checkpointEnded();
                     ended();
                 })

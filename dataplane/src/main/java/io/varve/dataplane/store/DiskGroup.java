@@ -61,12 +61,22 @@ public final class DiskGroup implements ReplicaStore {
         loop.execute(() -> new DiskGroupOpening(loop, disks, expected, options, index, done).start());
     }
 
-    /** Cuts the streams that recovery had to cut and opens a new segment; {@code begun}: null when that is durable, or why not. */
+    /**
+     * Cuts the streams that recovery had to cut and opens a new segment; {@code begun}: null when that is durable and there is room for another
+     * start, or why not.
+     */
     void begin(List<StreamLog> cut, Consumer<@Nullable String> begun) {
-        appends.begin(cut, () -> {
-            begun.accept(group.failure);
-            changes.resumeDeletions();
-        });
+        if (journal.freeSegments() == 0) {
+            begun.accept("the journal of disk group " + uuid()
+                    + " has no free segment left for this start: earlier ones ended before they had made room");
+            return;
+        }
+        appends.begin(
+                cut,
+                () -> checkpoints.makeRoomForStart(appends, () -> {
+                    begun.accept(group.failure);
+                    changes.resumeDeletions();
+                }));
     }
 
     @Override
@@ -162,7 +172,7 @@ public final class DiskGroup implements ReplicaStore {
 
     @Override
     public Credits credits() {
-        return new Credits(group.failure == null ? journal.creditBytes() : 0, group.space.available());
+        return new Credits(group.failure == null ? journal.creditBytes(appends) : 0, group.space.available());
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.varve.dataplane.store.journal.FrameLayout;
+import io.varve.dataplane.store.journal.Journal;
 import io.varve.model.Geometry;
 
 /**
@@ -30,7 +31,7 @@ final class JournalFollower {
         state.commitSeq = Math.max(state.commitSeq, record.commitSeq);
         state.durableCommitSeq = Math.max(state.durableCommitSeq, record.commitSeq);
         if (record.op.isSequenced()) {
-            stream.log.put(record.seq, frameSeq, record.epoch);
+            stream.log.put(record.seq, frameSeq, record.epoch, Journal.cost(record));
             state.durableSeq = Math.max(state.durableSeq, record.seq);
         }
         switch (record.op) {

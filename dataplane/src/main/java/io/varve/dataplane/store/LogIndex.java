@@ -11,11 +11,15 @@ final class LogIndex {
 
     private long[] frames = new long[FIRST_CAPACITY];
     private int[] epochs = new int[FIRST_CAPACITY];
+    /** What all records up to each one cost, counted from some record on. */
+    private long[] costs = new long[FIRST_CAPACITY];
+
+    private long costBeforeFirst;
     private long first = 1;
     private long end = 1;
 
-    /** The record with this seq is durable; one that is known moves. A first record starts the table where it is. */
-    void put(long seq, long frameSeq, int epoch) {
+    /** The record with this seq is durable; one that is known moves. A first record starts the table where it is. {@code cost}: see {@code Journal}. */
+    void put(long seq, long frameSeq, int epoch, int cost) {
         if (first == end) {
             first = seq;
             end = seq;
@@ -25,6 +29,7 @@ final class LogIndex {
             if (end - first == frames.length) {
                 grow();
             }
+            costs[slot(seq)] = costUpTo(seq - 1) + cost;
             end++;
         }
         frames[slot(seq)] = frameSeq;
@@ -35,16 +40,28 @@ final class LogIndex {
         int capacity = frames.length * 2;
         long[] newFrames = new long[capacity];
         int[] newEpochs = new int[capacity];
+        long[] newCosts = new long[capacity];
         for (long seq = first; seq < end; seq++) {
             newFrames[(int) (seq & (capacity - 1))] = frames[slot(seq)];
             newEpochs[(int) (seq & (capacity - 1))] = epochs[slot(seq)];
+            newCosts[(int) (seq & (capacity - 1))] = costs[slot(seq)];
         }
         frames = newFrames;
         epochs = newEpochs;
+        costs = newCosts;
     }
 
     private int slot(long seq) {
         return (int) (seq & (frames.length - 1));
+    }
+
+    private long costUpTo(long seq) {
+        return seq < first ? costBeforeFirst : costs[slot(Math.min(seq, end - 1))];
+    }
+
+    /** What the records above {@code seq} that are here cost. */
+    long costAbove(long seq) {
+        return first == end ? 0 : costUpTo(end - 1) - costUpTo(seq);
     }
 
     boolean holds(long seq) {
@@ -67,6 +84,7 @@ final class LogIndex {
     /** Forgets records up to {@code seq} whose frames are gone. */
     void release(long seq, long firstFrameSeq) {
         while (first < end && first <= seq && frames[slot(first)] < firstFrameSeq) {
+            costBeforeFirst = costs[slot(first)];
             first++;
         }
     }

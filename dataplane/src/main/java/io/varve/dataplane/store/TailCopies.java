@@ -26,6 +26,8 @@ final class TailCopies {
     private long waitingBytes;
     private boolean reading;
     private boolean givenUp;
+    private boolean hasCopied;
+    private @Nullable Runnable whenIdle;
     private long nextSeq;
 
     TailCopies(GroupState group, Journal journal) {
@@ -118,7 +120,7 @@ final class TailCopies {
             return false;
         }
         Copy copied = new Copy(record);
-        if (!journal.admit(copied, true)) {
+        if (!journal.admitControl(copied, false)) {
             copied.drop();
             givenUp = true;
             return false;
@@ -143,8 +145,30 @@ final class TailCopies {
             // The next checkpoint can name a later position.
             of.rowChanged = true;
         }
+        hasCopied = !givenUp;
         copies.clear();
         stream = null;
+        Runnable waiting = whenIdle;
+        whenIdle = null;
+        if (waiting != null) {
+            group.loop.execute(waiting);
+        }
+    }
+
+    /** Runs {@code then} in a later turn, when no tail is being copied. One at a time. */
+    void whenIdle(Runnable then) {
+        if (stream == null) {
+            group.loop.execute(then);
+        } else {
+            whenIdle = then;
+        }
+    }
+
+    /** True once after a tail was moved: the next checkpoint frees segments. */
+    boolean takeHasCopied() {
+        boolean copied = hasCopied;
+        hasCopied = false;
+        return copied;
     }
 
     /** Where a copy has gone. */
@@ -203,7 +227,7 @@ final class TailCopies {
             if (!of.log.holds(seq) || of.log.epochOf(seq) != epoch) {
                 return;
             }
-            of.log.put(seq, frameSeq, epoch);
+            of.log.put(seq, frameSeq, epoch, Journal.cost(this));
             if (op.hasPayload()) {
                 group.space.reserveAnyway(of, block, count);
                 for (int i = 0; i < count; i++) {

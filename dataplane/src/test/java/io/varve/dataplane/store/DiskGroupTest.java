@@ -68,13 +68,13 @@ final class DiskGroupTest {
     void completesRecordsInTheOrderOfAppending() {
         List<Long> order = new ArrayList<>();
         List<TestRecord> records = new ArrayList<>();
-        for (int i = 1; i <= 1000; i++) {
+        for (int i = 1; i <= 300; i++) {
             TestRecord record = write(STREAM, i, i % 200, 1 + i % 5, i);
             record.then = () -> order.add(record.seq);
             records.add(record);
         }
         rig.run(() -> records.forEach(rig.group()::append));
-        rig.await(() -> order.size() == 1000);
+        rig.await(() -> order.size() == 300);
 
         assertThat(order).isSorted();
         assertThat(rig.group().stats().frames())

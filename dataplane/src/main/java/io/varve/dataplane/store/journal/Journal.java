@@ -107,11 +107,32 @@ public final class Journal {
         lastCrc = found.lastCrc();
     }
 
-    /** Reserves room for the record; false: there is none, and nothing happened. Every admitted record must be queued or given up. */
-    public boolean admit(JournalRecord record, boolean control) {
+    /** Whoever knows how many bytes, as {@link #cost} counts them, are not known to be committed: they may have to be copied one day. */
+    @FunctionalInterface
+    public interface Uncommitted {
+        long bytes();
+    }
+
+    /**
+     * Reserves room for a record of data; false: there is none, and nothing happened. Every admitted record must be queued or given up. What is
+     * uncommitted counts twice, so that at any time all of it can be copied out of the oldest segments.
+     */
+    public boolean admit(JournalRecord record, Uncommitted uncommitted) {
         int cost = cost(record);
-        long keep = control ? ring.reservedBytes() / SegmentRing.RESERVED_SEGMENTS : ring.reservedBytes();
-        if (cost > ring.usableBytes() - admittedBytes - keep) {
+        long free = ring.usableBytes() - admittedBytes - ring.reservedBytes();
+        // In a ring that is half empty no more can be uncommitted than is free: it need not be counted.
+        boolean isCalm = free - 2L * cost > ring.capacityBytes() / 2;
+        if (!isCalm && 2L * cost > free - uncommitted.bytes()) {
+            return false;
+        }
+        admittedBytes += cost;
+        return true;
+    }
+
+    /** The same for records without which nothing can be settled, and for copies of tails: they leave one segment to the next start. {@code isStart}: this is that. */
+    public boolean admitControl(JournalRecord record, boolean isStart) {
+        int cost = cost(record);
+        if (cost > (isStart ? ring.usableBytes() : ring.usableButForAStart()) - admittedBytes) {
             return false;
         }
         admittedBytes += cost;
@@ -124,7 +145,7 @@ public final class Journal {
     }
 
     /** What a record takes at most: in a frame of its own. Counted with its payload even if that goes elsewhere. */
-    private static int cost(JournalRecord record) {
+    public static int cost(JournalRecord record) {
         int payload = record.op.hasPayload() ? record.count * Geometry.BLOCK_BYTES : 0;
         return Geometry.BLOCK_BYTES + payload;
     }
@@ -402,10 +423,18 @@ public final class Journal {
         frames.releaseBefore(seq);
     }
 
-    /** What may still be asked for, see {@code Credits}. */
-    public long creditBytes() {
-        long free = Math.max(0, ring.usableBytes() - admittedBytes - ring.reservedBytes());
-        long tenth = ring.capacityBytes() / SHRINK_BELOW;
+    /** True if there is no more than a copy of all that is uncommitted takes, and the segment that is left to the next start. */
+    public boolean isShortForStart(Uncommitted uncommitted) {
+        return ring.freeBytes() - uncommitted.bytes() <= ring.freeBytes() / Math.max(1, ring.freeSegments());
+    }
+
+    /** What may still be asked for, see {@code Credits}: half of what is free, because each byte may have to be copied. */
+    public long creditBytes(Uncommitted uncommitted) {
+        long room = ring.usableBytes() - admittedBytes - ring.reservedBytes();
+        long used = ring.capacityBytes() - room;
+        boolean isCalm = used < ring.capacityBytes() / 4;
+        long free = Math.max(0, room - (isCalm ? used : uncommitted.bytes())) / 2;
+        long tenth = ring.capacityBytes() / 2 / SHRINK_BELOW;
         return free >= tenth ? free : (long) ((double) free * free / tenth);
     }
 

@@ -12,7 +12,7 @@ import io.varve.model.Geometry;
 public record JournalGeometry(long offset, int segmentBytes, int segments) {
     public static final int LARGEST_SEGMENT_BYTES = 64 << 20;
     public static final int SMALLEST_SEGMENT_BYTES = 4 << 20;
-    /** Two in reserve, one open, and enough behind it that a checkpoint always frees some. */
+    /** Four in reserve, one open, and enough behind it that a checkpoint always frees some. */
     public static final int FEWEST_SEGMENTS = 8;
 
     private static final int WANTED_SEGMENTS = 16;

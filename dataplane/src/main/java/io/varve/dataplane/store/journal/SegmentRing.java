@@ -6,8 +6,11 @@ import java.util.Arrays;
 
 /** Which segments hold something that is still needed, and where the next frame goes. No I/O; confined to the group's loop. */
 final class SegmentRing {
-    /** Segments that data records leave alone: for control records, copies of tails, and the segment that recovery opens. */
-    static final int RESERVED_SEGMENTS = 2;
+    /**
+     * Segments that data records leave alone, beside room for a copy of all that is uncommitted: one that only a start may open, the rest of the
+     * open one that a crash loses, and two for starts before the one that makes room ("Room" in {@code docs/internals/journal.md}).
+     */
+    static final int RESERVED_SEGMENTS = 4;
 
     private static final long FREE = 0;
 
@@ -122,10 +125,21 @@ final class SegmentRing {
         return seqs.length;
     }
 
+    /** Of free segments only. */
+    long freeBytes() {
+        return free * geometry.usableBytes();
+    }
+
     /** Bytes that records can surely still get, all reserves included. */
     long usableBytes() {
         long open = Math.max(0, remaining() - FrameLayout.MAX_RECORD_BYTES);
         return free * geometry.usableBytes() + open;
+    }
+
+    /** The same, but the last free segment is left to the next start. */
+    long usableButForAStart() {
+        long open = Math.max(0, remaining() - FrameLayout.MAX_RECORD_BYTES);
+        return Math.max(0, free - 1) * geometry.usableBytes() + open;
     }
 
     long reservedBytes() {
