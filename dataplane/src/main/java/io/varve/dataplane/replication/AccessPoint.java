@@ -4,9 +4,7 @@ import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.wire.Refusal;
-import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one writer of one stream in one epoch: brings the replicas to one history, opens, numbers writes, and says when a write or a read may
@@ -38,12 +36,9 @@ final class AccessPoint {
     private final List<Member> members;
     private final InFlight inFlight = new InFlight();
     private final ReadGate gate;
+    private final RollForward rollForward;
     private Phase phase = Phase.SEALING;
     private String trouble = "";
-    private boolean decided;
-    private int donor;
-    private long recoveredSeq;
-    private int recoveredEpoch;
     private long commitSeq;
     private boolean startDone;
 
@@ -54,6 +49,7 @@ final class AccessPoint {
         this.members = members;
         this.effects = effects;
         this.gate = new ReadGate(this, effects);
+        this.rollForward = new RollForward(epoch, members, effects);
     }
 
     Phase phase() {
@@ -70,7 +66,7 @@ final class AccessPoint {
 
     /** R: decided once, in this epoch. */
     long recoveredSeq() {
-        return recoveredSeq;
+        return rollForward.recoveredSeq();
     }
 
     long commitSeq() {
@@ -81,21 +77,14 @@ final class AccessPoint {
         return members;
     }
 
-    int inFlightRecords() {
-        return inFlight.size();
+    /** What is numbered and not yet committed; to be looked at only. */
+    InFlight inFlight() {
+        return inFlight;
     }
 
     /** True if nothing is in flight and every member is there. */
     boolean isSettled() {
-        if (phase != Phase.OPEN || !inFlight.isEmpty()) {
-            return false;
-        }
-        for (int i = 0; i < members.size(); i++) {
-            if (!members.get(i).isSealed) {
-                return false;
-            }
-        }
-        return true;
+        return phase == Phase.OPEN && inFlight.isEmpty() && members.stream().allMatch(member -> member.isSealed);
     }
 
     /** True if a write can be numbered now. */
@@ -114,16 +103,10 @@ final class AccessPoint {
     void memberDown(int index, String reason) {
         Member member = members.get(index);
         member.isSealed = false;
-        member.fetchingTo = 0;
         if (member.state != ReplicaState.FAILED) {
             member.trouble = reason;
         }
-        if (index == donor) {
-            // Whoever fetches from it starts again when it is back.
-            for (Member each : members) {
-                each.fetchingTo = 0;
-            }
-        }
+        rollForward.memberDown(member);
     }
 
     /** The member promised the epoch, and tells all that it has. In an epoch under way: it is back, and says where it stands. */
@@ -140,12 +123,7 @@ final class AccessPoint {
         member.trouble = "";
         member.isPaused = false;
         if (phase == Phase.SEALING) {
-            member.hasAnswered = true;
-            member.state = ReplicaState.INSYNC;
-            member.ackedSeq = lastSeq;
-            member.lastEpoch = lastEpoch;
-            member.commitSeq = itsCommitSeq;
-            member.suspectFromSeq = suspectFromSeq;
+            rollForward.answered(member, lastSeq, lastEpoch, itsCommitSeq, suspectFromSeq);
             decideOnce();
             return;
         }
@@ -204,79 +182,37 @@ final class AccessPoint {
 
     // ------------------------------------------------------------------------------------------------ attach
 
-    /**
-     * R is decided once, when every member of the in-sync set has answered. (Opening with fewer belongs to the removal of dead replicas: the
-     * rule allows it down to minInSync, but then there must be a way back for those left out.)
-     */
     private void decideOnce() {
-        for (Member member : members) {
-            if (!member.hasAnswered) {
-                return;
-            }
-        }
-        Invariant.check(!decided, "R is decided twice in epoch", epoch);
-        decided = true;
-        List<Reconcile.Answer> answers = new ArrayList<>();
-        for (Member member : members) {
-            answers.add(new Reconcile.Answer(
-                    member.group, member.ackedSeq, member.lastEpoch, member.commitSeq, member.suspectFromSeq));
-        }
-        Reconcile.Decision decision = Reconcile.decide(answers);
-        if (decision.alarm() != null) {
-            refuse(decision.alarm());
+        if (!rollForward.canDecide()) {
             return;
         }
-        donor = decision.donor();
-        recoveredSeq = decision.lastSeq();
-        recoveredEpoch = decision.lastEpoch();
-        phase = Phase.RECONCILING;
-        reconcile();
+        String alarm = rollForward.decide();
+        if (alarm != null) {
+            refuse(alarm);
+        } else {
+            phase = Phase.RECONCILING;
+            reconcile();
+        }
     }
 
     private void reconcile() {
-        boolean complete = true;
-        for (Member member : members) {
-            if (member.ackedSeq < recoveredSeq) {
-                complete = false;
-                Member from = members.get(donor);
-                if (member.isSealed && from.isSealed && member.fetchingTo == 0 && !member.isPaused) {
-                    long first = member.ackedSeq + 1;
-                    member.fetchingTo = Math.min(recoveredSeq, first + TAIL_CHUNK - 1);
-                    effects.fetchTail(donor, member.index, first, member.fetchingTo);
-                }
-            }
-        }
-        if (complete) {
+        if (rollForward.isComplete()) {
             phase = Phase.OPENING;
             effects.recovered();
         }
     }
 
-    /** A record from the donor's journal, for a member that misses it. The member judges it by the same rules as a new one. */
+    /** A record from the donor's journal, for a member that misses it. */
     void tail(int index, WriteRecord record) {
-        Member member = members.get(index);
-        if (phase == Phase.RECONCILING && member.isSealed && !member.isPaused && member.fetchingTo != 0) {
-            effects.replicate(index, record, member.round, 0);
+        if (phase == Phase.RECONCILING) {
+            rollForward.tail(members.get(index), record);
         }
     }
 
     void tailEnded(int index, StoreStatus status) {
-        Member member = members.get(index);
-        if (phase != Phase.RECONCILING || member.fetchingTo == 0) {
-            return;
-        }
-        switch (status) {
-            case OK -> {}
-            case NOT_MEMBER ->
-                refuse("data loss: " + members.get(donor).group + " no longer has the records from "
-                        + (member.ackedSeq + 1) + " that " + member.group + " misses");
-            case BAD_BLOCK ->
-                refuse("the only copy of record " + (member.ackedSeq + 1) + " or one behind it, on "
-                        + members.get(donor).group + ", is damaged");
-            case IO_ERROR, NO_SPACE -> {
-                member.fetchingTo = 0;
-                members.get(donor).trouble = "cannot read its journal: " + status;
-            }
+        String alarm = phase == Phase.RECONCILING ? rollForward.tailEnded(members.get(index), status) : null;
+        if (alarm != null) {
+            refuse(alarm);
         }
     }
 
@@ -284,15 +220,15 @@ final class AccessPoint {
     void openCommitted(WriteRecord start) {
         Invariant.check(phase == Phase.OPENING, "OPEN committed twice in epoch", epoch);
         phase = Phase.STARTING;
-        commitSeq = recoveredSeq;
-        inFlight.startAt(recoveredSeq + 1);
+        commitSeq = recoveredSeq();
+        inFlight.startAt(commitSeq + 1);
         start.op = Op.EPOCH_START.code();
         start.block = 0;
         start.count = 0;
         start.crcCount = 0;
         start.payload = null;
-        start.aux = Integer.toUnsignedLong(recoveredEpoch);
-        number(start, recoveredEpoch);
+        start.aux = Integer.toUnsignedLong(rollForward.recoveredEpoch());
+        number(start, rollForward.recoveredEpoch());
     }
 
     // ------------------------------------------------------------------------------------------------ writes
@@ -337,9 +273,7 @@ final class AccessPoint {
             return;
         }
         if (phase == Phase.RECONCILING) {
-            member.ackedSeq = durableSeq;
-            if (member.fetchingTo != 0 && durableSeq >= member.fetchingTo) {
-                member.fetchingTo = 0;
+            if (rollForward.advanced(member, durableSeq)) {
                 reconcile();
             }
         } else if (phase == Phase.STARTING || phase == Phase.OPEN) {
@@ -463,32 +397,9 @@ final class AccessPoint {
 
     // ------------------------------------------------------------------------------------------------ reads
 
-    void read(SlabRead read) {
-        gate.read(read);
-    }
-
-    /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
-    void readAnswered(
-            int index, SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock, long now) {
-        gate.answered(index, read, refusal, highestSeq, damagedBlock, now);
-    }
-
-    boolean mayAnswer(long now) {
-        return gate.mayAnswer(now);
-    }
-
-    /** Leases were renewed. */
-    void leasesChanged(long now) {
-        gate.leasesChanged(now);
-    }
-
-    long newestInFlight(int block, int count) {
-        return inFlight.newestOverlapping(block, count);
-    }
-
-    /** True if what was read when {@code seq} was committed is still the block's newest content. */
-    boolean isUntouchedSince(long seq, int block) {
-        return inFlight.isUntouchedSince(seq, block);
+    /** Reads go through here; it is told when leases were renewed. */
+    ReadGate reads() {
+        return gate;
     }
 
     int epoch() {

@@ -23,7 +23,7 @@ interface AccessPointEffects {
 
     void opened();
 
-    /** Read from the member; {@link AccessPoint#readAnswered} follows. */
+    /** Read from the member; {@link ReadGate#answered} follows. */
     void read(int member, SlabRead read);
 
     /** Read each block of it by itself, from whichever copy can give it, and complete it. */

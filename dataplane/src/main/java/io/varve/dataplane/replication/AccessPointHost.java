@@ -235,14 +235,14 @@ public final class AccessPointHost implements PortListener {
 
     public void read(int slab, SlabRead read) {
         read.stream = slabs[slab].point.stream();
-        slabs[slab].point.read(read);
+        slabs[slab].point.reads().read(read);
     }
 
     /** True if this is still the access point, for certain: what FLUSH asks. */
     public boolean mayAnswer() {
         long now = loop.nanos();
         for (SlabHost slab : slabs) {
-            if (!slab.point.mayAnswer(now)) {
+            if (!slab.point.reads().mayAnswer(now)) {
                 wantLease();
                 return false;
             }
@@ -410,7 +410,7 @@ public final class AccessPointHost implements PortListener {
         SlabHost slab = slab(read.stream);
         Invariant.check(slab != null, "answer to a read of another volume", read.stream);
         if (slab != null) {
-            slab.point.readAnswered(read.issuedTo, read, refusal, highestSeq, damagedBlock, loop.nanos());
+            slab.point.reads().answered(read.issuedTo, read, refusal, highestSeq, damagedBlock, loop.nanos());
         }
     }
 
@@ -474,7 +474,7 @@ public final class AccessPointHost implements PortListener {
         commitTimerArmed = false;
         boolean more = false;
         for (SlabHost slab : slabs) {
-            more |= slab.point.tellCommit() || slab.point.inFlightRecords() > 0;
+            more |= slab.point.tellCommit() || slab.point.inFlight().size() > 0;
         }
         if (more && !ended) {
             armCommitTimer();
@@ -493,7 +493,7 @@ public final class AccessPointHost implements PortListener {
         leaseCheckQueued = false;
         long now = loop.nanos();
         for (SlabHost slab : slabs) {
-            slab.point.leasesChanged(now);
+            slab.point.reads().leasesChanged(now);
         }
     }
 }

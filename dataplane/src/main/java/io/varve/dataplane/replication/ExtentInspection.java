@@ -151,7 +151,7 @@ final class ExtentInspection extends SlabRead {
             look();
         } else if (areEqual()) {
             beginBlock(block + 1);
-        } else if (!host.accessPoint(slab).isUntouchedSince(firstLeastSeq, block)) {
+        } else if (!host.accessPoint(slab).inFlight().isUntouchedSince(firstLeastSeq, block)) {
             again();
         } else {
             if (different == 0) {

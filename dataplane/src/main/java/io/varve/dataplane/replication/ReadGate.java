@@ -35,7 +35,7 @@ final class ReadGate {
             read.completed(endOutcome());
             return;
         }
-        read.waitSeq = point.newestInFlight(read.block, read.count);
+        read.waitSeq = point.inFlight().newestOverlapping(read.block, read.count);
         if (read.waitSeq != 0) {
             behindWrites.add(read);
         } else {
@@ -129,7 +129,7 @@ final class ReadGate {
             effects.wantLease();
         } else {
             // A repair with content that was overwritten meanwhile would undo the newer write there.
-            if (read.damagedMember >= 0 && point.isUntouchedSince(read.leastSeq, read.damagedBlock)) {
+            if (read.damagedMember >= 0 && point.inFlight().isUntouchedSince(read.leastSeq, read.damagedBlock)) {
                 read.repairSent = true;
                 effects.repair(read.damagedMember, read, read.damagedBlock);
             }

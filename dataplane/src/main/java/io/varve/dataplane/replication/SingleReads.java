@@ -20,7 +20,7 @@ final class SingleReads extends SlabRead {
         destinationIndex = whole.destinationIndex;
         block = whole.block;
         count = 1;
-        point.read(this);
+        point.reads().read(this);
     }
 
     @Override
@@ -30,7 +30,7 @@ final class SingleReads extends SlabRead {
         if (outcome != Outcome.OK || block == whole.block + whole.count) {
             whole.completed(outcome);
         } else {
-            point.read(this);
+            point.reads().read(this);
         }
     }
 }

@@ -174,7 +174,7 @@ public final class Verification {
         /** Every copy answers, and one has damage, or nothing is on its way that could explain that they differ. */
         private boolean canInspect() {
             boolean isDamaged = false;
-            boolean isSettled = tries > 2 && host.accessPoint(slab).inFlightRecords() == 0;
+            boolean isSettled = tries > 2 && host.accessPoint(slab).inFlight().size() == 0;
             for (int i = 0; i < ports.length; i++) {
                 if (statuses[i] != StoreStatus.OK && statuses[i] != StoreStatus.BAD_BLOCK) {
                     return false;

@@ -3,7 +3,6 @@ package io.varve.dataplane.volume;
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.metrics.VolumeCounters;
-import io.varve.dataplane.metrics.VolumeCounters.Figure;
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.replication.SlabRead;
 import io.varve.dataplane.replication.Verification;
@@ -13,7 +12,6 @@ import io.varve.model.Geometry;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A volume in one epoch: cuts requests into parts of one slab and one extent, reads and changes blocks that are covered in part, lets writes
@@ -38,8 +36,6 @@ public final class SlabVolume implements Volume {
     /** Parts of reads that are with the copies. */
     static final int MAX_READ_PARTS = 1024;
 
-    private static final long WATCH_NANOS = 1_000_000_000L;
-
     private final String name;
     private final long sizeBytes;
     private final Loop loop;
@@ -58,17 +54,12 @@ public final class SlabVolume implements Volume {
     private final RunQueue flushes = new RunQueue();
     private final List<EdgePart> edges = new ArrayList<>();
     private final ArrayDeque<EdgePart> changed = new ArrayDeque<>();
-    private final List<Runnable> drained = new ArrayList<>();
+    private final OpenRequests open;
 
-    private @Nullable RequestRun oldest;
-    private @Nullable RequestRun youngest;
-    private int requests;
-    private long heldBytes;
     private int readParts;
     private boolean submitting;
     private boolean pumping;
     private boolean pumpAgain;
-    private boolean watching;
     /** OK while requests are taken; else what they are answered. */
     private BlockStatus verdict = BlockStatus.OK;
 
@@ -79,6 +70,7 @@ public final class SlabVolume implements Volume {
         this.host = host;
         this.admission = new Admission(host);
         this.growth = new ThinGrowth(host, loop, sizeBytes);
+        this.open = new OpenRequests(loop, counters, this::push);
     }
 
     @Override
@@ -115,8 +107,7 @@ public final class SlabVolume implements Volume {
     public void submit(BlockRequest request) {
         RequestRun run = freeRuns.isEmpty() ? new RequestRun(this) : freeRuns.pop();
         run.begin(request, loop.nanos());
-        link(run);
-        counters.add(Figure.IN_FLIGHT, 1);
+        open.add(run);
         boolean before = submitting;
         submitting = true;
         if (verdict != BlockStatus.OK) {
@@ -138,23 +129,12 @@ public final class SlabVolume implements Volume {
 
     @Override
     public boolean canTakeMore() {
-        return requests < MAX_REQUESTS && heldBytes < MAX_HELD_BYTES;
+        return open.canTakeMore();
     }
 
     @Override
     public void onDrained(Runnable task) {
-        drained.add(task);
-        if (canTakeMore()) {
-            loop.execute(this::tellDrained);
-        }
-    }
-
-    private void tellDrained() {
-        if (canTakeMore() && !drained.isEmpty()) {
-            List<Runnable> tasks = List.copyOf(drained);
-            drained.clear();
-            tasks.forEach(Runnable::run);
-        }
+        open.onDrained(task);
     }
 
     // ------------------------------------------------------------------------------------------------ the pump
@@ -178,6 +158,12 @@ public final class SlabVolume implements Volume {
             }
         } while (pumpAgain);
         pumping = false;
+    }
+
+    /** What nobody told of, once a second. */
+    private void push() {
+        pump();
+        pumpQueue(flushes);
     }
 
     private void pumpQueue(RunQueue queue) {
@@ -372,105 +358,9 @@ public final class SlabVolume implements Volume {
     }
 
     void finish(RequestRun run) {
-        unlink(run);
-        answer(run, run.status());
+        open.end(run);
         freeRuns.push(run);
-        if (!drained.isEmpty() && canTakeMore()) {
-            tellDrained();
-        }
-    }
-
-    private void answer(RequestRun run, BlockStatus status) {
-        if (run.isAnswered()) {
-            return;
-        }
-        counters.add(Figure.IN_FLIGHT, -1);
-        long bytes = run.endBytes - run.offsetBytes;
-        if (status == BlockStatus.OK) {
-            long nanos = loop.nanos() - run.submittedNanos;
-            switch (run.kind) {
-                case READ -> {
-                    counters.add(Figure.READS, 1);
-                    counters.add(Figure.READ_BYTES, bytes);
-                    counters.reads().record(nanos);
-                }
-                case WRITE -> {
-                    counters.add(Figure.WRITES, 1);
-                    counters.add(Figure.WRITTEN_BYTES, bytes);
-                    counters.writes().record(nanos);
-                }
-                case ZERO -> {
-                    counters.add(Figure.ZEROES, 1);
-                    counters.writes().record(nanos);
-                }
-                case UNMAP -> {
-                    counters.add(Figure.UNMAPS, 1);
-                    counters.add(Figure.UNMAPPED_BYTES, bytes);
-                    counters.writes().record(nanos);
-                }
-                case FLUSH -> counters.add(Figure.FLUSHES, 1);
-            }
-        } else {
-            counters.add(status == BlockStatus.NO_SPACE ? Figure.NO_SPACE : Figure.ERRORS, 1);
-        }
-        run.answer(status);
-    }
-
-    // ------------------------------------------------------------------------------------------------ time
-
-    private void link(RequestRun run) {
-        requests++;
-        heldBytes += run.endBytes - run.offsetBytes;
-        run.older = youngest;
-        run.younger = null;
-        if (youngest == null) {
-            oldest = run;
-        } else {
-            youngest.younger = run;
-        }
-        youngest = run;
-        if (!watching) {
-            watching = true;
-            loop.schedule(WATCH_NANOS, this::watch);
-        }
-    }
-
-    private void unlink(RequestRun run) {
-        requests--;
-        heldBytes -= run.endBytes - run.offsetBytes;
-        if (run.older == null) {
-            oldest = run.younger;
-        } else {
-            run.older.younger = run.younger;
-        }
-        if (run.younger == null) {
-            youngest = run.older;
-        } else {
-            run.younger.older = run.older;
-        }
-        run.older = null;
-        run.younger = null;
-    }
-
-    /** Answers what waited too long. Runs only while there are requests. */
-    private void watch() {
-        watching = false;
-        long now = loop.nanos();
-        RequestRun run = oldest;
-        while (run != null && now - run.submittedNanos >= WAIT_LIMIT_NANOS) {
-            RequestRun next = run.younger;
-            if (!run.isAnswered()) {
-                counters.add(Figure.TIMEOUTS, 1);
-                answer(run, BlockStatus.IO_ERROR);
-            }
-            run = next;
-        }
-        pump();
-        pumpQueue(flushes);
-        if (oldest != null && !watching) {
-            watching = true;
-            loop.schedule(WATCH_NANOS, this::watch);
-        }
+        open.tellDrained();
     }
 
     // ------------------------------------------------------------------------------------------------ ends
@@ -500,7 +390,7 @@ public final class SlabVolume implements Volume {
     }
 
     boolean isIdle() {
-        return requests == 0;
+        return open.isEmpty();
     }
 
     @Override

@@ -323,7 +323,7 @@ class AccessPointTest {
         Write write = new Write(1);
         Read read = new Read(1);
         point.write(write);
-        point.read(read);
+        point.reads().read(read);
         point.refused(0, 0, Refusal.STALE_EPOCH, EPOCH + 1, 12, 11);
         assertThat(point.phase()).isEqualTo(AccessPoint.Phase.FENCED);
         assertThat(write.fenced).isTrue();
@@ -352,8 +352,8 @@ class AccessPointTest {
         script.take();
         Read other = new Read(8);
         Read same = new Read(7);
-        point.read(other);
-        point.read(same);
+        point.reads().read(other);
+        point.reads().read(same);
         assertThat(script.take()).containsExactly("read 0");
         point.acked(0, 12);
         point.acked(1, 12);
@@ -364,13 +364,13 @@ class AccessPointTest {
     void answersAReadOnlyWhenItsDataIsCommitted() {
         open();
         Read read = new Read(7);
-        point.read(read);
+        point.reads().read(read);
         point.write(new Write(7));
-        point.readAnswered(0, read, null, 12, 0, 1);
+        point.reads().answered(0, read, null, 12, 0, 1);
         assertThat(read.outcome).isNull();
         point.acked(0, 12);
         point.acked(1, 12);
-        point.leasesChanged(1);
+        point.reads().leasesChanged(1);
         assertThat(read.outcome).isEqualTo(SlabRead.Outcome.OK);
     }
 
@@ -378,14 +378,14 @@ class AccessPointTest {
     void answersAReadOnlyUnderLeasesOfAllRemoteMembers() {
         open();
         Read read = new Read(7);
-        point.read(read);
-        point.readAnswered(0, read, null, 0, 0, 1000);
+        point.reads().read(read);
+        point.reads().answered(0, read, null, 0, 0, 1000);
         assertThat(read.outcome).isNull();
         leases[0].granted(900, 1000);
-        point.leasesChanged(1001);
+        point.reads().leasesChanged(1001);
         assertThat(read.outcome).isNull();
         leases[1].granted(900, 1000);
-        point.leasesChanged(1001);
+        point.reads().leasesChanged(1001);
         assertThat(read.outcome).isEqualTo(SlabRead.Outcome.OK);
     }
 
@@ -401,10 +401,10 @@ class AccessPointTest {
     void readsAnotherCopyWhenABlockIsDamagedAndRepairsIt() {
         open();
         Read read = new Read(7);
-        point.read(read);
-        point.readAnswered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
+        point.reads().read(read);
+        point.reads().answered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
         assertThat(script.take()).containsExactly("read 0", "read 1");
-        point.readAnswered(1, read, null, 0, 0, 1);
+        point.reads().answered(1, read, null, 0, 0, 1);
         assertThat(read.outcome).isEqualTo(SlabRead.Outcome.OK);
         assertThat(script.take()).containsExactly("repair 0 7");
     }
@@ -413,13 +413,13 @@ class AccessPointTest {
     void doesNotRepairWithContentThatWasOverwrittenMeanwhile() {
         open();
         Read read = new Read(7);
-        point.read(read);
-        point.readAnswered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
+        point.reads().read(read);
+        point.reads().answered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
         point.write(new Write(7));
         point.acked(0, 12);
         point.acked(1, 12);
         script.take();
-        point.readAnswered(1, read, null, 0, 0, 1);
+        point.reads().answered(1, read, null, 0, 0, 1);
         assertThat(read.outcome).isEqualTo(SlabRead.Outcome.OK);
         assertThat(script.take()).isEmpty();
     }
@@ -428,9 +428,9 @@ class AccessPointTest {
     void answersIoErrorWhenNoCopyHasTheBlock() {
         open();
         Read read = new Read(7);
-        point.read(read);
-        point.readAnswered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
-        point.readAnswered(1, read, Refusal.BAD_BLOCK, 0, 7, 1);
+        point.reads().read(read);
+        point.reads().answered(0, read, Refusal.BAD_BLOCK, 0, 7, 1);
+        point.reads().answered(1, read, Refusal.BAD_BLOCK, 0, 7, 1);
         assertThat(read.outcome).isEqualTo(SlabRead.Outcome.IO_ERROR);
     }
 
