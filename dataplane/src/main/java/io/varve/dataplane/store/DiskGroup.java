@@ -247,7 +247,7 @@ public final class DiskGroup implements ReplicaStore {
     private void closeDisk(int i, Runnable closed) {
         if (i == group.devices.size()) {
             journal.close();
-            group.loop.offload(group.index::close, closed);
+            group.loads.close(() -> group.loop.offload(group.index::close, closed));
             return;
         }
         GroupDevice device = group.devices.get(i);

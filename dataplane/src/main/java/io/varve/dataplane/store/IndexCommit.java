@@ -23,6 +23,7 @@ final class IndexCommit implements Runnable {
 
     /** On the loop, afterwards. */
     void told() {
+        group.loads.committed();
         if (error != null && group.failure == null) {
             group.failure = error;
         }

@@ -24,6 +24,12 @@ public interface Loop {
      */
     void offload(Runnable blocking, Runnable then);
 
+    /**
+     * As {@link #offload}, on a second worker: for short reads that must not wait behind a long write. In order among themselves; what was
+     * offloaded otherwise may run, and end, before or after.
+     */
+    void offloadRead(Runnable blocking, Runnable then);
+
     boolean inLoop();
 
     /** A task that has been scheduled. Confined to its loop. */

@@ -21,6 +21,7 @@ public final class SimulatedLoop implements Loop {
     private final PriorityQueue<Due> timers = new PriorityQueue<>(
             Comparator.comparingLong((Due due) -> due.atNanos).thenComparingLong(due -> due.number));
     private long offloadBusyUntilNanos;
+    private long readBusyUntilNanos;
     private long pausedUntilNanos;
     private long clockOffsetNanos;
     private boolean running;
@@ -68,6 +69,19 @@ public final class SimulatedLoop implements Loop {
             blocking.run();
             execute(then);
         });
+    }
+
+    /** What was read may be old by the time that the loop is told: a commit may have been told in between. */
+    @Override
+    public void offloadRead(Runnable blocking, Runnable then) {
+        long from = Math.max(readBusyUntilNanos, scheduler.nanos());
+        long read = from + 1 + random.nextLong(MAX_OFFLOAD_NANOS);
+        readBusyUntilNanos = read + 1 + random.nextLong(MAX_OFFLOAD_NANOS);
+        schedule(read - scheduler.nanos(), () -> {
+            running = false;
+            blocking.run();
+        });
+        schedule(readBusyUntilNanos - scheduler.nanos(), then);
     }
 
     @Override

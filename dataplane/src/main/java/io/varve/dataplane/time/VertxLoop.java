@@ -46,6 +46,7 @@ public final class VertxLoop implements Loop {
     private final AtomicBoolean turnRequested = new AtomicBoolean();
     private final Runnable turn = this::runTasks;
     private final ThreadPoolExecutor worker;
+    private final ThreadPoolExecutor reader;
 
     /** What is done about a bug. Called on the thread that met it; in production it does not return. */
     @FunctionalInterface
@@ -64,15 +65,22 @@ public final class VertxLoop implements Loop {
         this.context = context;
         this.eventLoop = context.nettyEventLoop();
         this.onBug = onBug;
-        this.worker = new ThreadPoolExecutor(
+        this.worker = oneThread(name + "-worker");
+        this.reader = oneThread(name + "-reader");
+        context.exceptionHandler(this::handlerFailed);
+    }
+
+    /** It ends when it had nothing to do for some seconds. */
+    private static ThreadPoolExecutor oneThread(String name) {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
                 1,
                 1,
                 10,
                 TimeUnit.SECONDS,
                 new ArrayBlockingQueue<>(MAX_OFFLOADED),
-                Thread.ofPlatform().daemon().name(name + "-worker").factory());
-        this.worker.allowCoreThreadTimeOut(true);
-        context.exceptionHandler(this::handlerFailed);
+                Thread.ofPlatform().daemon().name(name).factory());
+        pool.allowCoreThreadTimeOut(true);
+        return pool;
     }
 
     /** The production answer to a bug: says what it was and stops at once, so that no doubtful data is served or written. */
@@ -115,7 +123,16 @@ public final class VertxLoop implements Loop {
 
     @Override
     public void offload(Runnable blocking, Runnable then) {
-        worker.execute(() -> {
+        offload(worker, blocking, then);
+    }
+
+    @Override
+    public void offloadRead(Runnable blocking, Runnable then) {
+        offload(reader, blocking, then);
+    }
+
+    private void offload(ThreadPoolExecutor to, Runnable blocking, Runnable then) {
+        to.execute(() -> {
             try {
                 blocking.run();
             } catch (Throwable bug) {
@@ -145,9 +162,10 @@ public final class VertxLoop implements Loop {
         onBug.met(bug);
     }
 
-    /** Ends the worker once it has done what it was given. The event loop itself belongs to Vert.x. */
+    /** Ends the workers once they have done what they were given. The event loop itself belongs to Vert.x. */
     public void close() {
         worker.shutdown();
+        reader.shutdown();
     }
 
     private void requestTurn() {

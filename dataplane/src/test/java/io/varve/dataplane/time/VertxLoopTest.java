@@ -130,6 +130,16 @@ final class VertxLoopTest {
     }
 
     @Test
+    void readsDoNotWaitBehindWhatElseIsOffloaded() throws Exception {
+        CompletableFuture<Boolean> read = new CompletableFuture<>();
+        loop.execute(() -> {
+            loop.offload(read::join, () -> {});
+            loop.offloadRead(() -> {}, () -> read.complete(loop.inLoop()));
+        });
+        assertThat(read.get(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
     void tellsOfEveryBug() throws Exception {
         IllegalStateException inTask = new IllegalStateException("task");
         IllegalStateException inTimer = new IllegalStateException("timer");

@@ -20,6 +20,9 @@ public final class EntryLoads {
     private final LongIntTable waitingByKey = new LongIntTable();
     private final List<Load> waiting = new ArrayList<>();
     private boolean running;
+    private boolean closed;
+    /** Index commits told so far: a batch that saw another number may be older than what the cache had and let go. */
+    private long commits;
 
     private static final class Load {
         final long key;
@@ -75,8 +78,19 @@ public final class EntryLoads {
         return load;
     }
 
+    /** An index commit is durable. To be told before a row that it changed may leave the cache. */
+    public void committed() {
+        commits++;
+    }
+
+    /** Nothing is looked up any more, and nobody told; {@code then} when nothing is being looked up. */
+    public void close(Runnable then) {
+        closed = true;
+        loop.offloadRead(() -> {}, then);
+    }
+
     private void start() {
-        if (running || waiting.isEmpty()) {
+        if (running || closed || waiting.isEmpty()) {
             return;
         }
         running = true;
@@ -89,7 +103,8 @@ public final class EntryLoads {
         for (int i = 0; i < waiting.size(); i++) {
             waitingByKey.put(waiting.get(i).key, i);
         }
-        loop.offload(() -> read(batch), () -> arrived(batch));
+        long begun = commits;
+        loop.offloadRead(() -> read(batch), () -> arrived(batch, begun));
     }
 
     private void read(List<Load> batch) {
@@ -105,11 +120,15 @@ public final class EntryLoads {
         return java.util.Arrays.equals(left, 0, 12, right, 0, 12);
     }
 
-    private void arrived(List<Load> batch) {
+    private void arrived(List<Load> batch, long begun) {
         running = false;
         for (Load load : batch) {
             // Another batch, or a checkpoint, may have brought the row meanwhile: theirs is at least as new.
             if (cache.find(load.key) < 0) {
+                if (begun != commits) {
+                    lookUpAgain(load);
+                    continue;
+                }
                 int row = cache.add(load.key);
                 if (load.found != null) {
                     codec.decode(load.found.key(), load.found.value(), cache, row);
@@ -124,5 +143,22 @@ public final class EntryLoads {
             }
         }
         start();
+    }
+
+    private void lookUpAgain(Load load) {
+        int at = waitingByKey.get(load.key);
+        if (at < 0) {
+            load.found = null;
+            waitingByKey.put(load.key, waiting.size());
+            waiting.add(load);
+            return;
+        }
+        Load newer = waiting.get(at);
+        while (load.waiters != null) {
+            Waiter waiter = load.waiters;
+            load.waiters = waiter.next;
+            waiter.next = newer.waiters;
+            newer.waiters = waiter;
+        }
     }
 }

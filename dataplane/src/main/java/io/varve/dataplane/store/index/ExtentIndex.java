@@ -4,7 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A small ordered key-value store with atomic, durable batches. Every method blocks and therefore runs on the loop's worker
- * ({@code Loop.offload}), one at a time, or before the loop serves. Real: LMDB. Simulated: memory that survives a simulated crash.
+ * ({@code Loop.offload}), one at a time, or before the loop serves; but {@link #seek} on the loop's reader ({@code Loop.offloadRead}), so that it does not
+ * wait behind a commit: it sees the index before or after it. Real: LMDB. Simulated: memory that survives a simulated crash.
  */
 public interface ExtentIndex {
     /** The value, or null. */

@@ -17,7 +17,7 @@ import org.lmdbjava.Txn;
 
 /**
  * The index in LMDB, in a directory of the node's own file system (decision 0021). Commits are synchronous: LMDB's default, never
- * MDB_NOSYNC. Blocking; used by one worker thread at a time.
+ * MDB_NOSYNC. Blocking; {@link #seek} is for one thread, all else for one other: LMDB's readers neither wait for its writer nor stop it.
  */
 public final class LmdbIndex implements ExtentIndex {
     /** Longest key in use is 16 bytes; longest value a page of versions, 512, or of allocation bits, 1024. */
@@ -28,6 +28,9 @@ public final class LmdbIndex implements ExtentIndex {
     private final Env<ByteBuffer> environment;
     private final Map<Table, Dbi<ByteBuffer>> tables = new EnumMap<>(Table.class);
     private final ByteBuffer keyBuffer = ByteBuffer.allocateDirect(KEY_BYTES);
+    /** Of the thread that seeks. */
+    private final ByteBuffer seekBuffer = ByteBuffer.allocateDirect(KEY_BYTES);
+
     private ByteBuffer valueBuffer = ByteBuffer.allocateDirect(FIRST_VALUE_BYTES);
 
     private LmdbIndex(Env<ByteBuffer> environment) {
@@ -94,7 +97,7 @@ public final class LmdbIndex implements ExtentIndex {
     public @Nullable Entry seek(Table table, byte[] key) {
         try (Txn<ByteBuffer> reading = environment.txnRead();
                 var cursor = dbi(table).openCursor(reading)) {
-            return cursor.get(key(key), GetOp.MDB_SET_RANGE)
+            return cursor.get(seekBuffer.clear().put(key).flip(), GetOp.MDB_SET_RANGE)
                     ? new Entry(bytes(cursor.key()), bytes(cursor.val()))
                     : null;
         }
