@@ -31,6 +31,9 @@ final class Checkpoints {
     private final List<Runnable> waiting = new ArrayList<>();
     private Loop.@Nullable Timer timer;
     private boolean running;
+    /** What a moved tail held can be freed by a checkpoint that begins now. */
+    private boolean tailMoved;
+
     private long writtenAtLast;
     private long completed;
     private long lastNanos;
@@ -41,6 +44,10 @@ final class Checkpoints {
         this.journal = journal;
         this.tails = tails;
         batch = new CopyBatch(group);
+        tails.whenMoved(() -> {
+            tailMoved = true;
+            group.loop.execute(this::touched);
+        });
     }
 
     /** Something changed: records became durable, or more is known to be committed. */
@@ -66,7 +73,8 @@ final class Checkpoints {
                 || group.directUnits.waitingBytes() > MAX_DIRECT_BYTES
                 || group.overlay.extents() > MAX_EXTENTS
                 || (journal.usedBytes() * 2 > journal.capacityBytes() && isAnyDestageable())
-                || group.space.isPressedByDirect();
+                || group.space.isPressedByDirect()
+                || tailMoved;
     }
 
     private boolean isAnyDestageable() {
@@ -154,6 +162,7 @@ final class Checkpoints {
         }
         long began = group.loop.nanos();
         writtenAtLast = journal.writtenBytes();
+        tailMoved = false;
         group.space.checkpointBegins();
         new CheckpointRun(group, journal, batch, error -> {
                     if (error != null && group.failure == null) {

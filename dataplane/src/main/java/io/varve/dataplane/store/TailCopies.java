@@ -29,10 +29,16 @@ final class TailCopies {
     private boolean hasCopied;
     private @Nullable Runnable whenIdle;
     private long nextSeq;
+    private Runnable moved = () -> {};
 
     TailCopies(GroupState group, Journal journal) {
         this.group = group;
         this.journal = journal;
+    }
+
+    /** {@code then} runs each time a tail has been moved. */
+    void whenMoved(Runnable then) {
+        moved = then;
     }
 
     /** Looks whether a tail holds more than half of the ring. */
@@ -144,6 +150,7 @@ final class TailCopies {
             }
             // The next checkpoint can name a later position.
             of.rowChanged = true;
+            moved.run();
         }
         hasCopied = !givenUp;
         copies.clear();
