@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * What an access point is told about the volume that it opens: the answer to the ATTACH compare-and-set, never an older view
- * (PROTOCOL, Attach 1).
+ * (docs/internals/protocol.md, Attach 1).
  *
  * @param volume id of the volume
  * @param epoch the one that ATTACH gave

@@ -2,7 +2,7 @@ package io.varve.dataplane.replication;
 
 /**
  * The leave to answer reads of one volume that one disk group elsewhere gave to its access point. Counted from the moment at which the
- * request was sent (PROTOCOL, Reads and leases [lease_from_recv]). Confined to the access point's loop.
+ * request was sent (docs/internals/protocol.md, Reads and leases [lease_from_recv]). Confined to the access point's loop.
  */
 final class Lease {
     private long untilNanos = Long.MIN_VALUE;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * OPEN: the one compare-and-set for all slabs of an attach, proposed when every slab is recovered, and again while its outcome is unknown
- * (PROTOCOL, Attach 5). Confined to the volume's loop.
+ * (docs/internals/protocol.md, Attach 5). Confined to the volume's loop.
  */
 final class OpenProposal {
     /** Between two proposals whose outcome is unknown. */

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Lets the reads of one access point through: behind overlapping writes in flight, from the nearest copy that can be read, and answered only
- * when PROTOCOL.md (Reads and leases) allows it. Synchronous, part of {@link AccessPoint}, which tells it what changed.
+ * when docs/internals/protocol.md (Reads and leases) allows it. Synchronous, part of {@link AccessPoint}, which tells it what changed.
  */
 final class ReadGate {
     private final AccessPoint point;
@@ -118,7 +118,8 @@ final class ReadGate {
     }
 
     /**
-     * The one step in which a read takes effect (PROTOCOL, Reads): with the data in hand, leases of all members elsewhere, no newer promise
+     * The one step in which a read takes effect (docs/internals/protocol.md, Reads and leases): with the data in hand it needs
+     * unexpired leases of all members elsewhere, no newer promise that was made meanwhile
      * by the member here, and nothing in the data that is not committed.
      */
     private void answer(SlabRead read, long now) {

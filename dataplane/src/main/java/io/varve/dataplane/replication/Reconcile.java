@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Decides up to where a stream is recovered, from what its replicas answered to SEAL. A pure function, asked once for each epoch
- * (PROTOCOL, Attach 3): to decide again, attach again.
+ * (docs/internals/protocol.md, Attach 3): to decide again, attach again.
  */
 final class Reconcile {
     private Reconcile() {}

@@ -8,7 +8,7 @@ import java.util.List;
  * conservatively: a piece that turns out not to need its unit gives it back at the next checkpoint. Confined to the group's loop.
  */
 final class Space {
-    /** The last twentieth is for rebuild and for finishing what was begun (DESIGN 10). */
+    /** The last twentieth is for rebuild and for finishing what was begun: nothing new is admitted into it. */
     private static final int KEPT_FRACTION = 20;
 
     /** Flash above this takes no new data while there is another device (per cent). */
@@ -17,7 +17,7 @@ final class Space {
     /** Direct writes hold a second unit until the next checkpoint, so they need more room than others: a sixteenth of the group. */
     private static final int DIRECT_FRACTION = 16;
 
-    /** On HDD pieces are given out in runs of four: 256 KiB, see DESIGN 2. */
+    /** On HDD pieces are given out in runs of four: 256 KiB, so that one seek brings more than one unit. */
     private static final int HDD_RUN = 4;
 
     private final List<GroupDevice> devices;

@@ -10,7 +10,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** One test for each rule of PROTOCOL.md that the access point keeps; in brackets there, the name of the model's switch that breaks it. */
+/**
+ * One test for each rule of docs/internals/protocol.md that the access point keeps; in brackets there, the name of the model's switch that
+ * breaks it.
+ */
 class AccessPointTest {
     private static final int EPOCH = 5;
 

@@ -9,7 +9,7 @@ import io.varve.dataplane.wire.Refusal;
 import io.varve.dataplane.wire.WireRecord;
 import org.junit.jupiter.api.Test;
 
-/** One test for each rule of PROTOCOL.md that a replica keeps. */
+/** One test for each rule of docs/internals/protocol.md that a replica keeps. */
 class ReplicaTest {
     private static final long CREATION = 77;
     private static final Object SESSION = new Object();

@@ -22,7 +22,7 @@ public final class Journal {
     private static final long CERTIFY_AFTER_NANOS = 1_000_000_000L;
 
     private static final int FIRST_WAITING_CAPACITY = 256;
-    /** Credits shrink when less than a tenth of the ring is free (DESIGN 10: above 90 % fill). */
+    /** Credits shrink when less than a tenth of the ring is free (above 90 % fill), so that writers slow down before they have to stop. */
     private static final int SHRINK_BELOW = 10;
 
     private final Loop loop;
