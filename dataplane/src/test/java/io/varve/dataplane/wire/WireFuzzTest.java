@@ -14,7 +14,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Frames and metadata against bytes from a generator: whatever arrives is a message or a violation, never an exception. {@link FuzzTest}
- * methods replay their corpus in a normal run, and fuzz without end with {@code JAZZER_FUZZ=1} and {@code -Dtest=WireFuzzTest#frames}.
+ * methods replay their corpus in a normal run, and fuzz for a minute with {@code JAZZER_FUZZ=1} and {@code -Dtest=WireFuzzTest#frames}, as
+ * {@code tests/run --long} does.
  */
 class WireFuzzTest {
     private static final int ROUNDS = 20_000;
@@ -61,14 +62,14 @@ class WireFuzzTest {
     }
 
     /** Bytes as they come. */
-    @FuzzTest
+    @FuzzTest(maxDuration = "1m")
     @Tag("slow") // The fuzzer's agent takes seconds to load.
     void frames(byte[] data) {
         feed(new Decoder(), Unpooled.wrappedBuffer(data), Integer.MAX_VALUE);
     }
 
     /** First byte: type; second: payload in units of 512 bytes; the rest: metadata, with checksums that hold. */
-    @FuzzTest
+    @FuzzTest(maxDuration = "1m")
     @Tag("slow") // The fuzzer's agent takes seconds to load.
     void metadata(byte[] data) {
         if (data.length >= 2) {

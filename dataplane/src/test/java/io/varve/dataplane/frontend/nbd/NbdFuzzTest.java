@@ -12,15 +12,15 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The parsers of options and of requests against bytes from a generator. {@link FuzzTest} methods replay their corpus in a normal run, and
- * fuzz without end with {@code JAZZER_FUZZ=1} and {@code -Dtest=NbdFuzzTest#options}. The others draw nearly valid conversations from a
- * seed, which a failure names.
+ * fuzz for a minute with {@code JAZZER_FUZZ=1} and {@code -Dtest=NbdFuzzTest#options}, as {@code tests/run --long} does. The others draw
+ * nearly valid conversations from a seed, which a failure names.
  */
 class NbdFuzzTest {
     private static final int SHORT_ROUNDS = 300;
     private static final int LONG_ROUNDS = 20_000;
     private static final int GREETING_BYTES = 18;
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "1m")
     @Tag("slow") // The fuzzer's agent takes seconds to load.
     void options(byte[] data) {
         SimulatedTarget simulated = new SimulatedTarget(data.length);
@@ -31,7 +31,7 @@ class NbdFuzzTest {
         simulated.converse(flagsFirst, pieceBytes(data)).release();
     }
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "1m")
     @Tag("slow") // The fuzzer's agent takes seconds to load.
     void requests(byte[] data) {
         checkReplies(new SimulatedTarget(data.length), data, pieceBytes(data));
