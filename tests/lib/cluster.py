@@ -50,6 +50,13 @@ class CommandError(Exception):
         self.code = code
 
 
+class NotServing(AssertionError):
+    """A node or an export did not come back in its time, though nothing stood in its way but its own state."""
+
+
+CANNOT_LISTEN = 8  # exit code of a node whose port another process has
+
+
 class Node:
     """One `varve server`. Its directory holds its data directory, its disk file, its configuration and its log."""
 
@@ -117,9 +124,10 @@ class Node:
         deadline = time.monotonic() + seconds
         while self.http("/health/live", 2)[0] != 200 or not self.answers():
             if not self.running:
-                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log_end()}")
+                code = self.process.returncode
+                raise (AssertionError if code == CANNOT_LISTEN else NotServing)(f"{self.name} ended with {code}:\n{self.log_end()}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.name} is not live after {seconds} s:\n{self.log_end()}")
+                raise NotServing(f"{self.name} is not live after {seconds} s:\n{self.log_end()}")
             time.sleep(0.05)
 
     def answers(self) -> bool:
@@ -138,8 +146,10 @@ class Cluster:
     """Use as a context manager, or call `close`."""
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
-                 node_directories: dict[str, pathlib.Path] | None = None):
+                 node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None):
+        """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves."""
         self.directory = directory
+        self.disk_io = disk_io or {}
         directory.mkdir(parents=True, exist_ok=True)
         self.disk_bytes, self.journal_bytes = disk_bytes, journal_bytes
         self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}")) for i in range(nodes)]
@@ -160,6 +170,7 @@ class Cluster:
         return f"""cluster: rig
 node: {node.name}
 dataDir: {node.directory}/data
+diskIo: {self.disk_io.get(node.name, "auto")}
 listen:
   management: 127.0.0.1:{node.management}
   peer: 127.0.0.1:{node.peer}
@@ -250,7 +261,7 @@ disks:
                 return
             except (NbdError, OSError) as problem:
                 if time.monotonic() > deadline:
-                    raise AssertionError(f"{uri} is not served after {seconds} s: {problem}\n{self.logs()}") from None
+                    raise NotServing(f"{uri} is not served after {seconds} s: {problem}\n{self.logs()}") from None
             time.sleep(0.1)
 
     def stat(self, node: Node, field: str) -> int:

@@ -14,6 +14,10 @@ def binaries() -> str | None:
     return found[-1] if found else None
 
 
+class NotStarted(RuntimeError):
+    """The server ran and gave up: what its files hold is not a database that it can recover."""
+
+
 class Postgres:
     """Listens on a Unix socket in `run_directory` only."""
 
@@ -53,7 +57,8 @@ class Postgres:
         if done.returncode != 0:
             log = self.run_directory / "log"
             self.main = None
-            raise RuntimeError("PostgreSQL did not start:\n" + (log.read_text()[-3000:] if log.exists() else ""))
+            missing = done.returncode in (126, 127)  # a program, not a database
+            raise (RuntimeError if missing else NotStarted)("PostgreSQL did not start:\n" + (log.read_text()[-3000:] if log.exists() else ""))
 
         self.main = int((self.data / "postmaster.pid").read_text().split()[0])
 
