@@ -37,6 +37,10 @@ public final class ConfigFile {
 
     static final ByteSize SMALLEST_QUEUE = ByteSize.parse("64MiB");
     static final ByteSize LARGEST_QUEUE = ByteSize.parse("4GiB");
+    /** Neither asks for a password nor encrypts: who wants them on a network says so. */
+    static final Endpoint DEFAULT_MANAGEMENT = new Endpoint("127.0.0.1", 7400);
+
+    static final Endpoint DEFAULT_METRICS = new Endpoint("127.0.0.1", 9400);
     static final int DEFAULT_NBD_CONNECTIONS = 4096;
     static final int LARGEST_NBD_CONNECTIONS = 65_536;
     /** A last checkpoint of a full journal takes a few seconds on a slow disk; an orchestrator kills after 30. */
@@ -78,7 +82,7 @@ public final class ConfigFile {
         }
         var file = new YamlSection("", mapping, problems);
         var fixed = fixed(file);
-        var restart = restart(file);
+        var restart = restart(file, fixed.flatMap(ConfigFile::ownManagement));
         if (fixed.isPresent() && restart.isPresent() && problems.isEmpty()) {
             return new ConfigResult.Loaded(new NodeConfig(fixed.get(), restart.get()));
         }
@@ -125,14 +129,22 @@ public final class ConfigFile {
         return members;
     }
 
-    private Optional<RestartConfig> restart(YamlSection file) {
+    /** Where the others reach this node's management API, by its own entry of the metadata members; empty when it is none. */
+    private static Optional<Endpoint> ownManagement(FixedConfig fixed) {
+        return fixed.members().stream()
+                .filter(member -> member.node().equals(fixed.node()))
+                .map(MetadataMember::management)
+                .findFirst();
+    }
+
+    private Optional<RestartConfig> restart(YamlSection file, Optional<Endpoint> ownManagement) {
         var dataDir = file.required("dataDir", ConfigValues::absolutePath);
         var zone = file.optional("zone", ConfigValues::name).orElse("");
         var advertise = file.optional("advertise", ConfigValues::host).orElse("");
         if (!file.has("listen")) {
             file.problem("listen", "missing");
         }
-        var listen = file.section("listen").flatMap(ConfigFile::listen);
+        var listen = file.section("listen").flatMap(section -> listen(section, ownManagement));
         if (advertise.isEmpty() && listen.isPresent() && listensOnWildcard(listen.get())) {
             file.problem("advertise", "needed because listen names a wildcard address: others must know a real host");
         }
@@ -148,16 +160,24 @@ public final class ConfigFile {
                 new RestartConfig(dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log));
     }
 
-    private static Optional<Listen> listen(YamlSection section) {
-        var management = section.required("management", Endpoint::parse);
+    private static Optional<Listen> listen(YamlSection section, Optional<Endpoint> ownManagement) {
+        var management = section.optional("management", Endpoint::parse).orElse(DEFAULT_MANAGEMENT);
+        if (!section.has("management")) {
+            ownManagement
+                    .filter(address -> !address.equals(DEFAULT_MANAGEMENT))
+                    .ifPresent(address -> section.problem(
+                            "management",
+                            "needed because metadata.members says that others reach this node at " + address
+                                    + "; left out, it is " + DEFAULT_MANAGEMENT));
+        }
         var peer = section.required("peer", Endpoint::parse);
         var raft = section.optional("raft", Endpoint::parse);
         var nbd = section.required("nbd", Endpoint::parse);
-        var metrics = section.required("metrics", Endpoint::parse);
-        if (management.isEmpty() || peer.isEmpty() || nbd.isEmpty() || metrics.isEmpty()) {
+        var metrics = section.optional("metrics", Endpoint::parse).orElse(DEFAULT_METRICS);
+        if (peer.isEmpty() || nbd.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new Listen(management.get(), peer.get(), raft, nbd.get(), metrics.get()));
+        return Optional.of(new Listen(management, peer.get(), raft, nbd.get(), metrics));
     }
 
     private static boolean listensOnWildcard(Listen listen) {

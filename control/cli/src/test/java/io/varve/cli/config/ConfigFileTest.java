@@ -140,6 +140,25 @@ final class ConfigFileTest {
     }
 
     @Test
+    void listensOnLoopbackUnlessToldOtherwise() {
+        var config = loaded(COMPLETE.replace("  management: 0.0.0.0:7400\n", "")
+                .replace("  metrics: \"[::1]:9400\"\n", "")
+                .replace("10.0.0.1:7400", "127.0.0.1:7400"));
+
+        assertThat(config.restart().listen().management()).isEqualTo(new Endpoint("127.0.0.1", 7400));
+        assertThat(config.restart().listen().metrics()).isEqualTo(new Endpoint("127.0.0.1", 9400));
+    }
+
+    @Test
+    void asksForTheManagementAddressThatTheOtherMembersExpect() {
+        assertThat(problems(COMPLETE.replace("  management: 0.0.0.0:7400\n", "")))
+                .singleElement()
+                .asString()
+                .contains("listen.management: needed because metadata.members says")
+                .contains("10.0.0.1:7400");
+    }
+
+    @Test
     void everyKeyIsDocumented() throws IOException {
         var page = Files.readString(PAGE);
 
