@@ -105,15 +105,17 @@ final class ExtentInspection extends SlabRead {
 
     @Override
     protected void completed(Outcome outcome) {
+        if (repairSent) {
+            // Goes on in repairEnded, which always comes.
+            return;
+        }
         if (isOver()) {
             interrupt();
         } else if (outcome != Outcome.OK) {
             lost.add(block);
             beginBlock(block + 1);
         } else if (damagedMember == member) {
-            if (!repairSent) {
-                again();
-            }
+            again();
         } else if (issuedTo != member) {
             interrupt();
         } else {
@@ -134,10 +136,20 @@ final class ExtentInspection extends SlabRead {
             repaired++;
             hasRepaired = true;
         } else {
-            unrepaired.add(new Unrepaired(block, host.ports(slab)[member].group(), status));
+            Unrepaired failed = new Unrepaired(block, host.ports(slab)[damagedMember].group(), status);
+            if (!unrepaired.contains(failed)) {
+                unrepaired.add(failed);
+            }
         }
-        // The right data was read for the repair.
-        took();
+        if (isOver()) {
+            interrupt();
+        } else if (damagedMember == member) {
+            // The right data was read for the repair.
+            took();
+        } else {
+            // Another copy was damaged too: the read met that one last.
+            again();
+        }
     }
 
     private void took() {

@@ -180,7 +180,7 @@ final class LocalPort extends GroupPort implements ReplicaClient {
             RepairReceiver receiver) {
         ByteBuf copy = Buffers.aligned(Geometry.BLOCK_BYTES);
         copy.writeBytes(data, dataIndex, Geometry.BLOCK_BYTES);
-        host.store().repair(stream, block, copy, 0, crc, status -> {
+        host.store().repair(stream, block, copy, 0, crc, version, status -> {
             copy.release();
             receiver.told(status);
         });

@@ -281,7 +281,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             return;
         }
         payload.retain();
-        host.store().repair(stream, m.block(), payload, 0, m.crc(), status -> {
+        host.store().repair(stream, m.block(), payload, 0, m.crc(), m.version(), status -> {
             payload.release();
             send(encode(new Message.Repaired(StatusCode.of(status)), requestId, stream, epoch, 0), null, 0);
         });

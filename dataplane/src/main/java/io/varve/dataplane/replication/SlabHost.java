@@ -174,6 +174,8 @@ final class SlabHost implements AccessPointEffects {
     @Override
     public void repair(int member, SlabRead read, int block) {
         if (block < read.block || block >= read.block + read.count) {
+            // A peer that names a block which was not asked for.
+            loop.execute(() -> read.repairEnded(StoreStatus.BAD_BLOCK));
             return;
         }
         host.countRepair();

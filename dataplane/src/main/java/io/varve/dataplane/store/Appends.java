@@ -11,6 +11,11 @@ import org.jspecify.annotations.Nullable;
  * their frame is durable. Confined to the group's loop; nothing is allocated per record that is admitted.
  */
 final class Appends implements Journal.Listener, Journal.Uncommitted {
+    private static final long UNCOUNTED = -1;
+
+    /** As long as a frame takes on a fast disk. */
+    private static final long COUNT_AGAIN_NANOS = 1_000_000;
+
     private final GroupState group;
     private final JournalFollower follower;
     private final List<Runnable> idleWaiters = new ArrayList<>();
@@ -23,6 +28,10 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     private int cutsPending;
     /** Cost of data records that were admitted and have not ended. */
     private long uncertainBytes;
+    /** Cost of what was durable and uncommitted when it was last counted, {@link #UNCOUNTED} if more has become durable since. */
+    private long durableBytes = UNCOUNTED;
+
+    private long countedNanos;
 
     Appends(GroupState group) {
         this.group = group;
@@ -140,7 +149,17 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     /** Everything on its way, and what is durable but not known to be committed. */
     @Override
     public long bytes() {
-        long sum = uncertainBytes;
+        long now = group.loop.nanos();
+        if (durableBytes == UNCOUNTED || now - countedNanos > COUNT_AGAIN_NANOS) {
+            durableBytes = countDurable();
+            countedNanos = now;
+        }
+        return uncertainBytes + durableBytes;
+    }
+
+    /** Looks at every stream, so about once for a frame. What is committed meanwhile makes it less, never more. */
+    private long countDurable() {
+        long sum = 0;
         for (int slot = 0; slot < group.slotEnd(); slot++) {
             StreamLog stream = group.streamOrNull(slot);
             if (stream != null) {
@@ -191,6 +210,7 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     @Override
     public void durable(JournalRecord record, long frameSeq, int index, long payloadBlock) {
         records++;
+        durableBytes = UNCOUNTED;
         if (record.copy) {
             if (tails != null) {
                 tails.durable(record, frameSeq, payloadBlock);

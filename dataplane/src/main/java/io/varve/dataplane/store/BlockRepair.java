@@ -19,6 +19,7 @@ final class BlockRepair {
     private final int block;
     private final ByteBuf data;
     private final int crc;
+    private final long version;
     private final ReplicaStore.StatusCallback repaired;
     private final EntryLoads.Waiter entryWaiter = new EntryLoads.Waiter() {
         @Override
@@ -37,7 +38,7 @@ final class BlockRepair {
         }
     };
 
-    /** The data is copied: the caller's buffer is free at once. */
+    /** {@code version}: seq up to which the data is the block's newest content. The data is copied: the caller's buffer is free at once. */
     BlockRepair(
             GroupState group,
             Checkpoints checkpoints,
@@ -46,12 +47,14 @@ final class BlockRepair {
             ByteBuf data,
             int dataIndex,
             int crc,
+            long version,
             ReplicaStore.StatusCallback repaired) {
         this.group = group;
         this.checkpoints = checkpoints;
         this.stream = stream;
         this.block = block;
         this.crc = crc;
+        this.version = version;
         this.repaired = repaired;
         this.data = Buffers.aligned(Geometry.BLOCK_BYTES);
         this.data.setBytes(0, data, dataIndex, Geometry.BLOCK_BYTES);
@@ -141,9 +144,15 @@ final class BlockRepair {
             checksums.loadForChange(device.dataBlock(at), pageWaiter);
             return;
         }
-        checksums.set(
-                device.dataBlock(at),
-                ChecksumTable.sealed(crc, stream.state.stream(), group.entries.layer(row), block));
+        int sealed = ChecksumTable.sealed(crc, stream.state.stream(), group.entries.layer(row), block);
+        if (checksums.get(device.dataBlock(at)) != sealed
+                && stream.extentVersion(block / Geometry.BLOCKS_PER_EXTENT) > version) {
+            // A checkpoint came first and may have put newer content here: the repair would take it back. Whoever reads
+            // the block asks again.
+            end(StoreStatus.BAD_BLOCK);
+            return;
+        }
+        checksums.set(device.dataBlock(at), sealed);
         write(device, at, true);
     }
 

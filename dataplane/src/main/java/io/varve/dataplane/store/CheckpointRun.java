@@ -292,7 +292,7 @@ final class CheckpointRun {
         for (long unit : destage.dropped()) {
             group.devices.get((int) (unit >>> 32)).allocator().reuse((int) unit);
         }
-        group.directUnits.checkpointCommitted();
+        group.directUnits.checkpointCommitted(from.frameSeq());
         journal.release(from);
         releaseLogs();
         done.accept(null);

@@ -99,6 +99,10 @@ final class Checkpoints {
 
     /** Runs {@code then} after a checkpoint that begins now or later has ended, also if it failed. */
     void runOnce(Runnable then) {
+        if (group.closed) {
+            then.run();
+            return;
+        }
         if (running) {
             waiting.add(() -> runOnce(then));
             return;

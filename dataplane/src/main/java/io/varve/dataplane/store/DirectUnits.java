@@ -13,7 +13,12 @@ final class DirectUnits {
     private final List<GroupDevice> devices;
     private final LongIntTable references = new LongIntTable();
     private long[] loose = new long[16];
+    /** For each loose unit the frame that names it and must not be replayed any more before it is given out; −1: any checkpoint will do. */
+    private long[] looseFrames = new long[16];
+
     private int looseCount;
+    /** Loose units that the last checkpoint had to keep. */
+    private int kept;
     /** Loose units up to here were so when the running checkpoint began. */
     private int settling;
 
@@ -49,6 +54,14 @@ final class DirectUnits {
 
     /** Ends a series of {@link #removed}. */
     void settleRemoved() {
+        settleRemoved(-1);
+    }
+
+    /**
+     * The same where versions were moved, not superseded: as long as {@code frameSeq} can be replayed its record counts, and names the unit,
+     * although the copy holds the data too.
+     */
+    void settleRemoved(long frameSeq) {
         if (removedVersions == 0) {
             return;
         }
@@ -58,7 +71,7 @@ final class DirectUnits {
             references.put(unit, count - removedVersions);
         } else if (count > 0) {
             references.remove(unit);
-            addLoose(unit);
+            addLoose(unit, frameSeq);
         }
         removedFrom = -1;
         removedVersions = 0;
@@ -72,20 +85,23 @@ final class DirectUnits {
     /** A unit that was taken for a record which never became durable. */
     void unused(long unit) {
         if (references.get(unit) < 0) {
-            addLoose(unit);
+            addLoose(unit, -1);
         }
     }
 
-    private void addLoose(long unit) {
+    private void addLoose(long unit, long frameSeq) {
         if (looseCount == loose.length) {
             loose = java.util.Arrays.copyOf(loose, looseCount * 2);
+            looseFrames = java.util.Arrays.copyOf(looseFrames, looseCount * 2);
         }
-        loose[looseCount++] = unit;
+        loose[looseCount] = unit;
+        looseFrames[looseCount++] = frameSeq;
     }
 
     /** After replay: what was cut away while reading was never marked as taken. */
     void forgetLoose() {
         looseCount = 0;
+        kept = 0;
     }
 
     void checkpointBegins() {
@@ -97,17 +113,25 @@ final class DirectUnits {
         return (long) references.size() * Geometry.PIECE_BYTES;
     }
 
-    /** True if units wait for a checkpoint. */
+    /** True if units wait for a checkpoint, and not for another tail to be moved. */
     boolean isAnyLoose() {
-        return looseCount > 0;
+        return looseCount > kept;
     }
 
-    void checkpointCommitted() {
-        for (int i = 0; i < settling; i++) {
-            devices.get((int) (loose[i] >>> 32)).allocator().reuse((int) loose[i]);
+    /** {@code replayFrom}: the first frame that would be replayed from now on. */
+    void checkpointCommitted(long replayFrom) {
+        int left = 0;
+        kept = 0;
+        for (int i = 0; i < looseCount; i++) {
+            if (i < settling && looseFrames[i] < replayFrom) {
+                devices.get((int) (loose[i] >>> 32)).allocator().reuse((int) loose[i]);
+            } else {
+                kept += i < settling ? 1 : 0;
+                loose[left] = loose[i];
+                looseFrames[left++] = looseFrames[i];
+            }
         }
-        System.arraycopy(loose, settling, loose, 0, looseCount - settling);
-        looseCount -= settling;
+        looseCount = left;
         settling = 0;
     }
 }

@@ -159,14 +159,15 @@ public final class DiskGroup implements ReplicaStore {
     }
 
     @Override
-    public void repair(long stream, int block, ByteBuf data, int dataIndex, int crc, StatusCallback repaired) {
+    public void repair(
+            long stream, int block, ByteBuf data, int dataIndex, int crc, long version, StatusCallback repaired) {
         StreamLog found = group.stream(stream);
         if (!group.isServing() || found == null) {
             StoreStatus status = group.isServing() ? StoreStatus.NOT_MEMBER : StoreStatus.IO_ERROR;
             group.loop.execute(() -> repaired.done(status));
             return;
         }
-        BlockRepair repair = new BlockRepair(group, checkpoints, found, block, data, dataIndex, crc, repaired);
+        BlockRepair repair = new BlockRepair(group, checkpoints, found, block, data, dataIndex, crc, version, repaired);
         group.loop.execute(() -> checkpoints.exclusively(repair::run));
     }
 

@@ -109,8 +109,9 @@ final class ExtentDestage {
         long start = group.overlay.location(versions[first + lowest]) - lowest;
         int device = Overlay.locationDevice(start);
         int unit = group.devices.get(device).unitOf(Overlay.locationBlock(start));
+        int marks = keepsZeroMarks(row) ? zero : 0;
         drop(row, piece);
-        group.entries.map(row, piece, device, unit, data, layer == 0 ? 0 : zero);
+        group.entries.map(row, piece, device, unit, data, marks);
         group.devices.get(device).allocator().keep(unit);
         group.directUnits.adopted(device, unit);
         mapped(stream, block);

@@ -331,12 +331,15 @@ final class Overlay {
     // ------------------------------------------------------------------------------------------------ versions that
     // move or go
 
-    /** The version {@code seq} of a block now lies in the journal, at {@code location}, with the same content. */
-    void relocate(int slot, int block, long seq, long location) {
+    /**
+     * The version {@code seq} of a block now lies in the journal, at {@code location}, with the same content; before, the record of
+     * {@code frameSeq} said where.
+     */
+    void relocate(int slot, int block, long seq, long location, long frameSeq) {
         int version = chains.find(head(slot, block), seq);
         if (version != NONE) {
             chains.relocate(version, location);
-            units.settleRemoved();
+            units.settleRemoved(frameSeq);
         }
     }
 

@@ -37,8 +37,18 @@ public interface ReplicaStore {
     /** The access point says that everything up to {@code commitSeq} is committed. Not durable by itself: it rides on the next record. */
     void commit(long stream, long commitSeq);
 
-    /** Puts verified data in place of a block that rotted: never journalled, written to a new allocation unit. {@code version}: the seq below which the replacement is valid. */
-    void repair(long stream, int block, io.netty.buffer.ByteBuf data, int dataIndex, int crc, StatusCallback repaired);
+    /**
+     * Puts verified data in place of a block that rotted, durably; never journalled. {@code version}: seq up to which the data is the block's
+     * newest content. {@code repaired}: OK; BAD_BLOCK if something newer may stand there by now; IO_ERROR; NOT_MEMBER; NO_SPACE.
+     */
+    void repair(
+            long stream,
+            int block,
+            io.netty.buffer.ByteBuf data,
+            int dataIndex,
+            int crc,
+            long version,
+            StatusCallback repaired);
 
     /** Room as of now. The record returned may be reused by the next call: read it at once. */
     Credits credits();

@@ -22,6 +22,9 @@ final class TailCopies {
     private @Nullable StreamLog stream;
     private long lastSeq;
     private long appends;
+    /** Of all copies so far: a tail is not moved into a pool that cannot take it. */
+    private long pieces;
+
     private int waitingCopies;
     private long waitingBytes;
     private boolean reading;
@@ -78,6 +81,7 @@ final class TailCopies {
         lastSeq = pinning.state.lastSeq;
         appends = pinning.appends;
         nextSeq = pinning.state.appliedSeq + 1;
+        pieces = 0;
         givenUp = false;
         copies.clear();
         readMore();
@@ -126,7 +130,8 @@ final class TailCopies {
             return false;
         }
         Copy copied = new Copy(record);
-        if (!journal.admitControl(copied, false)) {
+        pieces += copied.pieces();
+        if (pieces > group.space.free() - group.space.reserved() || !journal.admitControl(copied, false)) {
             copied.drop();
             givenUp = true;
             return false;
@@ -209,6 +214,12 @@ final class TailCopies {
             }
         }
 
+        /** Units that its data may need once it no longer lies in those of a direct write. */
+        int pieces() {
+            int last = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
+            return op.hasPayload() ? last - block / Geometry.BLOCKS_PER_PIECE + 1 : 0;
+        }
+
         int bytes() {
             return payload == null ? 0 : count * Geometry.BLOCK_BYTES;
         }
@@ -234,11 +245,12 @@ final class TailCopies {
             if (!of.log.holds(seq) || of.log.epochOf(seq) != epoch) {
                 return;
             }
+            long before = of.log.frameOf(seq);
             of.log.put(seq, frameSeq, epoch, Journal.cost(this));
             if (op.hasPayload()) {
                 group.space.reserveAnyway(of, block, count);
                 for (int i = 0; i < count; i++) {
-                    group.overlay.relocate(of.slot, block + i, seq, Overlay.unitLocation(0, payloadBlock + i));
+                    group.overlay.relocate(of.slot, block + i, seq, Overlay.unitLocation(0, payloadBlock + i), before);
                 }
             }
         }

@@ -259,7 +259,8 @@ public final class MemoryStore implements ReplicaStore {
     }
 
     @Override
-    public void repair(long stream, int block, ByteBuf data, int dataIndex, int crc, StatusCallback repaired) {
+    public void repair(
+            long stream, int block, ByteBuf data, int dataIndex, int crc, long version, StatusCallback repaired) {
         MemoryDisk.Stream durable = disk.streams.get(stream);
         if (durable != null && durable.rotten.remove(block)) {
             byte[] bytes = new byte[4096];

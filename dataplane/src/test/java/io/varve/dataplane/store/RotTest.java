@@ -52,10 +52,14 @@ final class RotTest {
     }
 
     private StoreStatus repair(int block, long stamp) {
+        return repair(block, stamp, Long.MAX_VALUE);
+    }
+
+    private StoreStatus repair(int block, long stamp, long version) {
         ByteBuf data = StoreRig.payload(block, 1, stamp);
         int crc = new Crc32c().of(data, 0, Geometry.BLOCK_BYTES);
         StoreStatus[] status = new StoreStatus[1];
-        rig.run(() -> rig.group().repair(STREAM, block, data, 0, crc, how -> status[0] = how));
+        rig.run(() -> rig.group().repair(STREAM, block, data, 0, crc, version, how -> status[0] = how));
         rig.await(() -> status[0] != null);
         data.release();
         return status[0];
@@ -296,5 +300,38 @@ final class RotTest {
         rig.restart();
         assertThat(rig.stamp(STREAM, 3)).isEqualTo(1);
         assertThat(rig.stamp(STREAM, 4)).isEqualTo(-1);
+    }
+
+    /** What was read before an overwrite may arrive as a repair only after the overwrite was destaged. */
+    @Test
+    void aLateRepairDoesNotTakeBackWhatWasWrittenSince() {
+        rig.append(write(STREAM, 1, 0, 20, 1));
+        checkpoint(1);
+        rig.append(write(STREAM, 2, 7, 1, 2));
+        checkpoint(2);
+        assertThat(repair(7, 1, 1)).isEqualTo(StoreStatus.BAD_BLOCK);
+        assertThat(rig.stamp(STREAM, 7)).isEqualTo(2);
+
+        long journalEnd = DiskGroupFormat.FIRST_REGION + StoreRig.OPTIONS.journalBytes();
+        medium().rot(find(7, 2, journalEnd), Geometry.BLOCK_BYTES, 1, random);
+        assertThat(repair(7, 2, 1)).as("the very content, by its checksum").isEqualTo(StoreStatus.OK);
+        assertThat(rig.stamp(STREAM, 7)).isEqualTo(2);
+    }
+
+    @Test
+    void zeroesOverADirectWriteInAnExtentWhoseEntryRottedAreKnown() {
+        rig.append(write(STREAM, 1, 0, 64, 1));
+        checkpoint(1);
+        rig.close();
+        rig.index.rot(io.varve.dataplane.store.index.ExtentIndex.Table.EXTENT, random);
+        rig.open();
+        rig.append(write(STREAM, 2, 16, 16, 2));
+        rig.append(new TestRecord(STREAM, Op.ZERO, 3, 18, 2));
+        checkpoint(3);
+        for (int round = 0; round < 2; round++) {
+            assertThat(rig.stamps(STREAM, 17, 4)).containsExactly(2, 0, 0, 2);
+            assertThat(rig.stamp(STREAM, 40)).isEqualTo(-1);
+            rig.restart();
+        }
     }
 }

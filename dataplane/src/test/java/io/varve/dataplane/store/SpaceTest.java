@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test;
 @NullUnmarked
 final class SpaceTest {
     private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
+    private static final long THIRD = 9L << 16;
     private static final long OTHER = 8L << 16;
 
     private final StoreRig rig = StoreRig.opened(SEED);
@@ -209,5 +210,31 @@ final class SpaceTest {
         rig.run(() -> rig.group().reclaim(() -> done[0] = true));
         rig.await(() -> done[0]);
         assertThat(rig.group().credits().pieces()).isEqualTo(before - 16);
+    }
+
+    /** Two tails that begin in one frame, one of them a direct write, under load and through restarts. */
+    @Test
+    void goesOnThroughRestartsWithTwoTailsThatBeginInOneFrame() {
+        rig.create(OTHER, 65_536);
+        rig.create(THIRD, 65_536);
+        TestRecord direct = StoreRig.write(OTHER, 1, 0, 16, 7);
+        TestRecord small = StoreRig.write(THIRD, 1, 0, 1, 8);
+        rig.run(() -> {
+            rig.group().append(direct);
+            rig.group().append(small);
+        });
+        rig.await(() -> direct.status != null && small.status != null);
+        for (int round = 0; round < 1_500; round++) {
+            assertThat(writeWhenThereIsRoom(round % 300 * 16, round % 3 == 0 ? 16 : 15))
+                    .as("round %d", round)
+                    .isEqualTo(StoreStatus.OK);
+            rig.commit(STREAM, seq);
+            if (round % 100 == 99) {
+                rig.restart();
+                checkpoint();
+                assertThat(rig.stamps(OTHER, 0, 16)).as("round %d", round).containsOnly(7);
+                assertThat(rig.stamps(THIRD, 0, 1)).containsExactly(8);
+            }
+        }
     }
 }
