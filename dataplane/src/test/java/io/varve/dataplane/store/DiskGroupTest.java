@@ -4,9 +4,13 @@ import static io.varve.dataplane.store.StoreRig.STREAM;
 import static io.varve.dataplane.store.StoreRig.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.disk.SimulatedMedium;
+import io.varve.model.Geometry;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 
@@ -180,6 +184,66 @@ final class DiskGroupTest {
         rig.append(write(STREAM, 2, 10, 1, 2));
         rig.restart();
         assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 2, 1, 1, 1, 0);
+    }
+
+    @Test
+    void isNotFormattedTwice() {
+        rig.append(write(STREAM, 1, 10, 4, 1));
+        rig.close();
+        SimulatedMedium before = rig.media.getFirst().copy();
+
+        assertThat(rig.tryFormat(false))
+                .contains("disk-0")
+                .contains("disk group " + StoreRig.GROUP)
+                .contains("wipe");
+
+        assertSameContent(rig.media.getFirst(), before);
+        rig.open();
+        assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 1, 1, 1, 1, 0);
+    }
+
+    @Test
+    void anotherClustersDiskIsNeitherOpenedNorFormatted() {
+        rig.append(write(STREAM, 1, 10, 4, 1));
+        rig.close();
+        SimulatedMedium before = rig.media.getFirst().copy();
+        rig.identity = new GroupIdentity(new UUID(8, 8), "node-1", new UUID(9, 9));
+
+        assertThat(((OpenResult.Refused) rig.tryOpen()).message())
+                .contains("disk-0")
+                .contains("another cluster")
+                .contains(StoreRig.CLUSTER.toString());
+        assertThat(rig.tryFormat(false)).contains("disk-0").contains("cluster " + StoreRig.CLUSTER);
+
+        assertSameContent(rig.media.getFirst(), before);
+        rig.identity = StoreRig.IDENTITY;
+        rig.open();
+        assertThat(rig.stamps(STREAM, 9, 6)).containsExactly(0, 1, 1, 1, 1, 0);
+    }
+
+    @Test
+    void isFormattedAnewWhenItMayBeWiped() {
+        rig.append(write(STREAM, 1, 10, 4, 1));
+        rig.close();
+        rig.identity = new GroupIdentity(new UUID(8, 8), "node-1", new UUID(9, 9));
+
+        assertThat(rig.tryFormat(true)).isNull();
+
+        rig.open();
+        assertThat(rig.group().streams()).isEmpty();
+        rig.create(STREAM, 65_536);
+        assertThat(rig.stamps(STREAM, 9, 6)).containsOnly(0);
+        rig.identity = StoreRig.IDENTITY;
+        rig.close();
+        assertThat(rig.tryOpen()).as("it is the other cluster's now").isInstanceOf(OpenResult.Refused.class);
+    }
+
+    private static void assertSameContent(SimulatedMedium medium, SimulatedMedium before) {
+        for (long block = 0; block < before.sizeBytes() / Geometry.BLOCK_BYTES; block++) {
+            if (!Arrays.equals(medium.read(block), before.read(block))) {
+                throw new AssertionError("block " + block + " of the device changed");
+            }
+        }
     }
 
     @Test

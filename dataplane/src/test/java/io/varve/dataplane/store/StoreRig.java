@@ -35,6 +35,9 @@ final class StoreRig {
     MemoryIndex index = new MemoryIndex();
     ExtentIndex noted;
     DiskGroupOptions options = OPTIONS;
+    /** Whose disks they are taken for. */
+    GroupIdentity identity = IDENTITY;
+
     SimulatedLoop loop;
     List<SimulatedDisk> disks = new ArrayList<>();
 
@@ -83,9 +86,13 @@ final class StoreRig {
 
     String tryFormat(boolean wipe) {
         openDisks();
+        return tryFormatWithDisks(wipe);
+    }
+
+    String tryFormatWithDisks(boolean wipe) {
         List<String> result = new ArrayList<>();
         DiskGroupFormat.format(
-                loop, offered(), IDENTITY, options, index, wipe, new UUID(3, scheduler.nanos()), result::add);
+                loop, offered(), identity, options, usedIndex(), wipe, new UUID(3, scheduler.nanos()), result::add);
         await(() -> !result.isEmpty());
         return result.getFirst();
     }
@@ -106,7 +113,7 @@ final class StoreRig {
     /** Starts to open and does not wait. */
     void beginOpening() {
         openDisks();
-        DiskGroup.open(loop, offered(), IDENTITY, options, usedIndex(), result -> {});
+        DiskGroup.open(loop, offered(), identity, options, usedIndex(), result -> {});
     }
 
     OpenResult tryOpen() {
@@ -120,7 +127,7 @@ final class StoreRig {
 
     private OpenResult tryOpenWithDisks() {
         List<OpenResult> result = new ArrayList<>();
-        DiskGroup.open(loop, offered(), IDENTITY, options, usedIndex(), result::add);
+        DiskGroup.open(loop, offered(), identity, options, usedIndex(), result::add);
         await(() -> !result.isEmpty());
         return result.getFirst();
     }
