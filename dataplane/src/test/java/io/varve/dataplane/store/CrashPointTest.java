@@ -3,6 +3,7 @@ package io.varve.dataplane.store;
 import static io.varve.dataplane.store.StoreRig.STREAM;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.disk.CrashChoices;
 import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.DiskTrace;
 import io.varve.dataplane.disk.SimulatedMedium;
@@ -25,10 +26,19 @@ final class CrashPointTest {
     private static final int BLOCKS = 1024;
     private static final long DISK_BYTES = 48 * StoreRig.MIB;
 
+    /** A cut that can leave at most so many different devices is tried with all of them. */
+    private static final int EVERY_IMAGE = 256;
+
+    /** What the histories of the normal run write lies below it. */
+    private static final int SHORT_HISTORY_BLOCKS = 96;
+
+    private static final String FORMATTED = "formatted";
+
     private final List<TestRecord> history = new ArrayList<>();
     private final List<long[]> contents = new ArrayList<>();
     private DiskTrace trace;
     private StoreRig rig;
+    private int comparedBlocks = SHORT_HISTORY_BLOCKS;
 
     private static StoreRig rig(long seed) {
         StoreRig rig = new StoreRig(seed, DISK_BYTES);
@@ -100,6 +110,7 @@ final class CrashPointTest {
     @Test
     @Tag("long")
     void losesNothingAcknowledgedAtAnyPointOfLongHistories() {
+        comparedBlocks = BLOCKS;
         for (int round = 0; round < 10; round++) {
             history.clear();
             contents.clear();
@@ -129,6 +140,60 @@ final class CrashPointTest {
         assertThat(tryAllCuts(40, 1)).isGreaterThan(50);
     }
 
+    /** A device is formatted or it is not: half of it is never opened, and never taken again unasked. */
+    @Test
+    void opensNothingThatIsFormattedInPart() {
+        System.out.println("CrashPointTest -Dvarve.seed=" + SEED);
+        rig = rig(SEED);
+        rig.noted = new NotedIndex(rig.index, index -> trace.note(index));
+        rig.openDisks();
+        trace = rig.disks.getFirst().record();
+        trace.note(rig.index.copy());
+        assertThat(rig.tryFormatWithDisks(false)).isNull();
+        trace.note(FORMATTED);
+        int[] outcomes = new int[3];
+        for (DiskTrace.Cut cut : trace.cuts()) {
+            MemoryIndex index = null;
+            for (Object note : cut.notes()) {
+                index = note instanceof MemoryIndex committed ? committed : index;
+            }
+            if (index != null) {
+                for (SimulatedMedium image : images(cut, 64)) {
+                    outcomes[openFormatted(image, index.copy(), cut)]++;
+                }
+            }
+        }
+        System.out.println("blank, in part, whole: " + Arrays.toString(outcomes));
+        assertThat(outcomes).doesNotContain(0);
+    }
+
+    /** 0: it was blank, 1: formatted in part, 2: whole. */
+    private static int openFormatted(SimulatedMedium image, MemoryIndex index, DiskTrace.Cut cut) {
+        String where = "step " + cut.steps() + ", seed " + SEED;
+        StoreRig again = rig(SEED + cut.steps());
+        again.media.set(0, image);
+        again.index = index;
+        int outcome = 2;
+        if (again.tryOpen() instanceof OpenResult.Refused refused) {
+            assertThat(cut.notes()).as(where).doesNotContain(FORMATTED);
+            String problem = again.tryFormat(false);
+            outcome = problem == null ? 0 : 1;
+            if (problem != null) {
+                assertThat(problem).as(where).contains("disk-0").contains("wipe");
+                assertThat(refused.message()).as(where).contains("damaged superblock");
+                assertThat(again.tryFormat(true)).as(where).isNull();
+            }
+        }
+        again.crash(true);
+        again.open();
+        assertThat(again.group().streams()).as(where).isEmpty();
+        again.create(STREAM, BLOCKS);
+        assertThat(again.append(StoreRig.write(STREAM, 1, 5, 3, 1))).as(where).isEqualTo(StoreStatus.OK);
+        again.restart();
+        assertThat(again.stamps(STREAM, 4, 5)).as(where).containsExactly(0, 1, 1, 1, 0);
+        return outcome;
+    }
+
     private long tryAllCuts(int images, int secondCrashes) {
         long tried = 0;
         for (DiskTrace.Cut cut : trace.cuts()) {
@@ -144,13 +209,18 @@ final class CrashPointTest {
             if (index == null) {
                 continue;
             }
-            for (SimulatedMedium image : cut.choices().images(images, SEED + cut.steps())) {
+            for (SimulatedMedium image : images(cut, images)) {
                 tried++;
                 tryImage(image, index.copy(), acknowledged, tried, tried % 3 == 0 ? secondCrashes : 0, cut.steps());
             }
         }
         System.out.println(tried + " crashes tried");
         return tried;
+    }
+
+    private static Iterable<SimulatedMedium> images(DiskTrace.Cut cut, int most) {
+        CrashChoices choices = cut.choices();
+        return choices.images(choices.total() <= EVERY_IMAGE ? EVERY_IMAGE : most, SEED + cut.steps());
     }
 
     private void tryImage(
@@ -179,7 +249,7 @@ final class CrashPointTest {
         assertThat(state.lastSeq()).as(where).isBetween(acknowledged, (long) history.size());
         assertThat(state.suspectFromSeq()).as(where).isEqualTo(Long.MAX_VALUE);
         long[] expected = contents.get((int) state.lastSeq());
-        for (int block = 0; block < 96; block += 32) {
+        for (int block = 0; block < comparedBlocks; block += 32) {
             assertThat(again.stamps(STREAM, block, 32))
                     .as(where)
                     .containsExactly(Arrays.copyOfRange(expected, block, block + 32));
