@@ -3,8 +3,13 @@ package io.varve.dataplane.store;
 import static io.varve.dataplane.store.StoreRig.STREAM;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.disk.DeviceClass;
+import io.varve.dataplane.disk.SimulatedDisk;
+import io.varve.dataplane.disk.SimulatedMedium;
 import java.util.BitSet;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
 
@@ -194,6 +199,82 @@ final class SpaceTest {
         assertThat(rig.stamps(STREAM, 19, 3)).containsExactly(1, 3, 1);
         rig.restart();
         assertThat(rig.stamps(STREAM, 2, 7)).containsExactly(1, 0, 0, 0, 0, 0, 1);
+    }
+
+    /** One device of a group for {@link Space} alone: nothing is read or written. */
+    private GroupDevice device(DeviceClass deviceClass, int units) {
+        UUID uuid = new UUID(5, units);
+        long bytes = units * 65_536L;
+        SimulatedDisk disk = new SimulatedDisk(
+                rig.loop, deviceClass.name(), new SimulatedMedium(bytes), rig.scheduler.newRandom(), 16);
+        Superblock superblock = new Superblock(
+                false,
+                deviceClass,
+                0,
+                1,
+                StoreRig.CLUSTER,
+                uuid,
+                StoreRig.GROUP,
+                uuid,
+                uuid,
+                0,
+                2,
+                bytes,
+                0,
+                0,
+                0,
+                0,
+                0,
+                units);
+        return new GroupDevice(disk, superblock, 8);
+    }
+
+    @Test
+    void newPiecesGoToFlashUpToItsWatermarkThenToHdd() {
+        GroupDevice hdd = device(DeviceClass.HDD, 40);
+        GroupDevice nvme = device(DeviceClass.NVME, 100);
+        Space space = new Space(List.of(hdd, nvme));
+        for (int taken = 0; taken < 85; taken++) {
+            assertThat(space.chooseDevice())
+                    .as("%d %% of the flash are taken", taken)
+                    .isEqualTo(1);
+            assertThat(space.chooseFlash()).isEqualTo(1);
+            space.allocate(1, -1);
+        }
+        assertThat(hdd.allocator().free()).isEqualTo(40);
+        for (int taken = 0; taken < 40; taken++) {
+            assertThat(space.chooseDevice()).isZero();
+            assertThat(space.chooseFlash())
+                    .as("no direct writes above the watermark")
+                    .isEqualTo(-1);
+            space.allocate(0, -1);
+        }
+        for (int taken = 85; taken < 100; taken++) {
+            assertThat(space.chooseDevice()).as("the HDD is full").isEqualTo(1);
+            space.allocate(1, -1);
+        }
+        assertThat(space.chooseDevice()).as("all is full").isEqualTo(-1);
+        for (int unit = 0; unit < 20; unit++) {
+            nvme.allocator().reuse(unit);
+        }
+        assertThat(space.chooseDevice()).isEqualTo(1);
+    }
+
+    @Test
+    void onHddFourNeighboursOfASlabLieTogetherWhoeverWritesBetween() {
+        Space space = new Space(List.of(device(DeviceClass.HDD, 400)));
+        int one = -1;
+        int other = -1;
+        for (int piece = 0; piece < 40; piece++) {
+            int before = one;
+            one = space.allocate(0, before);
+            other = space.allocate(0, other);
+            if (piece % 4 == 0) {
+                assertThat(one % 4).as("a run is aligned").isZero();
+            } else {
+                assertThat(one).isEqualTo(before + 1);
+            }
+        }
     }
 
     @Test

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.SimulatedMedium;
+import io.varve.model.Geometry;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -48,7 +50,24 @@ final class StoreModelTest {
         rig.classes.add(DeviceClass.HDD);
         rig.format();
         rig.open();
+        assertThat(hasData(rig.media.get(1))).isFalse();
         new StoreModel(rig, 2, 6_000).run(2_000);
+        assertThat(hasData(rig.media.get(1)))
+                .as("the HDD took what the flash did not")
+                .isTrue();
+    }
+
+    /** True if anything but superblocks stands on the device. */
+    private static boolean hasData(SimulatedMedium medium) {
+        long first = DiskGroupFormat.FIRST_REGION / Geometry.BLOCK_BYTES;
+        long end = (medium.sizeBytes() - SuperblockCopies.SPACING_BYTES) / Geometry.BLOCK_BYTES;
+        byte[] zeros = new byte[Geometry.BLOCK_BYTES];
+        for (long block = first; block < end; block++) {
+            if (!Arrays.equals(medium.read(block), zeros)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Test
