@@ -69,7 +69,7 @@ final class LoopStack {
         this.config = config;
         this.transport = new TcpTransport(vertx, loop.context());
         this.replicas = new ReplicaServer(loop, transport, self);
-        this.ports = new Ports(loop, transport, self);
+        this.ports = new Ports(loop, transport, self, config.advertisedHost());
         this.volumes = new Volumes(loop, ports, new OpenCalls(loop, truth));
         this.nbd = new NbdTarget(vertx, loop.context(), loop, volumes, config.nbdLimits());
     }

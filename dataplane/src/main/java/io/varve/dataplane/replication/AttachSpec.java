@@ -15,5 +15,10 @@ public record AttachSpec(long volume, String name, long sizeBytes, int epoch, St
     public record Slab(int index, int gen, List<Copy> copies, List<String> isr) {}
 
     /** One replica: where it is, and its identity there. {@code peerAddress}: {@code host:port} of the loop that owns the group. */
-    public record Copy(String group, long creationId, String peerAddress) {}
+    public record Copy(String group, long creationId, String peerAddress) {
+        String host() {
+            int colon = peerAddress.lastIndexOf(':');
+            return colon < 0 ? peerAddress : peerAddress.substring(0, colon);
+        }
+    }
 }

@@ -15,12 +15,15 @@ public final class Ports {
     private final Loop loop;
     private final Transport transport;
     private final NodeIdentity self;
+    private final String host;
     private final Map<String, GroupPort> ports = new HashMap<>();
 
-    public Ports(Loop loop, Transport transport, NodeIdentity self) {
+    /** {@code host}: where this node is reached, as in the addresses of its own disk groups. */
+    public Ports(Loop loop, Transport transport, NodeIdentity self, String host) {
         this.loop = loop;
         this.transport = transport;
         this.self = self;
+        this.host = host;
     }
 
     /** A disk group of this loop: from now on called without a connection. Before any volume is attached. */
@@ -34,6 +37,15 @@ public final class Ports {
 
     Loop loop() {
         return loop;
+    }
+
+    /** How far a copy is: 0 on this loop, 1 on this host, 2 elsewhere. */
+    int distance(AttachSpec.Copy copy) {
+        GroupPort known = ports.get(copy.group());
+        if (known != null && known.isLocal()) {
+            return 0;
+        }
+        return copy.host().equals(host) ? 1 : 2;
     }
 
     GroupPort port(String group, String peerAddress) {

@@ -10,6 +10,7 @@ import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -43,13 +44,10 @@ final class SlabHost implements AccessPointEffects {
         this.spec = spec;
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
-        List<AttachSpec.Copy> copies = new ArrayList<>();
-        for (AttachSpec.Copy copy : spec.copies()) {
-            if (spec.isr().contains(copy.group())) {
-                boolean isLocal = from.port(copy.group(), copy.peerAddress()).isLocal();
-                copies.add(isLocal ? 0 : copies.size(), copy);
-            }
-        }
+        List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
+        copies.removeIf(copy -> !spec.isr().contains(copy.group()));
+        // Reads ask the first that can answer.
+        copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
         creationIds = new long[copies.size()];
         fetches = new TailFetch[copies.size()];

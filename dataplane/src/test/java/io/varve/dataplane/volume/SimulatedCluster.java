@@ -36,12 +36,16 @@ final class SimulatedCluster {
     final class Node {
         final String name;
         private final SimulatedBacking backing;
+        /** Where it takes itself to be from its next start on. */
+        String host;
+
         long incarnation;
 
         @Nullable Life life;
 
         Node(String name, SimulatedBacking backing) {
             this.name = name;
+            this.host = name;
             this.backing = backing;
         }
 
@@ -96,7 +100,7 @@ final class SimulatedCluster {
             server.serve(host);
             server.listen(
                     node.name + ":1", (address, failed) -> assertThat(failed).isNull());
-            Ports ports = new Ports(loop, transport, self);
+            Ports ports = new Ports(loop, transport, self, node.host);
             ports.addLocal(host);
             volumes = new Volumes(loop, ports, truth.on(loop));
         }

@@ -2,6 +2,8 @@ package io.varve.dataplane.volume;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.metrics.LatencyHistogram;
+import io.varve.dataplane.metrics.VolumeCounters;
 import io.varve.dataplane.volume.SimulatedCluster.Request;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
@@ -233,6 +235,48 @@ class SlabVolumeTest {
         cluster.scheduler.runFor(SimulatedCluster.SECOND);
         assertThat(cluster.node(0).disk().isRotten(stream, 2)).isFalse();
         assertThat(volume.accessPoints().readsRepaired()).isEqualTo(1);
+    }
+
+    @Test
+    void timesEachKindOfRequestByItself() {
+        SimulatedCluster cluster = new SimulatedCluster(25, 2, 2, 1);
+        VolumeCounters counters = cluster.open(0).counters();
+        List<LatencyHistogram> kinds =
+                List.of(counters.reads(), counters.writes(), counters.zeroes(), counters.unmaps(), counters.flushes());
+        cluster.write(0, 0, SimulatedCluster.stamp(4096, 1));
+        assertThat(kinds).extracting(SlabVolumeTest::count).containsExactly(0L, 1L, 0L, 0L, 0L);
+        cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.ZERO, 0, 8192)));
+        assertThat(kinds).extracting(SlabVolumeTest::count).containsExactly(0L, 1L, 1L, 0L, 0L);
+        cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, 0, 4096)));
+        assertThat(kinds).extracting(SlabVolumeTest::count).containsExactly(0L, 1L, 1L, 1L, 0L);
+        cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.FLUSH, 0, 0)));
+        cluster.read(0, 0, 4096);
+        assertThat(kinds).extracting(SlabVolumeTest::count).containsExactly(1L, 1L, 1L, 1L, 1L);
+        assertThat(counters.get(VolumeCounters.Figure.ZEROED_BYTES)).isEqualTo(8192);
+    }
+
+    private static long count(LatencyHistogram histogram) {
+        return java.util.Arrays.stream(histogram.snapshot()).sum();
+    }
+
+    @Test
+    void readsTheCopyOnItsHostBeforeOneElsewhere() {
+        for (int near = 0; near < 2; near++) {
+            SimulatedCluster cluster = new SimulatedCluster(23 + near, 3, 2, 1);
+            cluster.node(2).crash();
+            cluster.node(2).host = "n" + near;
+            cluster.node(2).start();
+            SlabVolume volume = cluster.open(2);
+            byte[] data = SimulatedCluster.stamp(4096, 1);
+            assertThat(cluster.write(2, 0, data)).isEqualTo(BlockStatus.OK);
+            long stream = io.varve.model.StreamId.of(SimulatedCluster.VOLUME, 0);
+            // Damage is found, and repaired, only where a read asks.
+            cluster.node(1 - near).disk().rot(stream, 0);
+            assertThat(cluster.read(2, 0, 4096)).isEqualTo(data);
+            assertThat(volume.accessPoints().readsRepaired())
+                    .as("n%d asked first", near)
+                    .isZero();
+        }
     }
 
     @Test
