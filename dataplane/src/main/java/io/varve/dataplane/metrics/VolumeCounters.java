@@ -15,6 +15,7 @@ public final class VolumeCounters {
         FLUSHES,
         READ_BYTES,
         WRITTEN_BYTES,
+        ZEROED_BYTES,
         UNMAPPED_BYTES,
         ERRORS,
         NO_SPACE,
@@ -29,6 +30,9 @@ public final class VolumeCounters {
     private final long[] values = new long[FIGURES];
     private final LatencyHistogram reads = new LatencyHistogram();
     private final LatencyHistogram writes = new LatencyHistogram();
+    private final LatencyHistogram zeroes = new LatencyHistogram();
+    private final LatencyHistogram unmaps = new LatencyHistogram();
+    private final LatencyHistogram flushes = new LatencyHistogram();
 
     /** By the owner only. */
     public void add(Figure figure, long amount) {
@@ -45,8 +49,23 @@ public final class VolumeCounters {
         return reads;
     }
 
-    /** Writes, zeroes and unmaps, from submission to completion. */
+    /** Likewise. */
     public LatencyHistogram writes() {
         return writes;
+    }
+
+    /** Likewise. */
+    public LatencyHistogram zeroes() {
+        return zeroes;
+    }
+
+    /** Likewise. */
+    public LatencyHistogram unmaps() {
+        return unmaps;
+    }
+
+    /** Likewise. */
+    public LatencyHistogram flushes() {
+        return flushes;
     }
 }

@@ -99,14 +99,18 @@ final class OpenRequests {
             }
             case ZERO -> {
                 counters.add(Figure.ZEROES, 1);
-                counters.writes().record(nanos);
+                counters.add(Figure.ZEROED_BYTES, bytes);
+                counters.zeroes().record(nanos);
             }
             case UNMAP -> {
                 counters.add(Figure.UNMAPS, 1);
                 counters.add(Figure.UNMAPPED_BYTES, bytes);
-                counters.writes().record(nanos);
+                counters.unmaps().record(nanos);
             }
-            case FLUSH -> counters.add(Figure.FLUSHES, 1);
+            case FLUSH -> {
+                counters.add(Figure.FLUSHES, 1);
+                counters.flushes().record(nanos);
+            }
         }
     }
 

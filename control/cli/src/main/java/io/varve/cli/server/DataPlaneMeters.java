@@ -71,7 +71,7 @@ final class DataPlaneMeters implements MultiCollector {
 
     private void addVolumes(List<MetricSnapshot> metrics, List<NodeFigures.Volume> volumes) {
         var operations = counter("varve_volume_operations", "Requests of clients, answered, by kind");
-        var bytes = counter("varve_volume_bytes", "Bytes that clients read, wrote or gave back");
+        var bytes = counter("varve_volume_bytes", "Bytes that clients read, wrote, zeroed or gave back");
         var errors = counter("varve_volume_errors", "Requests answered with an error, by kind");
         var repaired =
                 counter("varve_volume_repaired_reads", "Reads answered from another copy because one was damaged");
@@ -89,6 +89,7 @@ final class DataPlaneMeters implements MultiCollector {
             count(operations, volume.name(), "flush", counters.get(Figure.FLUSHES));
             count(bytes, volume.name(), "read", counters.get(Figure.READ_BYTES));
             count(bytes, volume.name(), "write", counters.get(Figure.WRITTEN_BYTES));
+            count(bytes, volume.name(), "zero", counters.get(Figure.ZEROED_BYTES));
             count(bytes, volume.name(), "unmap", counters.get(Figure.UNMAPPED_BYTES));
             count(errors, volume.name(), "io", counters.get(Figure.ERRORS));
             count(errors, volume.name(), "no_space", counters.get(Figure.NO_SPACE));
@@ -96,8 +97,11 @@ final class DataPlaneMeters implements MultiCollector {
             repaired.dataPoint(counterPoint(labels("volume", volume.name()), volume.repairedReads()));
             inFlight.dataPoint(point(labels("volume", volume.name()), counters.get(Figure.IN_FLIGHT)));
             state.dataPoint(point(labels("volume", volume.name(), "state", volume.state()), 1));
-            latency.dataPoint(histogram(labels("volume", volume.name(), "op", "read"), counters.reads()));
-            latency.dataPoint(histogram(labels("volume", volume.name(), "op", "write"), counters.writes()));
+            time(latency, volume.name(), "read", counters.reads());
+            time(latency, volume.name(), "write", counters.writes());
+            time(latency, volume.name(), "zero", counters.zeroes());
+            time(latency, volume.name(), "unmap", counters.unmaps());
+            time(latency, volume.name(), "flush", counters.flushes());
         }
         metrics.addAll(List.of(operations.build(), bytes.build(), errors.build(), repaired.build()));
         metrics.addAll(List.of(inFlight.build(), state.build(), latency.build()));
@@ -105,6 +109,10 @@ final class DataPlaneMeters implements MultiCollector {
 
     private void count(CounterSnapshot.Builder family, String volume, String operation, long value) {
         family.dataPoint(counterPoint(labels("volume", volume, "op", operation), value));
+    }
+
+    private void time(HistogramSnapshot.Builder family, String volume, String operation, LatencyHistogram latencies) {
+        family.dataPoint(histogram(labels("volume", volume, "op", operation), latencies));
     }
 
     private void addReplicas(List<MetricSnapshot> metrics, List<NodeFigures.Replica> replicas) {

@@ -16,7 +16,11 @@ final class DataPlaneMetersTest {
         var counters = new VolumeCounters();
         counters.add(Figure.WRITES, 7);
         counters.add(Figure.WRITTEN_BYTES, 28_672);
+        counters.add(Figure.ZEROED_BYTES, 4096);
         counters.writes().record(300_000);
+        counters.zeroes().record(300_000);
+        counters.unmaps().record(300_000);
+        counters.flushes().record(300_000);
         var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2);
         var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072);
         var group = new NodeFigures.Group(
@@ -33,7 +37,12 @@ final class DataPlaneMetersTest {
             assertThat(metrics.scrape())
                     .contains("varve_volume_operations_total{node=\"n1\",op=\"write\",volume=\"db\"} 7.0")
                     .contains("varve_volume_bytes_total{node=\"n1\",op=\"write\",volume=\"db\"} 28672.0")
+                    .contains("varve_volume_bytes_total{node=\"n1\",op=\"zero\",volume=\"db\"} 4096.0")
+                    .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"read\",volume=\"db\"} 0")
                     .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"write\",volume=\"db\"} 1")
+                    .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"zero\",volume=\"db\"} 1")
+                    .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"unmap\",volume=\"db\"} 1")
+                    .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"flush\",volume=\"db\"} 1")
                     .contains(
                             "varve_replica_sequence{group=\"g-1\",kind=\"durable\",node=\"n1\",slab=\"5\",volume_id=\"1\"} 9.0")
                     .contains("varve_group_checksum_errors_total{group=\"fast\",node=\"n1\"} 1.0")
