@@ -162,9 +162,15 @@ final class Replica {
         }
     }
 
-    /** A commitSeq counts only from the access point of the promised epoch, and only once its epoch has begun here [commit_before_trunc]. */
-    boolean takesCommit(Object session, int epoch) {
-        return epoch == promisedEpoch && session == boundTo && state.lastEpoch() == epoch;
+    /**
+     * A commitSeq counts only from the access point of the promised epoch, and only once its epoch has begun here [commit_before_trunc]. None
+     * can be above the log, because this copy too must have acknowledged it: who says so is broken, and would block every later attach.
+     */
+    boolean takesCommit(Object session, int epoch, long commitSeq) {
+        return epoch == promisedEpoch
+                && session == boundTo
+                && state.lastEpoch() == epoch
+                && commitSeq <= state.lastSeq();
     }
 
     /** Null if the access point of {@code epoch} may read here. */

@@ -144,7 +144,7 @@ public final class ReplicaHost {
         Append append = pool.isEmpty() ? new Append() : pool.pop();
         append.fill(found, client, epoch, gen, round, record, payload, payloadIndex);
         boolean firstOfEpoch = record.recordEpoch != replica.state().lastEpoch();
-        if (record.commitSeq > 0 && replica.takesCommit(client, epoch)) {
+        if (record.commitSeq > 0 && replica.takesCommit(client, epoch, record.commitSeq)) {
             store.commit(stream, record.commitSeq);
             append.commitSeq = record.commitSeq;
         }
@@ -156,7 +156,7 @@ public final class ReplicaHost {
 
     void commit(long stream, int epoch, long commitSeq, ReplicaClient client) {
         Served found = find(stream);
-        if (found != null && found.replica.takesCommit(client, epoch)) {
+        if (found != null && found.replica.takesCommit(client, epoch, commitSeq)) {
             store.commit(stream, commitSeq);
         }
     }

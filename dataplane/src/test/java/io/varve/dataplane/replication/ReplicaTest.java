@@ -133,11 +133,12 @@ class ReplicaTest {
     @Test
     void takesCommitSeqOnlyOnceTheEpochBeganHere() {
         promise();
-        assertThat(replica.takesCommit(SESSION, 5)).isFalse();
+        assertThat(replica.takesCommit(SESSION, 5, 0)).isFalse();
         append(record(Op.EPOCH_START, 11, 5, 4));
-        assertThat(replica.takesCommit(SESSION, 5)).isTrue();
-        assertThat(replica.takesCommit(SESSION, 4)).isFalse();
-        assertThat(replica.takesCommit(new Object(), 5)).isFalse();
+        assertThat(replica.takesCommit(SESSION, 5, 11)).isTrue();
+        assertThat(replica.takesCommit(SESSION, 5, 12)).as("above the log").isFalse();
+        assertThat(replica.takesCommit(SESSION, 4, 0)).isFalse();
+        assertThat(replica.takesCommit(new Object(), 5, 0)).isFalse();
     }
 
     @Test

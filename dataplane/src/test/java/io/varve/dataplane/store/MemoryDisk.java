@@ -97,6 +97,14 @@ public final class MemoryDisk {
         }
     }
 
+    /** The numbers of the records that the log holds, from old to new. */
+    public List<Long> log(long stream) {
+        Stream at = streams.get(stream);
+        return at == null
+                ? List.of()
+                : at.log.stream().map(record -> record.seq).toList();
+    }
+
     /** The content as text, to compare copies. */
     public Map<Integer, Integer> content(long stream) {
         Map<Integer, Integer> hashes = new TreeMap<>();
