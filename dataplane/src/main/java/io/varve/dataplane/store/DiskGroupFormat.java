@@ -111,7 +111,7 @@ public final class DiskGroupFormat {
                         + (found == null
                                 ? " carries a damaged superblock of Varve"
                                 : " belongs to disk group " + found.group() + " of cluster " + found.cluster())
-                        + ": use --wipe if what it holds may be destroyed");
+                        + ": use --wipe, or wipe: true in the configuration, if what it holds may be destroyed");
             } else {
                 check(i + 1);
             }

@@ -20,7 +20,7 @@ record DemoNode(String name, Path directory, Ports ports) {
     /** Small, so that a first start is quick; large enough for bursts of seconds. */
     private static final String JOURNAL = "256MiB";
 
-    private static final int LOG_TAIL_BYTES = 4096;
+    private static final int LOG_TAIL_BYTES = 1 << 20;
     /** What a command that fails says begins so. */
     private static final String SAID = "varve: ";
 
@@ -125,13 +125,16 @@ record DemoNode(String name, Path directory, Ports ports) {
         }
     }
 
-    /** The reason in the last line that is an error, else the last line. */
+    /** The last reason that an error gives; else the last error, else the last line. What ends behind the reason may be loud. */
     static String lastError(String log) {
         var last = log.strip().lines().reduce((first, second) -> second).orElse("it logged nothing");
-        var error = log.lines()
+        var errors = log.lines()
                 .filter(line -> line.contains(" ERROR ") || line.startsWith(SAID))
+                .toList();
+        var error = errors.stream()
+                .filter(line -> line.contains(REASON))
                 .reduce((first, second) -> second)
-                .orElse(last);
+                .orElse(errors.isEmpty() ? last : errors.getLast());
         var reason = error.indexOf(REASON);
         if (reason >= 0) {
             return error.substring(reason + REASON.length(), error.lastIndexOf('"'));

@@ -169,6 +169,12 @@ final class DemoPartsTest {
         assertThat(DemoNode.lastError(log)).isEqualTo("cannot listen on 127.0.0.1:7 (listen.nbd)");
         assertThat(DemoNode.lastError("varve: data is in use by process 7\n       One process runs a node.\n"))
                 .isEqualTo("data is in use by process 7");
+        assertThat(
+                        DemoNode.lastError(
+                                log
+                                        + "2026-01-01T00:00:00Z ERROR ContextImpl Unhandled exception\n2026-01-01T00:00:01Z INFO  NodeProcess node stopped\n"))
+                .as("what ends behind the reason does not hide it")
+                .isEqualTo("cannot listen on 127.0.0.1:7 (listen.nbd)");
         assertThat(DemoNode.lastError("")).isEqualTo("it logged nothing");
     }
 
