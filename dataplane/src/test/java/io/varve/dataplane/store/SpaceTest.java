@@ -318,4 +318,28 @@ final class SpaceTest {
             }
         }
     }
+
+    /** A copy is away for long: as much as may be is uncommitted, on several streams, and nothing can be freed by moving it about. */
+    @Test
+    void aRingFullOfWhatIsUncommittedComesToRest() {
+        rig.create(OTHER, 65_536);
+        rig.create(THIRD, 65_536);
+        long[] streams = {STREAM, OTHER, THIRD};
+        int accepted = 0;
+        for (int i = 0; i < 20_000; i++) {
+            long stream = streams[i % 3];
+            if (rig.append(StoreRig.write(stream, 1 + i / 3, i / 3 % 4_000 * 16, 15, 1 + i / 3)) != StoreStatus.OK) {
+                break;
+            }
+            accepted++;
+        }
+        assertThat(accepted).isGreaterThan(60);
+        for (int start = 0; start < 6; start++) {
+            rig.restart();
+            rig.scheduler.runFor(7_000_000_000L);
+        }
+        long before = rig.group().stats().writtenBytes();
+        rig.scheduler.runFor(30_000_000_000L);
+        assertThat(rig.group().stats().writtenBytes() - before).isLessThan(1 << 20);
+    }
 }
