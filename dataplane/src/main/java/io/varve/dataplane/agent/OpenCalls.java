@@ -40,6 +40,11 @@ public final class OpenCalls implements Truth {
                 }));
     }
 
+    @Override
+    public void changeIsr(long volume, int epoch, List<SlabIsr> slabs, OpenCallback callback) {
+        loop.execute(() -> callback.done(Outcome.UNKNOWN, List.of(), "not asked yet"));
+    }
+
     private static void tell(OpenResponse response, OpenCallback callback) {
         List<SlabOpened> slabs = response.getSlabsList().stream()
                 .map(slab -> new SlabOpened(slab.getIndex(), outcome(slab.getCode()), slab.getGen(), slab.getIsrList()))

@@ -109,6 +109,18 @@ abstract class GroupPort {
             long version,
             RepairReceiver receiver);
 
+    /** Cuts a copy outside of the in-sync set to what it knows to be committed (docs/internals/resync.md). Told the seq that it has everything up to. */
+    abstract void prepare(long stream, int epoch, PrepareReceiver receiver);
+
+    /** Extents that a record above {@code seq} touched, or may have. */
+    abstract void newer(long stream, int epoch, long seq, ExtentsReceiver receiver);
+
+    /** The copy goes on at {@code joinSeq}, and misses {@code newer}; told what it misses in all. */
+    abstract void join(long stream, int epoch, long session, long joinSeq, BitSet newer, ExtentsReceiver receiver);
+
+    /** Nothing is missing any more: made durable once everything up to {@code commitSeq} is applied. */
+    abstract void finish(long stream, int epoch, long session, long commitSeq, RepairReceiver receiver);
+
     /** Asks for credits and leases now, not at the next beat. */
     abstract void probe();
 
@@ -183,6 +195,18 @@ abstract class GroupPort {
     @FunctionalInterface
     interface RepairReceiver {
         void told(StoreStatus status);
+    }
+
+    /** A lost group answers IO_ERROR. Never inside the call that asked. */
+    @FunctionalInterface
+    interface PrepareReceiver {
+        void told(StoreStatus status, long cutSeq);
+    }
+
+    /** {@code extents}: null with a status that is not OK; a lost group answers IO_ERROR. Never inside the call that asked. */
+    @FunctionalInterface
+    interface ExtentsReceiver {
+        void told(StoreStatus status, @Nullable BitSet extents);
     }
 
     /** {@code answered} false: the group was lost; ask again when it is back. */

@@ -13,6 +13,7 @@ import io.varve.dataplane.wire.Refusal;
 import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
 import java.util.ArrayDeque;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /** The disk group on this very loop: calls instead of messages. */
@@ -184,6 +185,26 @@ final class LocalPort extends GroupPort implements ReplicaClient {
             copy.release();
             receiver.told(status);
         });
+    }
+
+    @Override
+    void prepare(long stream, int epoch, PrepareReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, 0));
+    }
+
+    @Override
+    void newer(long stream, int epoch, long seq, ExtentsReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+    }
+
+    @Override
+    void join(long stream, int epoch, long session, long joinSeq, BitSet newer, ExtentsReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+    }
+
+    @Override
+    void finish(long stream, int epoch, long session, long commitSeq, RepairReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER));
     }
 
     @Override

@@ -194,6 +194,26 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     }
 
     @Override
+    void prepare(long stream, int epoch, PrepareReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, 0));
+    }
+
+    @Override
+    void newer(long stream, int epoch, long seq, ExtentsReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+    }
+
+    @Override
+    void join(long stream, int epoch, long session, long joinSeq, BitSet newer, ExtentsReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+    }
+
+    @Override
+    void finish(long stream, int epoch, long session, long commitSeq, RepairReceiver receiver) {
+        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER));
+    }
+
+    @Override
     void probe() {
         long now = loop.nanos();
         if (connection != null && now - probedNanos >= PROBE_PAUSE_NANOS) {

@@ -11,6 +11,17 @@ public interface Truth {
      */
     void open(long volume, int epoch, List<SlabOpen> slabs, OpenCallback callback);
 
+    /**
+     * CHANGE_ISR: compare-and-set on (epoch, gen) of every slab named, in an epoch that has been opened; each is judged by itself, and answered
+     * like OPEN. {@code isr} may leave out members, down to minInSync, and add copies of the slab.
+     *
+     * @param callback on the loop of the caller, once, not inside this call
+     */
+    void changeIsr(long volume, int epoch, List<SlabIsr> slabs, OpenCallback callback);
+
+    /** {@code gen}: the one that the change starts from. */
+    record SlabIsr(int index, int gen, List<String> isr) {}
+
     /** {@code isr}: UUIDs of the disk groups that hold everything up to {@code startSeq - 1}. {@code gen}: the one that was read. */
     record SlabOpen(int index, int gen, List<String> isr, long startSeq) {}
 

@@ -173,7 +173,7 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     private static boolean isControl(Op op) {
         return switch (op) {
             case SEAL, TRUNCATE, COMMIT, EPOCH_START -> true;
-            case WRITE, WRITE_AU, ZERO, UNMAP, SNAPMARK, COPYIN -> false;
+            case WRITE, WRITE_AU, ZERO, UNMAP, SNAPMARK, COPIED -> false;
         };
     }
 

@@ -35,7 +35,7 @@ final class JournalFollower {
             state.durableSeq = Math.max(state.durableSeq, record.seq);
         }
         switch (record.op) {
-            case WRITE, WRITE_AU, COPYIN -> write(stream, record, payloadBlock);
+            case WRITE, WRITE_AU -> write(stream, record, payloadBlock);
             case ZERO -> zero(stream, record, Overlay.ZERO);
             case UNMAP -> zero(stream, record, Overlay.UNMAP);
             case SNAPMARK -> {
@@ -44,7 +44,7 @@ final class JournalFollower {
             }
             case SEAL -> promise(stream, record);
             case TRUNCATE -> truncate(stream, record.seq);
-            case EPOCH_START, COMMIT -> {}
+            case EPOCH_START, COMMIT, COPIED -> {}
         }
         stream.rowChanged = true;
     }

@@ -16,7 +16,7 @@ public abstract class JournalRecord {
     public Op op = Op.WRITE;
     public int epoch;
     public int gen;
-    /** Taken for sequenced operations; TRUNCATE: the last seq that remains; COPYIN: newest seq contained. */
+    /** Taken for sequenced operations; TRUNCATE: the last seq that remains. */
     public long seq;
     /** Newest committed seq that the sender knows; rides along. */
     public long commitSeq;

@@ -24,8 +24,11 @@ public enum Op {
     TRUNCATE(8, false),
     /** {@code commitSeq} as told by the access point, when no other record carries it. */
     COMMIT(9, false),
-    /** Blocks copied from another replica during a resync. Carries the seq of the newest write it contains. */
-    COPYIN(10, false);
+    /**
+     * A number taken by a copy that another replica was given (docs/internals/resync.md); changes no block. {@code aux}: the session whose learner now
+     * has the whole extent, or 0.
+     */
+    COPIED(10, true);
 
     private static final Op[] BY_CODE = new Op[11];
 
@@ -52,7 +55,7 @@ public enum Op {
     }
 
     public boolean hasPayload() {
-        return this == WRITE || this == WRITE_AU || this == COPYIN;
+        return this == WRITE || this == WRITE_AU;
     }
 
     /** Null for a code that this version does not know. */

@@ -17,10 +17,12 @@ final class SimulatedTruth {
     private final SplittableRandom random;
     private final List<Slab> slabs = new ArrayList<>();
     private int epoch;
-    /** One of so many answers of OPEN is lost, before or after it was applied; 0: none. */
+    /** One of so many answers is lost, before or after it was applied; 0: none. */
     int losesOneIn;
 
     int opens;
+
+    int changes;
 
     SimulatedTruth(long seed, List<List<String>> isrs) {
         random = new SplittableRandom(seed);
@@ -47,7 +49,26 @@ final class SimulatedTruth {
     }
 
     Truth on(Loop loop) {
-        return (volume, ofEpoch, asked, callback) -> loop.schedule(random.nextLong(100_000, 2_000_000), () -> {
+        return new Truth() {
+            @Override
+            public void open(long volume, int ofEpoch, List<SlabOpen> asked, OpenCallback callback) {
+                List<SlabIsr> sets = asked.stream()
+                        .map(each -> new SlabIsr(each.index(), each.gen(), each.isr()))
+                        .toList();
+                opens += asked.size();
+                compareAndSet(loop, ofEpoch, sets, callback);
+            }
+
+            @Override
+            public void changeIsr(long volume, int ofEpoch, List<SlabIsr> asked, OpenCallback callback) {
+                changes += asked.size();
+                compareAndSet(loop, ofEpoch, asked, callback);
+            }
+        };
+    }
+
+    private void compareAndSet(Loop loop, int ofEpoch, List<Truth.SlabIsr> asked, Truth.OpenCallback callback) {
+        loop.schedule(random.nextLong(100_000, 2_000_000), () -> {
             boolean lost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
             if (lost && random.nextBoolean()) {
                 callback.done(Truth.Outcome.UNKNOWN, List.of(), "timed out");
@@ -58,13 +79,12 @@ final class SimulatedTruth {
                 return;
             }
             List<Truth.SlabOpened> answers = new ArrayList<>();
-            for (Truth.SlabOpen each : asked) {
+            for (Truth.SlabIsr each : asked) {
                 Slab slab = slabs.get(each.index());
                 boolean isCurrent = slab.gen == each.gen();
                 if (isCurrent) {
                     slab.gen++;
                     slab.isr = each.isr();
-                    opens++;
                 }
                 answers.add(new Truth.SlabOpened(
                         each.index(), isCurrent ? Truth.Outcome.OK : Truth.Outcome.STALE_GEN, slab.gen, slab.isr));

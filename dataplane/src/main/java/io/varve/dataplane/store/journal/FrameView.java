@@ -110,7 +110,7 @@ public final class FrameView {
     private boolean payloadGood;
 
     private void checkPayload(ScannedRecord scanned, int index) {
-        if (scanned.op != Op.WRITE && scanned.op != Op.COPYIN) {
+        if (scanned.op != Op.WRITE) {
             return;
         }
         int direct = scanned.directPieces * Geometry.BLOCKS_PER_PIECE;
