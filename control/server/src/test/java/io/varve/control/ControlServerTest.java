@@ -7,6 +7,7 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
 import io.varve.api.AttachVolumeRequest;
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
@@ -22,7 +23,9 @@ import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
 import io.varve.api.RegisterNodeResponse;
 import io.varve.api.Slab;
+import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
+import io.varve.api.SlabOpened;
 import io.varve.api.TruthCode;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -465,6 +468,23 @@ class ControlServerTest {
                         .getCode())
                 .isEqualTo(TruthCode.TRUTH_OK);
         assertThat(get(attaching).getAttachment().getNbdUri()).isEqualTo("nbd://here/pg");
+        Slab slab = first.getVolume().getSlabs(0);
+        ChangeIsrRequest change = ChangeIsrRequest.newBuilder()
+                .setVolume(volume.getId())
+                .setEpoch(1)
+                .addSlabs(SlabIsr.newBuilder()
+                        .setIndex(0)
+                        .setGen(slab.getGen() + 1)
+                        .addIsr(slab.getIsr(0)))
+                .build();
+        SlabOpened changed = get(cluster.truth().changeIsr(change)).getSlabs(0);
+        assertThat(changed.getCode()).isEqualTo(TruthCode.TRUTH_OK);
+        assertThat(changed.getIsrList()).containsExactly(slab.getIsr(0));
+        assertThat(get(cluster.truth().changeIsr(change)).getSlabs(0)).isEqualTo(changed);
+        assertThat(get(cluster.truth().changeIsr(change.toBuilder().setEpoch(7).build()))
+                        .getResult()
+                        .getCode())
+                .isEqualTo(TruthCode.TRUTH_STALE_EPOCH);
         assertThat(get(cluster.truth()
                                 .detached(DetachedRequest.newBuilder()
                                         .setVolume(volume.getId())

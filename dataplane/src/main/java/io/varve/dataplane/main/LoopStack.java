@@ -3,7 +3,7 @@ package io.varve.dataplane.main;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
-import io.varve.dataplane.agent.OpenCalls;
+import io.varve.dataplane.agent.TruthCalls;
 import io.varve.dataplane.agent.VolumeLoop;
 import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.frontend.nbd.NbdTarget;
@@ -70,7 +70,7 @@ final class LoopStack {
         this.transport = new TcpTransport(vertx, loop.context());
         this.replicas = new ReplicaServer(loop, transport, self);
         this.ports = new Ports(loop, transport, self, config.advertisedHost());
-        this.volumes = new Volumes(loop, ports, new OpenCalls(loop, truth));
+        this.volumes = new Volumes(loop, ports, new TruthCalls(loop, truth));
         this.nbd = new NbdTarget(vertx, loop.context(), loop, volumes, config.nbdLimits());
     }
 

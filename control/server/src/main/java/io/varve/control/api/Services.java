@@ -24,6 +24,7 @@ final class Services {
         bind(server, TruthGrpcService.ReplicasDeleted, truth::replicasDeleted);
         bind(server, TruthGrpcService.Attach, truth::attach);
         bind(server, TruthGrpcService.Open, truth::open);
+        bind(server, TruthGrpcService.ChangeIsr, truth::changeIsr);
         bind(server, TruthGrpcService.Opened, truth::opened);
         bind(server, TruthGrpcService.Detached, truth::detached);
         bind(server, TruthGrpcService.Sightings, truth::sightings);

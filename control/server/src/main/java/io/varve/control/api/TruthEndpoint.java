@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.DiskGroup;
 import io.varve.api.NodeView;
@@ -151,6 +152,15 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
+        return group.propose(CommandCodec.of(request))
+                .map(result -> OpenResponse.newBuilder()
+                        .setResult(result.truth())
+                        .addAllSlabs(result.slabs())
+                        .build());
+    }
+
+    @Override
+    public Future<OpenResponse> changeIsr(ChangeIsrRequest request) {
         return group.propose(CommandCodec.of(request))
                 .map(result -> OpenResponse.newBuilder()
                         .setResult(result.truth())

@@ -175,7 +175,7 @@ final class AttachRules {
     }
 
     /** Why whoever holds that epoch has no say any more; empty when the volume is attached in it. */
-    private static Optional<Outcome> unlessAttached(MetaState state, long index, long id, int epoch) {
+    static Optional<Outcome> unlessAttached(MetaState state, long index, long id, int epoch) {
         Optional<Volume> found = state.volume(id);
         if (found.isEmpty()) {
             return Optional.of(unknown(index, id));

@@ -2,6 +2,7 @@ package io.varve.control.meta;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.varve.api.AttachRequest;
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
@@ -18,6 +19,7 @@ import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
@@ -80,6 +82,11 @@ public final class CommandCodec {
                         .setVolume(c.volume())
                         .setEpoch(c.epoch())
                         .addAllSlabs(c.slabs()));
+            case ChangeIsr c ->
+                record.setChangeIsr(ChangeIsrRequest.newBuilder()
+                        .setVolume(c.volume())
+                        .setEpoch(c.epoch())
+                        .addAllSlabs(c.slabs()));
             case Opened c ->
                 record.setOpened(OpenedRequest.newBuilder()
                         .setVolume(c.volume())
@@ -125,6 +132,7 @@ public final class CommandCodec {
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
             case ATTACH -> of(record.getAttach());
             case OPEN -> of(record.getOpen());
+            case CHANGE_ISR -> of(record.getChangeIsr());
             case OPENED -> of(record.getOpened());
             case DETACHED -> of(record.getDetached());
             case COMMAND_NOT_SET ->
@@ -191,6 +199,10 @@ public final class CommandCodec {
 
     public static MetaCommand of(OpenRequest r) {
         return new Open(r.getVolume(), r.getEpoch(), r.getSlabsList());
+    }
+
+    public static MetaCommand of(ChangeIsrRequest r) {
+        return new ChangeIsr(r.getVolume(), r.getEpoch(), r.getSlabsList());
     }
 
     public static MetaCommand of(OpenedRequest r) {

@@ -2,6 +2,7 @@ package io.varve.control.meta;
 
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
+import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import java.util.List;
 
@@ -65,6 +66,13 @@ public sealed interface MetaCommand {
 
     record Open(long volume, int epoch, List<SlabOpen> slabs) implements MetaCommand {
         public Open {
+            slabs = List.copyOf(slabs);
+        }
+    }
+
+    /** Other in-sync replicas for slabs that the caller has open: some left, some came back. */
+    record ChangeIsr(long volume, int epoch, List<SlabIsr> slabs) implements MetaCommand {
+        public ChangeIsr {
             slabs = List.copyOf(slabs);
         }
     }

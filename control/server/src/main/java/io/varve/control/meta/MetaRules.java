@@ -2,6 +2,7 @@ package io.varve.control.meta;
 
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
@@ -41,6 +42,7 @@ public final class MetaRules {
             case WantNode want -> AttachRules.wantNode(state, index, want);
             case Attach attach -> AttachRules.attach(state, index, attach);
             case Open open -> AttachRules.open(state, index, open);
+            case ChangeIsr change -> IsrRules.changeIsr(state, index, change);
             case Opened opened -> AttachRules.opened(state, index, opened);
             case Detached detached -> AttachRules.detached(state, index, detached);
         };

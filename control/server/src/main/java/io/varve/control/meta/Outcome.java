@@ -7,10 +7,15 @@ import java.util.Set;
  *
  * @param concerned nodes whose view changed
  * @param concernsAll every node's view may have changed; {@code concerned} is then empty
+ * @param event one line for the log of each member, {@code what happened key=value}; empty: nothing worth one
  */
-public record Outcome(MetaResult result, Set<String> concerned, boolean concernsAll) {
+public record Outcome(MetaResult result, Set<String> concerned, boolean concernsAll, String event) {
     public Outcome {
         concerned = Set.copyOf(concerned);
+    }
+
+    public Outcome(MetaResult result, Set<String> concerned, boolean concernsAll) {
+        this(result, concerned, concernsAll, "");
     }
 
     static Outcome nobody(MetaResult result) {

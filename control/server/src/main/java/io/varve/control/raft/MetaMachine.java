@@ -124,7 +124,12 @@ final class MetaMachine extends BaseStateMachine {
         byte[] bytes = entry.getStateMachineLogEntry().getLogData().toByteArray();
         Optional<Outcome> outcome = store().write(state -> applyOnce(state, term, index, bytes));
         updateLastAppliedTermIndex(term, index);
-        outcome.ifPresent(done -> listener.applied(index, done));
+        outcome.ifPresent(done -> {
+            if (!done.event().isEmpty()) {
+                LOG.info("{} index={}", done.event(), index);
+            }
+            listener.applied(index, done);
+        });
         return CompletableFuture.completedFuture(
                 outcome.map(done -> answer(CommandCodec.encode(done.result()))).orElse(Message.EMPTY));
     }

@@ -2,6 +2,7 @@ package io.varve.control.truth;
 
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.NodeView;
 import io.varve.api.OpenRequest;
@@ -109,6 +110,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
         return ask(TruthGrpcClient.Open, request);
+    }
+
+    @Override
+    public Future<OpenResponse> changeIsr(ChangeIsrRequest request) {
+        return ask(TruthGrpcClient.ChangeIsr, request);
     }
 
     @Override

@@ -6,10 +6,12 @@ import io.varve.api.Attachment;
 import io.varve.api.Node;
 import io.varve.api.Replica;
 import io.varve.api.Slab;
+import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
@@ -132,7 +134,7 @@ class MetaRulesPropertyTest {
         int epoch = random.nextInt(6) == 0 ? volume.getEpoch() + random.nextInt(3) - 1 : volume.getEpoch();
         String node = random.nextInt(3) == 0 ? "n" + (1 + random.nextInt(3)) : volume.getWantedNode();
         String group = "g" + (1 + random.nextInt(3));
-        return switch (random.nextInt(10)) {
+        return switch (random.nextInt(12)) {
             case 0 -> new WantNode(volume.getId(), random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)));
             case 1 -> new Attach(volume.getId(), epoch, node, incarnation(truths, node), "id" + random.nextInt(5));
             case 2, 3 -> new Open(volume.getId(), epoch, opens(random, volume));
@@ -141,6 +143,7 @@ class MetaRulesPropertyTest {
             case 6 -> new DeleteVolume(volume.getId());
             case 7 -> new ReplicasCreated(volume.getId(), group, holding(volume, group));
             case 8 -> new ReplicasDeleted(volume.getId(), group, List.of(random.nextInt(3), 1));
+            case 9, 10 -> new ChangeIsr(volume.getId(), epoch, changes(random, volume));
             default -> {
                 String id = "n" + (1 + random.nextInt(3));
                 yield new RegisterNode(Truths.node(id, incarnation(truths, id) + random.nextInt(2)), "");
@@ -178,6 +181,22 @@ class MetaRulesPropertyTest {
             opens.add(random.nextInt(9) == 0 ? open.addIsr("g3").build() : open.build());
         }
         return opens;
+    }
+
+    private static List<SlabIsr> changes(Random random, Volume volume) {
+        List<SlabIsr> changes = new ArrayList<>();
+        for (Slab slab : volume.getSlabsList()) {
+            SlabIsr.Builder change = SlabIsr.newBuilder()
+                    .setIndex(slab.getIndex())
+                    .setGen(slab.getGen() - (random.nextInt(5) == 0 ? 1 : 0));
+            for (Replica replica : slab.getReplicasList()) {
+                if (random.nextInt(4) != 0) {
+                    change.addIsr(replica.getGroup());
+                }
+            }
+            changes.add(random.nextInt(9) == 0 ? change.addIsr("g3").build() : change.build());
+        }
+        return changes;
     }
 
     private static List<Integer> holding(Volume volume, String group) {

@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.Slab;
+import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
@@ -117,6 +118,14 @@ final class Truths {
                 .setIndex(slab.getIndex())
                 .setGen(slab.getGen())
                 .setStartSeq(start)
+                .addAllIsr(List.of(isr))
+                .build();
+    }
+
+    static SlabIsr slabIsr(Slab slab, String... isr) {
+        return SlabIsr.newBuilder()
+                .setIndex(slab.getIndex())
+                .setGen(slab.getGen())
                 .addAllIsr(List.of(isr))
                 .build();
     }

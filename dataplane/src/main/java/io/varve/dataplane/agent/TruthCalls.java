@@ -1,18 +1,20 @@
 package io.varve.dataplane.agent;
 
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenResponse;
 import io.varve.api.TruthCode;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
+import io.vertx.core.Future;
 import java.util.List;
 
-/** The access points' one question to the metadata group, over its API. Any number may be under way. Confined to its loop. */
-public final class OpenCalls implements Truth {
+/** What access points ask the metadata group, over its API. Any number may be under way. Confined to its loop. */
+public final class TruthCalls implements Truth {
     private final Loop loop;
     private final io.varve.api.Truth api;
 
-    public OpenCalls(Loop loop, io.varve.api.Truth api) {
+    public TruthCalls(Loop loop, io.varve.api.Truth api) {
         this.loop = loop;
         this.api = api;
     }
@@ -27,22 +29,34 @@ public final class OpenCalls implements Truth {
                     .addAllIsr(slab.isr())
                     .setStartSeq(slab.startSeq()));
         }
-        api.open(request.build())
-                .onComplete(answer -> loop.execute(() -> {
-                    if (answer.failed()) {
-                        callback.done(
-                                Outcome.UNKNOWN,
-                                List.of(),
-                                String.valueOf(answer.cause().getMessage()));
-                    } else {
-                        tell(answer.result(), callback);
-                    }
-                }));
+        answer(api.open(request.build()), callback);
     }
 
     @Override
     public void changeIsr(long volume, int epoch, List<SlabIsr> slabs, OpenCallback callback) {
-        loop.execute(() -> callback.done(Outcome.UNKNOWN, List.of(), "not asked yet"));
+        ChangeIsrRequest.Builder request =
+                ChangeIsrRequest.newBuilder().setVolume(volume).setEpoch(epoch);
+        for (SlabIsr slab : slabs) {
+            request.addSlabs(io.varve.api.SlabIsr.newBuilder()
+                    .setIndex(slab.index())
+                    .setGen(slab.gen())
+                    .addAllIsr(slab.isr()));
+        }
+        answer(api.changeIsr(request.build()), callback);
+    }
+
+    /** A call that failed may still be carried out, now or later. */
+    private void answer(Future<OpenResponse> asked, OpenCallback callback) {
+        asked.onComplete(answer -> loop.execute(() -> {
+            if (answer.failed()) {
+                callback.done(
+                        Outcome.UNKNOWN,
+                        List.of(),
+                        String.valueOf(answer.cause().getMessage()));
+            } else {
+                tell(answer.result(), callback);
+            }
+        }));
     }
 
     private static void tell(OpenResponse response, OpenCallback callback) {
