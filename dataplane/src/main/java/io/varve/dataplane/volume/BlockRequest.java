@@ -39,4 +39,9 @@ public abstract class BlockRequest {
     public long submittedNanos;
 
     protected abstract void completed(BlockStatus status);
+
+    /** Ends the request. Only for the {@link Volume} that it was submitted to. */
+    public final void end(BlockStatus status) {
+        completed(status);
+    }
 }

@@ -13,6 +13,7 @@ import io.vertx.core.internal.net.NetSocketInternal;
 import io.vertx.core.net.NetSocket;
 import java.io.IOException;
 import java.util.ArrayDeque;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,9 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private @Nullable NbdHandshake handshake;
     private @Nullable NbdSession session;
     private @Nullable Runnable forgetVolume;
+    /** Of a client that said who it is. */
+    private NbdClients.@Nullable NbdClient client;
+
     private @Nullable ByteBuf out;
 
     /** Its place in the target's list. */
@@ -54,6 +58,10 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     /** Kept by {@link NbdMemory}. */
     boolean waitsForMemory;
 
+    /** The client has chosen a volume, and waits until it is the only one of its name. */
+    private boolean awaitsEntry;
+
+    private boolean mayEnter;
     private boolean pumping;
     private boolean paused;
     private boolean turnComing;
@@ -162,11 +170,16 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
             in.skipBytes(in.readableBytes());
             return true;
         }
-        if (backlogged()) {
+        if (awaitsEntry || backlogged()) {
             return false;
         }
         return switch (greeting.advance(in, out())) {
             case MORE, DONE_ONE -> true;
+            case CLAIM -> {
+                awaitsEntry = true;
+                client = target.clients().claim(this, greeting.volume(), Objects.requireNonNull(greeting.client()));
+                yield false;
+            }
             case TRANSMISSION -> {
                 transmit(greeting);
                 yield true;
@@ -176,6 +189,21 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
                 yield true;
             }
         };
+    }
+
+    /** No older connection of this client is left, nor any request of one. */
+    void letIn() {
+        mayEnter = true;
+        turnSoon();
+    }
+
+    private void enter() {
+        NbdHandshake greeting = handshake;
+        if (awaitsEntry && mayEnter && greeting != null && !ending) {
+            awaitsEntry = false;
+            var _ = greeting.letIn(out());
+            transmit(greeting);
+        }
     }
 
     private void transmit(NbdHandshake greeting) {
@@ -231,6 +259,9 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         turnComing = false;
         if (closed) {
             return;
+        }
+        if (!aborted) {
+            enter();
         }
         flush();
         if (aborted) {
@@ -308,10 +339,22 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         turnSoon();
     }
 
+    /** The client has opened another connection: nothing more is taken from this one. Returns what is not over yet, if there is any. */
+    @Nullable NbdSession supersede() {
+        NbdSession transmission = session;
+        if (transmission != null) {
+            transmission.close();
+        }
+        abort();
+        return transmission;
+    }
+
     /** Closes a connection that is over one of its times. Called about every second. */
     void checkTimes(long nowNanos) {
         NbdLimits limits = target.limits();
-        if (handshake != null && nowNanos - acceptedNanos > limits.handshake().toNanos()) {
+        if (handshake != null
+                && !awaitsEntry
+                && nowNanos - acceptedNanos > limits.handshake().toNanos()) {
             abort();
         } else if (ending && nowNanos - endingSinceNanos > limits.goodbye().toNanos()) {
             abort();
@@ -377,6 +420,9 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
         }
         if (forgetVolume != null) {
             forgetVolume.run();
+        }
+        if (client != null) {
+            client.left(this, session);
         }
         target.closed(this);
     }

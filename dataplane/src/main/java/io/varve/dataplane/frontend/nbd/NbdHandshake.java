@@ -7,6 +7,7 @@ import io.varve.dataplane.volume.VolumeDirectory;
 import io.varve.model.Geometry;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,8 @@ final class NbdHandshake {
         MORE,
         /** One thing was done, and there may be an answer to send before the next. */
         DONE_ONE,
+        /** {@link #client} wants {@link #volume}: {@link #letIn} answers it when it is the only one of its name. */
+        CLAIM,
         /** What follows in the input belongs to the transmission phase with {@link #volume}. */
         TRANSMISSION,
         /** Send what there is, then close. */
@@ -55,6 +58,8 @@ final class NbdHandshake {
 
     private boolean blockStatus;
     private @Nullable Volume volume;
+    private @Nullable String client;
+    private boolean nameAsked;
 
     NbdHandshake(VolumeDirectory volumes) {
         this.volumes = volumes;
@@ -78,6 +83,11 @@ final class NbdHandshake {
             throw new IllegalStateException("the handshake has not come to its end");
         }
         return chosen;
+    }
+
+    /** Who asked for it, after {@link Step#CLAIM}; null for nobody in particular. */
+    @Nullable String client() {
+        return client;
     }
 
     boolean structuredReplies() {
@@ -191,15 +201,7 @@ final class NbdHandshake {
         }
         String name = string(collected.readableBytes());
         Volume found = find(name);
-        if (found == null) {
-            return Step.CLOSE;
-        }
-        out.writeLong(found.sizeBytes());
-        out.writeShort(transmissionFlags());
-        if (!noZeroes) {
-            out.writeZero(NbdProtocol.EXPORT_NAME_PADDING_BYTES);
-        }
-        return enter(found, name);
+        return found == null ? Step.CLOSE : enter(out, found, name);
     }
 
     private Step list(ByteBuf out) {
@@ -238,15 +240,18 @@ final class NbdHandshake {
         if (found == null) {
             return refuse(out, NbdProtocol.REP_ERR_UNKNOWN, "no volume of this name is attached here");
         }
-        boolean nameAsked = false;
+        nameAsked = false;
         for (int i = 0; i < kinds; i++) {
             nameAsked |= collected.readUnsignedShort() == NbdProtocol.INFO_NAME;
         }
-        tell(out, found, nameAsked);
-        return option == NbdProtocol.OPT_GO ? enter(found, name) : Step.DONE_ONE;
+        if (option == NbdProtocol.OPT_GO) {
+            return enter(out, found, name);
+        }
+        tell(out, found);
+        return Step.DONE_ONE;
     }
 
-    private void tell(ByteBuf out, Volume found, boolean nameAsked) {
+    private void tell(ByteBuf out, Volume found) {
         reply(out, NbdProtocol.REP_INFO, 12);
         out.writeShort(NbdProtocol.INFO_EXPORT);
         out.writeLong(found.sizeBytes());
@@ -265,9 +270,24 @@ final class NbdHandshake {
         reply(out, NbdProtocol.REP_ACK, 0);
     }
 
-    private Step enter(Volume found, String name) {
+    private Step enter(ByteBuf out, Volume found, String name) {
         volume = found;
         blockStatus = name.equals(contextExport);
+        client = Objects.requireNonNull(ExportName.parse(name)).client();
+        return client == null ? letIn(out) : Step.CLAIM;
+    }
+
+    /** Answers the option that chose the volume: EXPORT_NAME or GO. */
+    Step letIn(ByteBuf out) {
+        if (option == NbdProtocol.OPT_GO) {
+            tell(out, volume());
+            return Step.TRANSMISSION;
+        }
+        out.writeLong(volume().sizeBytes());
+        out.writeShort(transmissionFlags());
+        if (!noZeroes) {
+            out.writeZero(NbdProtocol.EXPORT_NAME_PADDING_BYTES);
+        }
         return Step.TRANSMISSION;
     }
 
@@ -343,9 +363,13 @@ final class NbdHandshake {
     }
 
     /** The empty name is the document's "default export": the only volume, if there is just one. */
-    private @Nullable Volume find(String name) {
-        if (!name.isEmpty()) {
-            return volumes.find(name);
+    private @Nullable Volume find(String export) {
+        ExportName name = ExportName.parse(export);
+        if (name == null) {
+            return null;
+        }
+        if (!name.volume().isEmpty()) {
+            return volumes.find(name.volume());
         }
         List<String> names = volumes.names();
         return names.size() == 1 ? volumes.find(names.getFirst()) : null;

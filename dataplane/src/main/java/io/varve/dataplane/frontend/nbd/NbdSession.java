@@ -56,6 +56,8 @@ final class NbdSession {
     private boolean awaitsDrain;
     private boolean refusesAll;
     private long heldBytes;
+    /** Of a session that takes nothing any more. */
+    private @Nullable Runnable whenIdle;
 
     NbdSession(
             NbdConnection connection,
@@ -77,6 +79,11 @@ final class NbdSession {
 
     int inFlight() {
         return inFlight;
+    }
+
+    /** Runs {@code task} when the last request that is in flight has ended; there is at least one, and no more are taken. */
+    void onIdle(Runnable task) {
+        whenIdle = task;
     }
 
     /** True if the client owes the rest of a WRITE's data since before {@code nanos}. */
@@ -412,6 +419,11 @@ final class NbdSession {
         ended.free();
         adjustHeld(-bytes);
         connection.requestEnded();
+        Runnable told = whenIdle;
+        if (told != null && inFlight == 0) {
+            whenIdle = null;
+            told.run();
+        }
     }
 
     /** From now on every request is refused with ESHUTDOWN; a WRITE whose data is still coming fails at once. */

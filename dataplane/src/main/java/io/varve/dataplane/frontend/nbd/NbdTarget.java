@@ -12,13 +12,15 @@ import io.vertx.core.Vertx;
 import io.vertx.core.net.NetServer;
 import io.vertx.core.net.NetServerOptions;
 import io.vertx.core.net.NetSocket;
+import io.vertx.core.net.SocketAddress;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Serves the volumes of one loop over NBD: the export name is the volume's name, and the empty name stands for the only volume if there
- * is just one. {@link #start} and {@link #stop} may be called from any thread; everything else happens on the loop.
+ * is just one; {@code NAME@CLIENT} is for a client that reconnects ({@link NbdClients}). {@link #start} and {@link #stop} may be called from any thread; everything else happens on the loop.
  */
 public final class NbdTarget {
     /** Connections that the kernel may hold until the loop accepts them; it cuts this to net.core.somaxconn. */
@@ -34,6 +36,7 @@ public final class NbdTarget {
     private final NbdMemory memory;
     private final NbdRequest.Pool requests = new NbdRequest.Pool();
     private final List<NbdConnection> connections = new ArrayList<>();
+    private final NbdClients clients = new NbdClients();
     private final Runnable sweep = this::sweep;
     private final long sweepNanos;
 
@@ -58,17 +61,24 @@ public final class NbdTarget {
 
     /** Listens; the future has the port, which is {@code port} unless that was 0. Fails if the address cannot be bound. */
     public Future<Integer> start(String host, int port) {
-        Promise<Integer> listening = Promise.promise();
+        return start(SocketAddress.inetSocketAddress(port, host)).map(NetServer::actualPort);
+    }
+
+    /** Listens on a Unix socket, which must not be there; needs a transport that can. */
+    public Future<Void> start(Path socket) {
+        return start(SocketAddress.domainSocketAddress(socket.toString())).mapEmpty();
+    }
+
+    private Future<NetServer> start(SocketAddress address) {
+        Promise<NetServer> listening = Promise.promise();
         context.runOnContext(now -> {
             NetServerOptions options = new NetServerOptions()
-                    .setHost(host)
-                    .setPort(port)
                     .setTcpNoDelay(true)
                     .setTcpKeepAlive(true)
                     .setAcceptBacklog(ACCEPT_BACKLOG);
             NetServer created = vertx.createNetServer(options).connectHandler(this::accept);
             server = created;
-            created.listen().map(NetServer::actualPort).onComplete(listening);
+            created.listen(address).onComplete(listening);
         });
         return listening.future();
     }
@@ -93,6 +103,10 @@ public final class NbdTarget {
 
     VolumeDirectory volumes() {
         return volumes;
+    }
+
+    NbdClients clients() {
+        return clients;
     }
 
     Loop loop() {

@@ -6,6 +6,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.netty.buffer.ByteBuf;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -139,7 +140,8 @@ class NbdFuzzTest {
         for (int i = 0; i < count; i++) {
             int option = random.nextInt(12);
             byte[] data = switch (option) {
-                case 6, 7 -> NbdClient.goData(random.nextBoolean() ? "db" : "other", 1, 3);
+                case 6, 7 ->
+                    NbdClient.goData(List.of("db", "db@host-1", "other").get(random.nextInt(3)), 1, 3);
                 case 9, 10 -> NbdClient.metaData("db", "base:allocation", "base:", "x");
                 default -> new byte[random.nextInt(5)];
             };
