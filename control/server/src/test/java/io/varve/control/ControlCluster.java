@@ -94,6 +94,22 @@ final class ControlCluster {
         }
     }
 
+    /** From now on whoever calls that member, or has called it, waits for ever. */
+    List<DeafMember> deafen(int i) throws Exception {
+        stop(i);
+        return List.of(
+                new DeafMember(members.get(i).port()),
+                new DeafMember(management.get(i).port()));
+    }
+
+    Vertx vertx() {
+        return vertx;
+    }
+
+    List<SocketAddress> management() {
+        return management;
+    }
+
     NodeCalls calls() {
         return calls;
     }

@@ -95,7 +95,7 @@ final class NodeProcess {
         var listening = health.start(config.restart().listen().metrics()).await();
         LOG.info("health and metrics listening address={}", listening);
         control = ControlServer.start(NodeWiring.control(config), vertx, local).await();
-        var client = new TruthClient(vertx, NodeWiring.metadataServers(config));
+        var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config));
         truth = client;
         startDataPlane(client);
     }

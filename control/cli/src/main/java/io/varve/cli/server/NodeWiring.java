@@ -12,6 +12,7 @@ import io.varve.dataplane.main.DataPlaneConfig;
 import io.varve.model.ByteSize;
 import io.vertx.core.net.SocketAddress;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -28,6 +29,16 @@ final class NodeWiring {
     /** Where the truth can be asked. */
     static List<SocketAddress> metadataServers(NodeConfig config) {
         return config.fixed().members().stream()
+                .map(member -> SocketAddress.inetSocketAddress(
+                        member.management().port(), member.management().host()))
+                .toList();
+    }
+
+    /** The same, the own member first: it does not hang while this node asks, and is not lost with another node. */
+    static List<SocketAddress> metadataServersOwnFirst(NodeConfig config) {
+        return config.fixed().members().stream()
+                .sorted(Comparator.comparing(
+                        member -> !member.node().equals(config.fixed().node())))
                 .map(member -> SocketAddress.inetSocketAddress(
                         member.management().port(), member.management().host()))
                 .toList();

@@ -29,6 +29,7 @@ import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
 import io.varve.control.meta.NodeViews;
 import io.vertx.core.Future;
+import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -36,6 +37,8 @@ import java.util.Optional;
 final class TruthEndpoint extends TruthService {
     /** A long poll is held no longer: each is a sign of life, and after 15 s of silence a node counts as gone. */
     private static final Duration LONGEST_POLL = Duration.ofSeconds(10);
+
+    private static final Duration LEADERLESS_POLL = Duration.ofSeconds(1);
 
     /** Free space is a hint for placement: a change below this part of the capacity is not worth a log entry. */
     private static final int FREE_SPACE_PARTS = 100;
@@ -112,14 +115,22 @@ final class TruthEndpoint extends TruthService {
                         sightings.seen(node);
                     }
                 })
-                .compose(known -> group.changed(
-                        node, request.getAfterIndex(), wait.compareTo(LONGEST_POLL) < 0 ? wait : LONGEST_POLL))
+                .compose(known -> group.changed(node, request.getAfterIndex(), pollOf(wait)))
                 .compose(changed -> changed
                         ? group.look(state -> NodeViews.of(state, node))
-                        : Future.succeededFuture(NodeView.newBuilder()
-                                .setIndex(request.getAfterIndex())
-                                .setChanged(false)
-                                .build()));
+                        : group.leader().isEmpty()
+                                ? Future.failedFuture(new RefusedException(
+                                        GrpcStatus.UNAVAILABLE, "this metadata member knows no leader: it has no news"))
+                                : Future.succeededFuture(NodeView.newBuilder()
+                                        .setIndex(request.getAfterIndex())
+                                        .setChanged(false)
+                                        .build()));
+    }
+
+    /** A member that is cut off from the others hears no news: whoever asks it should soon ask elsewhere. */
+    private Duration pollOf(Duration wait) {
+        Duration longest = group.leader().isEmpty() ? LEADERLESS_POLL : LONGEST_POLL;
+        return wait.compareTo(longest) < 0 ? wait : longest;
     }
 
     @Override

@@ -60,7 +60,7 @@ final class MetaProperties {
 
     static RaftProperties client() {
         RaftProperties p = new RaftProperties();
-        RaftClientConfigKeys.Rpc.setRequestTimeout(p, Attempts.ratis(ElectionTimes.REQUEST));
+        RaftClientConfigKeys.Rpc.setRequestTimeout(p, Attempts.ratis(ElectionTimes.HESITATION));
         return p;
     }
 }

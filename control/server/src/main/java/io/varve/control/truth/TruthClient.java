@@ -1,5 +1,6 @@
 package io.varve.control.truth;
 
+import com.google.protobuf.MessageLite;
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
 import io.varve.api.ChangeIsrRequest;
@@ -27,15 +28,14 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A data node's way to the truth: asks one metadata member and, when that one fails, the others in turn, until one answers or
- * {@link #GIVES_UP_AFTER}. Every call of the Truth service may be repeated, so a lost answer is asked for again without harm.
+ * A data node's way to the truth: asks one metadata member and the others when that one fails or hesitates, until one answers or
+ * {@link #GIVES_UP_AFTER}. Every call of the Truth service may be repeated, so a lost answer is asked for again without harm, and so is one
+ * that only takes long: a member that hangs (its host is off, its process is stopped) costs {@link #PATIENCE}, not its deadline.
  *
  * <p>Safe from any thread; futures complete on an event loop of the Vertx given and fail with {@link CallFailedException}, which
  * tells what each member said; who lives on another loop hops back. {@link #close} cancels what is under way.
@@ -44,15 +44,18 @@ public final class TruthClient implements io.varve.api.TruthClient {
     /** Two elections of the metadata group (15 s), after one member was waited for in vain. */
     public static final Duration GIVES_UP_AFTER = Duration.ofSeconds(30);
 
-    /** One member, one election: one that hangs must not use up the time of the others. */
+    /** One member, one election: then the connection to it is worth a new try. */
     private static final Duration ONE_MEMBER = Duration.ofSeconds(9);
 
-    /** After every member failed, which takes milliseconds where their processes are gone. */
-    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+    /** A command is decided in 5 to 50 ms. An access point that lost a replica may be kept from answering writes for 2 s altogether. */
+    static final Duration PATIENCE = Duration.ofMillis(500);
 
-    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+    /** The slabs of a large volume take their time to be sent and decided: 1 MiB/s are granted. */
+    private static final int BYTES_PER_MILLI = 1 << 10;
 
     /** For the way of a long poll's answer, beyond the wait asked for. */
+    private static final Duration POLL_PATIENCE = Duration.ofSeconds(1);
+
     private static final Duration POLL_GRACE = Duration.ofSeconds(3);
 
     private final Vertx vertx;
@@ -62,9 +65,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
     /** The one that answered last. A race between threads only costs a detour. */
     private volatile int preferred;
 
+    private final Set<Asking<?>> polls = ConcurrentHashMap.newKeySet();
+
     private volatile boolean closed;
 
-    /** Servers are the management addresses of the metadata members, tried in this order at first. */
+    /** Servers are the management addresses of the metadata members, tried in this order at first: the own one, if any, is best. */
     public TruthClient(Vertx vertx, List<SocketAddress> servers) {
         if (servers.isEmpty()) {
             throw new IllegalArgumentException("no metadata member to ask");
@@ -86,10 +91,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     @Override
     public Future<NodeView> watchNode(WatchNodeRequest request) {
-        return ask(
-                TruthGrpcClient.WatchNode,
-                request,
-                Duration.ofMillis(request.getWaitMillis()).plus(POLL_GRACE));
+        Duration wait = Duration.ofMillis(request.getWaitMillis());
+        Asking<NodeView> poll =
+                asking(TruthGrpcClient.WatchNode, request, wait.plus(POLL_PATIENCE), wait.plus(POLL_GRACE));
+        polls.add(poll);
+        return begin(poll).onComplete(ended -> polls.remove(poll));
     }
 
     @Override
@@ -132,64 +138,31 @@ public final class TruthClient implements io.varve.api.TruthClient {
         return ask(TruthGrpcClient.Sightings, request);
     }
 
-    private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request) {
-        return ask(method, request, ONE_MEMBER);
+    private <Q extends MessageLite, R> Future<R> ask(ServiceMethod<R, Q> method, Q request) {
+        Duration patience = PATIENCE.plusMillis(request.getSerializedSize() / BYTES_PER_MILLI);
+        return begin(asking(method, request, patience, ONE_MEMBER));
     }
 
-    private <Q, R> Future<R> ask(ServiceMethod<R, Q> method, Q request, Duration oneMember) {
-        return new Asking<>(method, request, oneMember).at(preferred);
+    private <Q, R> Asking<R> asking(ServiceMethod<R, Q> method, Q request, Duration patience, Duration oneMember) {
+        return new Asking<>(
+                vertx,
+                servers,
+                server -> closed
+                        ? Future.failedFuture(new CallFailedException(GrpcStatus.CANCELLED, "this node is stopping"))
+                        : calls.ask(servers.get(server), method, request, oneMember),
+                preferred,
+                patience,
+                GIVES_UP_AFTER);
     }
 
-    /** One question on its way round the members; one try at a time. */
-    private final class Asking<Q, R> {
-        private final ServiceMethod<R, Q> method;
-        private final Q request;
-        private final Duration oneMember;
-        private final long endNanos = System.nanoTime() + GIVES_UP_AFTER.toNanos();
-        private final Map<SocketAddress, String> lastWords = new LinkedHashMap<>();
-        private int tries;
-        private Duration pause = FIRST_PAUSE;
-
-        Asking(ServiceMethod<R, Q> method, Q request, Duration oneMember) {
-            this.method = method;
-            this.request = request;
-            this.oneMember = oneMember;
-        }
-
-        Future<R> at(int server) {
-            if (closed) {
-                return Future.failedFuture(new CallFailedException(GrpcStatus.CANCELLED, "this node is stopping"));
+    private <R> Future<R> begin(Asking<R> asking) {
+        return asking.begin().onSuccess(answer -> {
+            preferred = asking.answeredBy();
+            // Who waits there for news would wait in vain, and not know.
+            for (int server : asking.silent()) {
+                polls.forEach(poll -> poll.leave(server));
             }
-            return calls.ask(servers.get(server), method, request, oneMember)
-                    .onSuccess(answer -> preferred = server)
-                    .recover(failure -> failure instanceof CallFailedException refused && refused.isWorthAnotherServer()
-                            ? after(refused, server)
-                            : Future.failedFuture(failure));
-        }
-
-        private Future<R> after(CallFailedException failure, int server) {
-            tries++;
-            lastWords.put(servers.get(server), String.valueOf(failure.getMessage()));
-            int next = (server + 1) % servers.size();
-            long leftNanos = endNanos - System.nanoTime();
-            if (leftNanos <= pause.toNanos()) {
-                return Future.failedFuture(new CallFailedException(failure.status(), inVain()));
-            }
-            if (tries % servers.size() != 0) {
-                return at(next);
-            }
-            Future<Void> later = vertx.timer(pause.toMillis(), TimeUnit.MILLISECONDS);
-            Duration doubled = pause.multipliedBy(2);
-            pause = doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
-            return later.compose(passed -> at(next));
-        }
-
-        private String inVain() {
-            return "no metadata member could answer within " + GIVES_UP_AFTER.toSeconds() + " s, " + tries + " tries: "
-                    + lastWords.entrySet().stream()
-                            .map(said -> said.getKey() + ": " + said.getValue())
-                            .collect(Collectors.joining("; "));
-        }
+        });
     }
 
     /** Cancels calls under way; later ones fail at once. */
