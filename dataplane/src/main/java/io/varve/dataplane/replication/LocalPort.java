@@ -189,22 +189,22 @@ final class LocalPort extends GroupPort implements ReplicaClient {
 
     @Override
     void prepare(long stream, int epoch, PrepareReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, 0));
+        host.resync().prepare(stream, epoch, this, receiver);
     }
 
     @Override
     void newer(long stream, int epoch, long seq, ExtentsReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+        host.resync().newer(stream, epoch, seq, this, receiver);
     }
 
     @Override
     void join(long stream, int epoch, long session, long joinSeq, BitSet newer, ExtentsReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+        host.resync().join(stream, epoch, session, joinSeq, newer, this, receiver);
     }
 
     @Override
     void finish(long stream, int epoch, long session, long commitSeq, RepairReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER));
+        host.resync().finish(stream, epoch, session, commitSeq, this, receiver);
     }
 
     @Override

@@ -1,12 +1,11 @@
 package io.varve.dataplane.replication;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.util.collection.IntObjectHashMap;
 import io.varve.dataplane.buffer.Crc32c;
-import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.Connection;
 import io.varve.dataplane.wire.DataPath;
+import io.varve.dataplane.wire.ExtentBits;
 import io.varve.dataplane.wire.FrameWriter;
 import io.varve.dataplane.wire.Header;
 import io.varve.dataplane.wire.Message;
@@ -22,8 +21,6 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** A disk group elsewhere: turns calls into messages and replies into calls. Beats once a second, which renews leases and tells credits. */
 final class RemotePort extends GroupPort implements PeerLink.Listener {
@@ -36,18 +33,13 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     /** Between two probes: what a writer that waits for journal room adds to its wait at most. */
     private static final long PROBE_PAUSE_NANOS = 5_000_000L;
 
-    private static final Logger LOG = LoggerFactory.getLogger(RemotePort.class);
-
     private final Loop loop;
     private final PeerLink link;
     private final FrameWriter writer = new FrameWriter();
     private final Crc32c crc = new Crc32c();
-    private final WireRecord tailRecord = new WireRecord();
-    private final IntObjectHashMap<SlabRead> reads = new IntObjectHashMap<>();
-    private final IntObjectHashMap<Object> requests = new IntObjectHashMap<>();
+    private final RemoteAnswers answers;
     private final Runnable beat = this::beat;
     private @Nullable Connection connection;
-    private int lastRequestId;
     private long answeredNanos;
     private long probedNanos;
     private Loop.@Nullable Timer beatTimer;
@@ -55,6 +47,7 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     RemotePort(Loop loop, Transport transport, NodeIdentity self, String address, String group) {
         super(group);
         this.loop = loop;
+        this.answers = new RemoteAnswers(group);
         this.link = new PeerLink(loop, transport, self, address, group, this);
         link.start();
     }
@@ -147,11 +140,10 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     @Override
     void read(SlabRead read) {
         if (connection == null) {
-            loop.execute(() -> answer(read, Refusal.NEED_SEAL, 0, 0));
+            loop.execute(() -> RemoteAnswers.answer(read, Refusal.NEED_SEAL, 0, 0));
             return;
         }
-        int id = nextRequestId();
-        reads.put(id, read);
+        int id = answers.await(read);
         ByteBuf head = writer.start(DataPath.READ_BYTES);
         DataPath.writeRead(head, read.block, read.count, read.leastSeq);
         connection.send(writer.finish(head, MessageType.READ, id, read.stream, read.issuedEpoch, 0, 0), null, 0, 0);
@@ -183,10 +175,9 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
             long version,
             RepairReceiver receiver) {
         if (connection == null) {
-            loop.execute(() -> fail(receiver));
+            loop.execute(() -> RemoteAnswers.fail(receiver));
         } else {
-            int id = nextRequestId();
-            requests.put(id, receiver);
+            int id = answers.await(receiver);
             Message message = new Message.RepairRequest(block, crcOfBlock, version);
             ByteBuf head = MessageCodec.encode(writer, message, id, stream, epoch, 0, Geometry.BLOCK_BYTES);
             connection.send(head, data, dataIndex, Geometry.BLOCK_BYTES);
@@ -195,22 +186,33 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
 
     @Override
     void prepare(long stream, int epoch, PrepareReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, 0));
+        request(new Message.Prepare(), stream, epoch, receiver);
     }
 
     @Override
     void newer(long stream, int epoch, long seq, ExtentsReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+        request(new Message.Newer(seq), stream, epoch, receiver);
     }
 
     @Override
     void join(long stream, int epoch, long session, long joinSeq, BitSet newer, ExtentsReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, null));
+        if (connection == null) {
+            loop.execute(() -> RemoteAnswers.fail(receiver));
+            return;
+        }
+        // The port does not know how many extents the slab has: the last ones need not be told.
+        int extents = newer.length();
+        ByteBuf bits = ExtentBits.write(newer, extents);
+        int bytes = bits.readableBytes();
+        Message message = new Message.Join(session, joinSeq, extents, crc.of(bits, 0, bytes));
+        ByteBuf head = MessageCodec.encode(writer, message, answers.await(receiver), stream, epoch, 0, bytes);
+        connection.send(head, bytes == 0 ? null : bits, 0, bytes);
+        bits.release();
     }
 
     @Override
     void finish(long stream, int epoch, long session, long commitSeq, RepairReceiver receiver) {
-        loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER));
+        request(new Message.Finish(session, commitSeq), stream, epoch, receiver);
     }
 
     @Override
@@ -233,19 +235,10 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
 
     private void request(Message message, long stream, int epoch, Object receiver) {
         if (connection == null) {
-            loop.execute(() -> fail(receiver));
+            loop.execute(() -> RemoteAnswers.fail(receiver));
         } else {
-            int id = nextRequestId();
-            requests.put(id, receiver);
-            send(message, id, stream, epoch, 0);
+            send(message, answers.await(receiver), stream, epoch, 0);
         }
-    }
-
-    private int nextRequestId() {
-        do {
-            lastRequestId++;
-        } while (lastRequestId == 0 || reads.containsKey(lastRequestId) || requests.containsKey(lastRequestId));
-        return lastRequestId;
     }
 
     private void send(Message message, int requestId, long stream, int epoch, int gen) {
@@ -311,12 +304,7 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
         for (PortListener listener : listenersCopy()) {
             listener.portDown(this, reason);
         }
-        List<SlabRead> lostReads = new ArrayList<>(reads.values());
-        List<Object> lost = new ArrayList<>(requests.values());
-        reads.clear();
-        requests.clear();
-        lostReads.forEach(read -> answer(read, Refusal.NEED_SEAL, 0, 0));
-        lost.forEach(RemotePort::fail);
+        answers.lost();
     }
 
     @Override
@@ -337,23 +325,14 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
                 DataPath.isWellFormed(header, meta, at)
                         ? dataPath(header, meta, at, payload)
                         : header.type + " is malformed";
-            case TAIL -> tail(header, meta, at, payload);
+            case TAIL -> answers.tail(header, meta, at, payload);
             default -> control(header, MessageCodec.decode(header, meta, at), payload);
         };
     }
 
     private @Nullable String dataPath(Header header, ByteBuf meta, int at, @Nullable ByteBuf payload) {
         if (header.type == MessageType.DATA || header.type == MessageType.READ_REFUSED) {
-            SlabRead read = reads.remove(header.requestId);
-            if (read == null) {
-                return header.type + " that nobody asked for";
-            }
-            if (payload == null) {
-                Refusal refusal = java.util.Objects.requireNonNull(Refusal.of(DataPath.readRefusedCode(meta, at)));
-                answer(read, refusal, 0, DataPath.readRefusedBlock(meta, at));
-                return null;
-            }
-            return data(read, meta, at, payload);
+            return answers.readAnswered(header, meta, at, payload);
         }
         PortListener listener = listener(header.stream);
         if (header.type == MessageType.ACK) {
@@ -373,46 +352,6 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
                     DataPath.nakLastSeq(meta, at));
         }
         return null;
-    }
-
-    private @Nullable String data(SlabRead read, ByteBuf meta, int at, ByteBuf payload) {
-        if (DataPath.dataCount(meta, at) != read.count) {
-            answer(read, Refusal.CRC, 0, 0);
-            return "DATA of " + DataPath.dataCount(meta, at) + " blocks, asked for " + read.count;
-        }
-        for (int i = 0; i < read.count; i++) {
-            int sum = crc.of(payload, i * Geometry.BLOCK_BYTES, Geometry.BLOCK_BYTES);
-            if (sum != DataPath.dataCrc(meta, at, i)) {
-                LOG.warn("data damaged on the way stream={} block={} group={}", read.stream, read.block + i, group());
-                answer(read, Refusal.CRC, 0, 0);
-                return null;
-            }
-        }
-        ByteBuf destination = java.util.Objects.requireNonNull(read.destination);
-        destination.setBytes(read.destinationIndex, payload, 0, read.count * Geometry.BLOCK_BYTES);
-        answer(read, null, DataPath.dataHighestSeq(meta, at), 0);
-        return null;
-    }
-
-    private static void answer(SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock) {
-        java.util.Objects.requireNonNull(read.issuer).readAnswered(read, refusal, highestSeq, damagedBlock);
-    }
-
-    private @Nullable String tail(Header header, ByteBuf meta, int at, @Nullable ByteBuf payload) {
-        String malformed = tailRecord.read(meta, at, header.metaLength, header.payloadLength);
-        if (malformed != null) {
-            return malformed;
-        }
-        for (int i = 0; payload != null && i < tailRecord.crcCount; i++) {
-            if (crc.of(payload, i * Geometry.BLOCK_BYTES, Geometry.BLOCK_BYTES) != tailRecord.crcs[i]) {
-                return "TAIL damaged on the way, seq " + tailRecord.seq;
-            }
-        }
-        if (requests.get(header.requestId) instanceof TailReceiver receiver) {
-            receiver.record(tailRecord, payload, 0);
-            return null;
-        }
-        return "TAIL that nobody asked for";
     }
 
     private @Nullable String control(Header header, @Nullable Message message, @Nullable ByteBuf payload) {
@@ -435,37 +374,17 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
                 }
             }
             case Message.Leases m -> leases(m);
-            case Message.TailEnd m -> {
-                if (requests.remove(header.requestId) instanceof TailReceiver receiver) {
-                    receiver.ended(StatusCode.status(m.status()));
-                }
-            }
-            case Message.Mapped m -> {
-                if (requests.remove(header.requestId) instanceof MapReceiver receiver) {
-                    return mapped(m, payload, receiver);
-                }
-            }
-            case Message.Digested m -> {
-                if (requests.remove(header.requestId) instanceof DigestReceiver receiver) {
-                    receiver.told(StatusCode.status(m.status()), m.crc(), m.version());
-                }
-            }
-            case Message.Repaired m -> {
-                if (requests.remove(header.requestId) instanceof RepairReceiver receiver) {
-                    receiver.told(StatusCode.status(m.status()));
-                }
-            }
             case Message.Reclaimed m -> {
-                if (requests.remove(header.requestId) instanceof ReclaimReceiver receiver) {
-                    told(m.journalCredit(), m.pieceCredit());
-                    receiver.told(true);
-                }
+                told(m.journalCredit(), m.pieceCredit());
+                return answers.answered(header, m, payload);
             }
             case null -> {
                 return header.type + " is malformed";
             }
             default -> {
-                return header.type + " is not for an access point";
+                return RemoteAnswers.isAnswer(header.type)
+                        ? answers.answered(header, message, payload)
+                        : header.type + " is not for an access point";
             }
         }
         return null;
@@ -481,36 +400,5 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
             }
         }
         listenersCopy().forEach(listener -> listener.portEased(this));
-    }
-
-    private @Nullable String mapped(Message.Mapped m, @Nullable ByteBuf payload, MapReceiver receiver) {
-        if (m.status() != StatusCode.of(StoreStatus.OK) || payload == null) {
-            receiver.told(
-                    m.status() == StatusCode.of(StoreStatus.OK) ? StoreStatus.IO_ERROR : StatusCode.status(m.status()),
-                    null);
-            return null;
-        }
-        if (crc.of(payload, 0, payload.readableBytes()) != m.crc()) {
-            receiver.told(StoreStatus.IO_ERROR, null);
-            return "MAPPED damaged on the way";
-        }
-        byte[] bits = new byte[payload.readableBytes()];
-        payload.getBytes(0, bits);
-        receiver.told(StoreStatus.OK, BitSet.valueOf(bits));
-        return null;
-    }
-
-    private static void fail(Object receiver) {
-        if (receiver instanceof TailReceiver tail) {
-            tail.ended(StoreStatus.IO_ERROR);
-        } else if (receiver instanceof MapReceiver map) {
-            map.told(StoreStatus.IO_ERROR, null);
-        } else if (receiver instanceof DigestReceiver digest) {
-            digest.told(StoreStatus.IO_ERROR, 0, 0);
-        } else if (receiver instanceof RepairReceiver repair) {
-            repair.told(StoreStatus.IO_ERROR);
-        } else if (receiver instanceof ReclaimReceiver reclaim) {
-            reclaim.told(false);
-        }
     }
 }

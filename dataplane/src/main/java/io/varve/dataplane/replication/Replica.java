@@ -162,6 +162,11 @@ final class Replica {
         }
     }
 
+    /** The log goes on elsewhere: what was a duplicate in the old one is not in this one. */
+    void joined() {
+        lastEpochFrom = Long.MAX_VALUE;
+    }
+
     /**
      * A commitSeq counts only from the access point of the promised epoch, and only once its epoch has begun here [commit_before_trunc]. None
      * can be above the log, because this copy too must have acknowledged it: who says so is broken, and would block every later attach.

@@ -28,6 +28,7 @@ public final class ReplicaHost {
     private final Loop loop;
     private final ReplicaStore store;
     private final long startedNanos;
+    private final ReplicaResync resync;
     private final LeaseTable leases = new LeaseTable();
     private final LongObjectHashMap<Served> served = new LongObjectHashMap<>();
 
@@ -42,10 +43,15 @@ public final class ReplicaHost {
         this.loop = loop;
         this.store = store;
         this.startedNanos = loop.nanos();
+        this.resync = new ReplicaResync(loop, this);
     }
 
     ReplicaStore store() {
         return store;
+    }
+
+    ReplicaResync resync() {
+        return resync;
     }
 
     public String group() {
@@ -418,7 +424,7 @@ public final class ReplicaHost {
             case NO_SPACE -> Refusal.NO_SPACE;
             case NOT_MEMBER -> Refusal.NOT_MEMBER;
             case BAD_BLOCK -> Refusal.BAD_BLOCK;
-            case IO_ERROR, OK -> Refusal.IO_ERROR;
+            case IO_ERROR, NOT_READY, OK -> Refusal.IO_ERROR;
         };
     }
 }

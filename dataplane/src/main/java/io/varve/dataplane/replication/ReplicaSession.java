@@ -7,7 +7,6 @@ import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.store.Credits;
 import io.varve.dataplane.store.JournalRecord;
-import io.varve.dataplane.store.Op;
 import io.varve.dataplane.store.StoreRead;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.store.StreamState;
@@ -37,6 +36,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
     private static final Logger LOG = LoggerFactory.getLogger(ReplicaSession.class);
 
     private final ReplicaHost host;
+    private final ResyncSession resync;
     private final long nodeHash;
     private final long incarnation;
     private final FrameWriter writer = new FrameWriter();
@@ -50,6 +50,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
 
     ReplicaSession(ReplicaHost host, Message.Hello peer) {
         this.host = host;
+        this.resync = new ResyncSession(host, this);
         this.nodeHash = NodeIdentity.hash(peer.node());
         this.incarnation = peer.incarnation();
     }
@@ -95,6 +96,18 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             case Message.Reclaim m -> {
                 return reclaim(header.requestId);
             }
+            case Message.Prepare m -> {
+                return resync.received(header, m, payload);
+            }
+            case Message.Newer m -> {
+                return resync.received(header, m, payload);
+            }
+            case Message.Join m -> {
+                return resync.received(header, m, payload);
+            }
+            case Message.Finish m -> {
+                return resync.received(header, m, payload);
+            }
             case null -> {
                 return header.type + " is malformed";
             }
@@ -110,9 +123,9 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         if (malformed != null) {
             return malformed;
         }
-        Op op = Op.of(record.op);
-        if (op == null || !op.isSequenced() || op == Op.WRITE_AU || op.hasPayload() != (payload != null)) {
-            return "operation " + record.op + " cannot be replicated";
+        String violation = TailRecords.violation(record, payload != null);
+        if (violation != null) {
+            return violation;
         }
         StreamState state = host.store().stream(header.stream);
         if (state != null && (long) record.block + record.count > state.blocks()) {
@@ -204,8 +217,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             }
         }
         Credits credits = host.credits();
-        reply(
-                header,
+        answer(
                 new Message.Leases(
                         m.nanos(),
                         LeaseTable.TERM_NANOS,
@@ -213,6 +225,9 @@ final class ReplicaSession implements Receiver, ReplicaClient {
                         credits.pieces(),
                         java.util.Arrays.copyOf(volumes, granted),
                         java.util.Arrays.copyOf(epochs, granted)),
+                header.requestId,
+                header.stream,
+                header.epoch,
                 null);
     }
 
@@ -222,15 +237,8 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         int epoch = header.epoch;
         StreamState state = host.store().stream(stream);
         if (state == null) {
-            send(
-                    encode(
-                            new Message.Mapped(StatusCode.of(StoreStatus.NOT_MEMBER), 0, 0),
-                            requestId,
-                            stream,
-                            epoch,
-                            0),
-                    null,
-                    0);
+            Message unknown = new Message.Mapped(StatusCode.of(StoreStatus.NOT_MEMBER), 0, 0);
+            answer(unknown, requestId, stream, epoch, null);
             return;
         }
         int pieces = (state.blocks() + Geometry.BLOCKS_PER_PIECE - 1) / Geometry.BLOCKS_PER_PIECE;
@@ -239,7 +247,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
             ByteBuf bytes = Unpooled.wrappedBuffer(bits);
             int sum = crc.of(bytes, 0, bits.length);
             Message mapped = new Message.Mapped(StatusCode.of(StoreStatus.OK), pieces, sum);
-            send(encode(mapped, requestId, stream, epoch, bits.length), bytes, bits.length);
+            answer(mapped, requestId, stream, epoch, bytes);
             bytes.release();
         });
     }
@@ -252,15 +260,12 @@ final class ReplicaSession implements Receiver, ReplicaClient {
                 .digest(
                         stream,
                         m.extent(),
-                        (status, sum, version) -> send(
-                                encode(
-                                        new Message.Digested(StatusCode.of(status), sum, version),
-                                        requestId,
-                                        stream,
-                                        epoch,
-                                        0),
-                                null,
-                                0));
+                        (status, sum, version) -> answer(
+                                new Message.Digested(StatusCode.of(status), sum, version),
+                                requestId,
+                                stream,
+                                epoch,
+                                null));
     }
 
     private void repair(Header header, Message.RepairRequest m, @Nullable ByteBuf payload) {
@@ -274,16 +279,13 @@ final class ReplicaSession implements Receiver, ReplicaClient {
                 && m.block() < replica.state().blocks()
                 && crc.of(payload, 0, Geometry.BLOCK_BYTES) == m.crc();
         if (payload == null || !isSound) {
-            send(
-                    encode(new Message.Repaired(StatusCode.of(StoreStatus.NOT_MEMBER)), requestId, stream, epoch, 0),
-                    null,
-                    0);
+            answer(new Message.Repaired(StatusCode.of(StoreStatus.NOT_MEMBER)), requestId, stream, epoch, null);
             return;
         }
         payload.retain();
         host.store().repair(stream, m.block(), payload, 0, m.crc(), m.version(), status -> {
             payload.release();
-            send(encode(new Message.Repaired(StatusCode.of(status)), requestId, stream, epoch, 0), null, 0);
+            answer(new Message.Repaired(StatusCode.of(status)), requestId, stream, epoch, null);
         });
     }
 
@@ -295,7 +297,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         host.store().reclaim(() -> {
             isReclaiming = false;
             Credits credits = host.credits();
-            send(encode(new Message.Reclaimed(credits.journalBytes(), credits.pieces()), requestId, 0, 0, 0), null, 0);
+            answer(new Message.Reclaimed(credits.journalBytes(), credits.pieces()), requestId, 0, 0, null);
         });
         return null;
     }
@@ -336,23 +338,23 @@ final class ReplicaSession implements Receiver, ReplicaClient {
 
         @Override
         protected void ended(StoreStatus status) {
-            send(encode(new Message.TailEnd(StatusCode.of(status)), requestId, stream, epoch, 0), null, 0);
+            answer(new Message.TailEnd(StatusCode.of(status)), requestId, stream, epoch, null);
         }
     }
 
     @Override
     public void sealed(long stream, int epoch, Message.Sealed sealed) {
-        send(encode(sealed, 0, stream, epoch, 0), null, 0);
+        answer(sealed, 0, stream, epoch, null);
     }
 
     @Override
     public void leaseHeld(long stream, int epoch, long remainingNanos, int holderEpoch) {
-        send(encode(new Message.LeaseHeld(remainingNanos, holderEpoch), 0, stream, epoch, 0), null, 0);
+        answer(new Message.LeaseHeld(remainingNanos, holderEpoch), 0, stream, epoch, null);
     }
 
     @Override
     public void sealRefused(long stream, int epoch, Refusal refusal, int promisedEpoch) {
-        send(encode(new Message.SealRefused(refusal, promisedEpoch), 0, stream, epoch, 0), null, 0);
+        answer(new Message.SealRefused(refusal, promisedEpoch), 0, stream, epoch, null);
     }
 
     @Override
@@ -399,12 +401,10 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         }
     }
 
-    private void reply(Header header, Message message, @Nullable ByteBuf payload) {
-        send(encode(message, header.requestId, header.stream, header.epoch, 0), payload, 0);
-    }
-
-    private ByteBuf encode(Message message, int requestId, long stream, int epoch, int payloadBytes) {
-        return MessageCodec.encode(writer, message, requestId, stream, epoch, 0, payloadBytes);
+    /** {@code payload}: all that is readable of it, from index 0; stays the caller's. */
+    void answer(Message message, int requestId, long stream, int epoch, @Nullable ByteBuf payload) {
+        int bytes = payload == null ? 0 : payload.readableBytes();
+        send(MessageCodec.encode(writer, message, requestId, stream, epoch, 0, bytes), payload, bytes);
     }
 
     private void send(ByteBuf head, @Nullable ByteBuf payload, int length) {

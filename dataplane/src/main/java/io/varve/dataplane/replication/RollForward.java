@@ -129,7 +129,7 @@ final class RollForward {
             case BAD_BLOCK ->
                 "the only copy of record " + (member.ackedSeq + 1) + " or one behind it, on " + from.group
                         + ", is damaged";
-            case IO_ERROR, NO_SPACE -> {
+            case IO_ERROR, NO_SPACE, NOT_READY -> {
                 member.fetchingTo = 0;
                 from.trouble = "cannot read its journal: " + status;
                 yield null;

@@ -13,6 +13,7 @@ final class StatusCode {
             case IO_ERROR -> 2;
             case BAD_BLOCK -> 3;
             case NOT_MEMBER -> 4;
+            case NOT_READY -> 5;
         };
     }
 
@@ -23,6 +24,7 @@ final class StatusCode {
             case 1 -> StoreStatus.NO_SPACE;
             case 3 -> StoreStatus.BAD_BLOCK;
             case 4 -> StoreStatus.NOT_MEMBER;
+            case 5 -> StoreStatus.NOT_READY;
             default -> StoreStatus.IO_ERROR;
         };
     }

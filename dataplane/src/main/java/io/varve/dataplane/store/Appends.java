@@ -19,6 +19,9 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     private final GroupState group;
     private final JournalFollower follower;
     private final List<Runnable> idleWaiters = new ArrayList<>();
+    /** At most one for each question of {@link Resync} that is under way. */
+    private final List<DurableWaiter> durableWaiters = new ArrayList<>();
+
     private @Nullable Journal journal;
     private @Nullable Checkpoints checkpoints;
     private @Nullable TailCopies tails;
@@ -96,6 +99,9 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
             refuse(record, StoreStatus.IO_ERROR);
         } else if (stream == null || stream.deleting) {
             refuse(record, StoreStatus.NOT_MEMBER);
+        } else if (stream.changing > 0 && record.op.isSequenced()) {
+            // Its log is about to go on elsewhere: as if there were no room for a while.
+            refuse(record, StoreStatus.NO_SPACE);
         } else if (!admit(stream, record)) {
             refuse(record, StoreStatus.NO_SPACE);
         } else {
@@ -180,6 +186,15 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
     private static void checkRange(StreamLog stream, JournalRecord record) {
         boolean ranged = record.op.hasPayload() || record.op == Op.ZERO || record.op == Op.UNMAP;
         Invariant.check(
+                record.op != Op.COPIED
+                        || (record.block >= 0
+                                && record.count > 0
+                                && record.block % JournalRecord.MAX_BLOCKS + record.count <= JournalRecord.MAX_BLOCKS
+                                && record.count <= stream.state.blocks() - record.block),
+                "a record of a copy leaves its extent",
+                record.block,
+                record.count);
+        Invariant.check(
                 !ranged
                         || (record.count > 0
                                 && record.block >= 0
@@ -244,6 +259,7 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
         if (!idleWaiters.isEmpty() && isIdle()) {
             runIdleWaiters();
         }
+        runDurableWaiters();
         if (checkpoints != null) {
             checkpoints.touched();
         }
@@ -266,6 +282,7 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
             }
         }
         runIdleWaiters();
+        runDurableWaiters();
     }
 
     private void runIdleWaiters() {
@@ -284,6 +301,23 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
             group.loop.execute(then);
         } else {
             idleWaiters.add(then);
+        }
+    }
+
+    private record DurableWaiter(StreamLog stream, Runnable then) {}
+
+    /** Runs {@code then} once nothing of the stream waits or flies; also if it is deleted or the group fails meanwhile. */
+    void whenDurable(StreamLog stream, Runnable then) {
+        durableWaiters.add(new DurableWaiter(stream, then));
+        runDurableWaiters();
+    }
+
+    private void runDurableWaiters() {
+        for (int i = durableWaiters.size() - 1; i >= 0; i--) {
+            StreamLog stream = durableWaiters.get(i).stream();
+            if (stream.state.durableSeq == stream.state.lastSeq || stream.deleting || group.failure != null) {
+                group.loop.execute(durableWaiters.remove(i).then());
+            }
         }
     }
 }

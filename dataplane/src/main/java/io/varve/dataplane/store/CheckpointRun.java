@@ -50,7 +50,13 @@ final class CheckpointRun {
     private int layer = -1;
 
     /** A stream as this checkpoint stores it. */
-    private record Saved(StreamLog stream, long cut, int epoch, int layer, long commitSeq) {}
+    private record Saved(
+            StreamLog stream,
+            long cut,
+            int epoch,
+            int layer,
+            long commitSeq,
+            @Nullable SyncRow sync) {}
 
     /** {@code batch}: empty, and of this run alone until it is done. */
     CheckpointRun(GroupState group, Journal journal, CopyBatch batch, Consumer<@Nullable String> done) {
@@ -244,13 +250,23 @@ final class CheckpointRun {
     private void saveStream(StreamLog stream) {
         // More may have been committed since the cut: then there is work for the next checkpoint.
         stream.rowChanged = Math.min(stream.state.commitSeq, stream.state.durableSeq) > stream.cut;
+        SyncRow sync = stream.syncAt(stream.cut);
         Saved as = new Saved(
-                stream, stream.cut, stream.epochOf(stream.cut), stream.layerAt(stream.cut + 1), stream.state.commitSeq);
+                stream,
+                stream.cut,
+                stream.epochOf(stream.cut),
+                stream.layerAt(stream.cut + 1),
+                stream.state.commitSeq,
+                sync);
         saved.add(as);
+        stream.copied.forEachUpTo(stream.cut, (seq, extent, isDone) -> stream.raiseExtentVersion(extent, seq));
         changes.put(
                 Table.STREAM,
                 StreamRow.key(stream.state.stream()),
                 stream.row(as.cut, as.epoch, as.layer).encode());
+        if (sync != null && !sync.equals(stream.sync)) {
+            changes.put(Table.SYNC, StreamRow.key(stream.state.stream()), sync.encode());
+        }
         stream.saveVersions(
                 (page, value) -> changes.put(Table.EXTVER, StreamLog.versionKey(stream.state.stream(), page), value));
     }
@@ -267,6 +283,8 @@ final class CheckpointRun {
             stream.appliedEpoch = as.epoch;
             stream.appliedLayer = as.layer;
             stream.marks.headMap(as.cut, true).clear();
+            stream.copied.release(as.cut);
+            stream.learn(as.sync);
             stream.state.durableCommitSeq = Math.max(stream.state.durableCommitSeq, as.commitSeq);
         }
         removeVersions(0, from);

@@ -24,6 +24,7 @@ public final class DiskGroup implements ReplicaStore {
     private final Checkpoints checkpoints;
     private final StreamChanges changes;
     private final Reclaim reclaim;
+    private final Resync resync;
     private final int incarnation;
 
     DiskGroup(GroupState group, JournalGeometry geometry, int incarnation, JournalScan.Found found) {
@@ -44,6 +45,7 @@ public final class DiskGroup implements ReplicaStore {
         checkpoints = new Checkpoints(group, journal, tails);
         changes = new StreamChanges(group, journal, checkpoints);
         reclaim = new Reclaim(group, checkpoints);
+        resync = new Resync(group, journal, appends, checkpoints);
         appends.use(journal, tails, checkpoints);
     }
 
@@ -190,6 +192,32 @@ public final class DiskGroup implements ReplicaStore {
             pieces.or(found.reserved);
         }
         group.loop.execute(() -> told.accept(pieces));
+    }
+
+    @Override
+    public void prepare(long stream, PrepareCallback told) {
+        resync.prepare(stream, told);
+    }
+
+    @Override
+    public void newer(long stream, long aboveSeq, ExtentsCallback told) {
+        resync.newer(stream, aboveSeq, told);
+    }
+
+    @Override
+    public void join(long stream, long session, long joinSeq, int lastEpoch, BitSet newer, ExtentsCallback told) {
+        resync.join(stream, session, joinSeq, lastEpoch, newer, told);
+    }
+
+    @Override
+    public void finish(long stream, long session, long commitSeq, StatusCallback told) {
+        resync.finish(stream, session, commitSeq, told);
+    }
+
+    /** The extents that the copy still misses, empty if it is complete or not here. A copy. */
+    public BitSet undone(long stream) {
+        StreamLog found = group.stream(stream);
+        return found == null ? new BitSet() : found.undone();
     }
 
     /** Space that the replica takes below the journal, in bytes; 0 if it is not here. */

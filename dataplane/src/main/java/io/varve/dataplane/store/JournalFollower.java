@@ -44,7 +44,8 @@ final class JournalFollower {
             }
             case SEAL -> promise(stream, record);
             case TRUNCATE -> truncate(stream, record.seq);
-            case EPOCH_START, COMMIT, COPIED -> {}
+            case COPIED -> stream.copied(record);
+            case EPOCH_START, COMMIT -> {}
         }
         stream.rowChanged = true;
     }
@@ -61,6 +62,7 @@ final class JournalFollower {
         long seq = Math.max(remains, stream.state.appliedSeq);
         stream.log.truncate(seq);
         stream.marks.tailMap(seq, false).clear();
+        stream.copied.cut(seq);
         stream.state.layer = stream.layerAt(Long.MAX_VALUE);
         stream.state.durableSeq = Math.min(stream.state.durableSeq, seq);
         group.overlay.removeAbove(stream.slot, seq);

@@ -26,6 +26,7 @@ final class LoadedIndex {
 
     private final ExtentIndex index;
     private final Map<Long, StreamRow> streams = new HashMap<>();
+    private final Map<Long, SyncRow> missing = new HashMap<>();
     private final Map<Long, BitSet> mapped = new HashMap<>();
     private final List<ExtentIndex.Entry> versions = new ArrayList<>();
     private final List<ExtentIndex.Entry> allocation = new ArrayList<>();
@@ -69,6 +70,7 @@ final class LoadedIndex {
             return;
         }
         index.scan(Table.STREAM, FIRST, this::stream);
+        index.scan(Table.SYNC, FIRST, this::missing);
         index.scan(Table.EXTVER, FIRST, (key, value) -> versions.add(new ExtentIndex.Entry(key, value)));
         index.scan(Table.ALLOC, FIRST, (key, value) -> allocation.add(new ExtentIndex.Entry(key, value)));
         loadMapped();
@@ -81,6 +83,16 @@ final class LoadedIndex {
             return false;
         }
         streams.put(StreamRow.stream(key), row);
+        return true;
+    }
+
+    private boolean missing(byte[] key, byte[] value) {
+        SyncRow row = SyncRow.decode(value);
+        if (row == null) {
+            error = "the index holds what a copy misses as a newer version wrote it";
+            return false;
+        }
+        missing.put(StreamRow.stream(key), row);
         return true;
     }
 
@@ -117,6 +129,12 @@ final class LoadedIndex {
     /** On the loop: hands everything to the group. Streams that are being deleted come too; the group finishes that. */
     void giveTo(GroupState group) {
         streams.forEach(group::addStream);
+        missing.forEach((id, row) -> {
+            StreamLog stream = group.stream(id);
+            if (stream != null) {
+                stream.learn(row);
+            }
+        });
         mapped.forEach((id, pieces) -> {
             StreamLog stream = group.stream(id);
             if (stream != null) {

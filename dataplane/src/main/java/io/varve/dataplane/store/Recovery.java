@@ -29,7 +29,7 @@ final class Recovery implements JournalScan.Sink {
     @Override
     public void record(ScannedRecord record, long frameSeq, int index, long payloadBlock) {
         StreamLog stream = group.stream(record.stream);
-        if (stream == null || frameSeq < stream.bornFrameSeq) {
+        if (stream == null || frameSeq < stream.bornFrameSeq()) {
             return;
         }
         StreamState state = stream.state;

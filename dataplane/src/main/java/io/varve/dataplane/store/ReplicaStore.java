@@ -66,6 +66,33 @@ public interface ReplicaStore {
     /** A hash over the content of one extent (absent blocks count as zeros), at whatever seq; with the highest seq that touched it. */
     void digest(long stream, int extent, DigestCallback told);
 
+    /**
+     * First step of the return of a copy that was left out: waits until what is queued is durable, cuts the log to what is known to be committed, and brings
+     * all of that into the index. {@code told}: OK and the seq that the copy has everything up to; NOT_MEMBER, NO_SPACE, IO_ERROR. Numbered records that
+     * are appended meanwhile are refused with NO_SPACE.
+     */
+    void prepare(long stream, PrepareCallback told);
+
+    /**
+     * The extents that a durable record above {@code aboveSeq} touched, never too few, and perhaps some more. {@code told}: OK; NOT_READY from a copy that is not
+     * complete itself; NOT_MEMBER; IO_ERROR.
+     */
+    void newer(long stream, long aboveSeq, ExtentsCallback told);
+
+    /**
+     * Second step, of a copy that is prepared: its log goes on at {@code joinSeq}, behind a record of {@code lastEpoch}, as if it held everything before; what it
+     * misses is {@code newer} and what was missing already. Durable as a whole or not at all. {@code told}: OK and all that is missing; NOT_READY, and nothing happened, if
+     * the log has records that are not in the index, or knows of something committed at {@code joinSeq} or above; NOT_MEMBER; IO_ERROR. The
+     * {@link StreamState} stays the same object.
+     */
+    void join(long stream, long session, long joinSeq, int lastEpoch, BitSet newer, ExtentsCallback told);
+
+    /**
+     * Last step: everything up to {@code commitSeq} is committed, and no extent is missing. {@code told}: OK when that can never be taken back; NOT_READY if an extent is
+     * missing, or is done by a record above what is known to be committed; NOT_MEMBER also if another session, or none, fills this copy; IO_ERROR.
+     */
+    void finish(long stream, long session, long commitSeq, StatusCallback told);
+
     /** Figures for people. */
     StoreStats stats();
 
@@ -75,6 +102,18 @@ public interface ReplicaStore {
     @FunctionalInterface
     interface StatusCallback {
         void done(StoreStatus status);
+    }
+
+    /** {@code cutSeq}: 0 with a status that is not OK. */
+    @FunctionalInterface
+    interface PrepareCallback {
+        void done(StoreStatus status, long cutSeq);
+    }
+
+    /** {@code extents}: null with a status that is not OK; the receiver's to keep. */
+    @FunctionalInterface
+    interface ExtentsCallback {
+        void done(StoreStatus status, @Nullable BitSet extents);
     }
 
     @FunctionalInterface

@@ -10,5 +10,7 @@ public enum StoreStatus {
     /** A block's checksum did not match, twice: another replica must be asked. */
     BAD_BLOCK,
     /** The stream is not here. */
-    NOT_MEMBER
+    NOT_MEMBER,
+    /** Asked before what it needs was done; nothing happened. Only steps of a resync end like this. */
+    NOT_READY
 }

@@ -93,6 +93,8 @@ final class StreamChanges {
                 stream.row(stream.state.appliedSeq, stream.appliedEpoch, stream.appliedLayer)
                         .encode());
         batch.put(Table.TOMB, key, StreamRow.key(stream.state.creationId()));
+        batch.delete(Table.SYNC, key);
+        stream.learn(null);
         commit(batch, () -> freeEntries(stream, deleted));
     }
 

@@ -21,7 +21,9 @@ final class StreamLog {
     final int slot;
 
     final LogIndex log = new LogIndex();
-    final long bornFrameSeq;
+    /** Frames before it speak of an earlier replica, or of a log that this one does not go on. */
+    private long bornFrameSeq;
+
     int appliedEpoch;
     /** Head layer at appliedSeq. */
     int appliedLayer;
@@ -40,6 +42,15 @@ final class StreamLog {
     private final long[] @Nullable [] versions;
 
     private final BitSet dirtyVersions = new BitSet();
+
+    /** COPIED records above appliedSeq. */
+    final CopiedRecords copied = new CopiedRecords();
+
+    /** What is missing at appliedSeq; null: nothing. */
+    @Nullable SyncRow sync;
+
+    /** Steps of a resync under way: until they end no numbered record is taken. */
+    int changing;
 
     /** Records behind a direct write whose data is not down yet; each was admitted, so the journal's room bounds them. */
     final ArrayDeque<JournalRecord> held = new ArrayDeque<>();
@@ -72,8 +83,15 @@ final class StreamLog {
         state.promisedNodeHash = row.promisedNodeHash();
         state.promisedIncarnation = row.promisedIncarnation();
         state.layer = row.layer();
-        int extents = (row.blocks() + Geometry.BLOCKS_PER_EXTENT - 1) / Geometry.BLOCKS_PER_EXTENT;
-        versions = new long[(extents + VERSIONS_PER_PAGE - 1) / VERSIONS_PER_PAGE][];
+        versions = new long[(extents() + VERSIONS_PER_PAGE - 1) / VERSIONS_PER_PAGE][];
+    }
+
+    int extents() {
+        return (state.blocks() + Geometry.BLOCKS_PER_EXTENT - 1) / Geometry.BLOCKS_PER_EXTENT;
+    }
+
+    long bornFrameSeq() {
+        return bornFrameSeq;
     }
 
     /** As a checkpoint at {@code applied} stores it. */
@@ -90,6 +108,75 @@ final class StreamLog {
                 state.promisedIncarnation,
                 layer,
                 deleting);
+    }
+
+    /** As it is when the log goes on behind {@code applied}, at which nothing else is known to be uncommitted. */
+    StreamRow joinedRow(long applied, int epoch, long bornFrame) {
+        return new StreamRow(
+                state.creationId(),
+                state.blocks(),
+                bornFrame,
+                applied,
+                epoch,
+                applied,
+                state.promisedEpoch,
+                state.promisedNodeHash,
+                state.promisedIncarnation,
+                appliedLayer,
+                deleting);
+    }
+
+    /** That row is durable, and nothing of the old log was left above the index. */
+    void goOnAt(long applied, int epoch, long bornFrame, SyncRow missing) {
+        bornFrameSeq = bornFrame;
+        appliedEpoch = epoch;
+        state.lastSeq = applied;
+        state.lastEpoch = epoch;
+        state.durableSeq = applied;
+        state.commitSeq = applied;
+        state.durableCommitSeq = applied;
+        state.appliedSeq = applied;
+        state.layer = appliedLayer;
+        state.suspectFromSeq = Long.MAX_VALUE;
+        log.truncate(0);
+        marks.clear();
+        copied.cut(0);
+        learn(missing);
+        // A promise may have become durable while the row was being written.
+        rowChanged = true;
+    }
+
+    /** What is missing at appliedSeq from now on; null: nothing. */
+    void learn(@Nullable SyncRow missing) {
+        sync = missing;
+        state.session = missing == null ? 0 : missing.session();
+    }
+
+    /** The record is durable. */
+    void copied(JournalRecord record) {
+        boolean isDone = sync != null && record.aux == sync.session();
+        copied.add(record.seq, record.block / Geometry.BLOCKS_PER_EXTENT, isDone);
+    }
+
+    /** What will be missing when everything up to {@code cut} is applied. The object that is here if nothing changes. */
+    @Nullable SyncRow syncAt(long cut) {
+        SyncRow now = sync;
+        if (now == null) {
+            return null;
+        }
+        BitSet todo = (BitSet) now.todo().clone();
+        copied.forEachUpTo(cut, (seq, extent, isDone) -> {
+            if (isDone) {
+                todo.clear(extent);
+            }
+        });
+        return todo.equals(now.todo()) ? now : new SyncRow(now.session(), now.joinSeq(), now.extents(), todo);
+    }
+
+    /** The extents that are not done, by all records that are durable. A copy. */
+    BitSet undone() {
+        SyncRow last = syncAt(Long.MAX_VALUE);
+        return last == null ? new BitSet() : (BitSet) last.todo().clone();
     }
 
     /** Epoch of the record {@code seq}, which must be applied or in the journal. */

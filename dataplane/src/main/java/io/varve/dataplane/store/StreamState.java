@@ -34,6 +34,9 @@ public final class StreamState {
     /** Head layer: 0 until the first snapshot. */
     int layer;
 
+    /** Whose COPIED records say what is done here; 0: nothing is missing. */
+    long session;
+
     /** First seq that recovery found rotten, {@link Long#MAX_VALUE} if none: reported in SEALED. */
     long suspectFromSeq = Long.MAX_VALUE;
 
@@ -95,6 +98,11 @@ public final class StreamState {
 
     public int layer() {
         return layer;
+    }
+
+    /** The session in which this copy is made whole; 0: it is complete. Not 0 from join until finish. */
+    public long session() {
+        return session;
     }
 
     public long suspectFromSeq() {

@@ -1,7 +1,7 @@
 package io.varve.dataplane.wire;
 
 /**
- * The messages beside the data path: attach, leases, tails, maps, digests, repair. Immutable; a fresh object for each. The fields that every
+ * The messages beside the data path: attach, leases, tails, maps, digests, repair, resync. Immutable; a fresh object for each. The fields that every
  * message has (request id, stream, epoch, gen) stand in {@link Header}; the layouts in {@code docs/internals/wire.md}. What is sent for
  * every read and write has no object: see {@link WireRecord} and {@link DataPath}.
  */
@@ -167,6 +167,69 @@ public sealed interface Message {
         @Override
         public MessageType type() {
             return MessageType.RECLAIMED;
+        }
+    }
+
+    /** Cut your log to what you know to be committed, and bring that into the index. */
+    record Prepare() implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.PREPARE;
+        }
+    }
+
+    /** {@code cutSeq}: everything up to it is here, and nothing else. */
+    record Prepared(int status, long cutSeq) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.PREPARED;
+        }
+    }
+
+    /** Which extents did a record above {@code seq} touch? */
+    record Newer(long seq) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.NEWER;
+        }
+    }
+
+    /** The payload are {@link ExtentBits}. No extents with a status that is not 0. */
+    record NewerExtents(int status, int extents, int crc) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.NEWER_EXTENTS;
+        }
+    }
+
+    /** Your log goes on at {@code joinSeq}, in the header's epoch; you miss the extents of the payload ({@link ExtentBits}), and what you missed before. */
+    record Join(long session, long joinSeq, int extents, int crc) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.JOIN;
+        }
+    }
+
+    /** The payload is all that is missing ({@link ExtentBits}). No extents with a status that is not 0. */
+    record Joined(int status, int extents, int crc) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.JOINED;
+        }
+    }
+
+    /** Nothing is missing any more, and everything up to {@code commitSeq} is committed. */
+    record Finish(long session, long commitSeq) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.FINISH;
+        }
+    }
+
+    record Finished(int status) implements Message {
+        @Override
+        public MessageType type() {
+            return MessageType.FINISHED;
         }
     }
 }

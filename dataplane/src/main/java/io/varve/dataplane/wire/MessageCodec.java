@@ -65,6 +65,20 @@ public final class MessageCodec {
                 head.writeIntLE(m.block()).writeIntLE(m.crc()).writeLongLE(m.version());
             case Message.Repaired m -> head.writeIntLE(m.status());
             case Message.Reclaimed m -> head.writeLongLE(m.journalCredit()).writeLongLE(m.pieceCredit());
+            case Message.Prepared m -> head.writeLongLE(m.status()).writeLongLE(m.cutSeq());
+            case Message.Newer m -> head.writeLongLE(m.seq());
+            case Message.NewerExtents m ->
+                head.writeIntLE(m.status()).writeIntLE(m.extents()).writeIntLE(m.crc());
+            case Message.Join m ->
+                head.writeLongLE(m.session())
+                        .writeLongLE(m.joinSeq())
+                        .writeIntLE(m.extents())
+                        .writeIntLE(m.crc());
+            case Message.Joined m ->
+                head.writeIntLE(m.status()).writeIntLE(m.extents()).writeIntLE(m.crc());
+            case Message.Finish m -> head.writeLongLE(m.session()).writeLongLE(m.commitSeq());
+            case Message.Finished m -> head.writeLongLE(m.status());
+            case Message.Prepare m -> {}
             case Message.Reclaim m -> {}
             case Message.Release m -> {}
             case Message.MapRequest m -> {}
@@ -75,8 +89,7 @@ public final class MessageCodec {
     /** Null if the metadata is not what its type demands. */
     public static @Nullable Message decode(Header header, ByteBuf meta, int at) {
         int length = header.metaLength;
-        boolean hasPayload = header.payloadLength != 0;
-        if (hasPayload && header.type != MessageType.MAPPED && header.type != MessageType.REPAIR) {
+        if (header.payloadLength != 0 && !mayHavePayload(header.type)) {
             return null;
         }
         return switch (header.type) {
@@ -150,8 +163,63 @@ public final class MessageCodec {
             case REPAIRED -> length != 4 ? null : new Message.Repaired(meta.getUnsignedByte(at));
             case RECLAIM -> length != 0 ? null : new Message.Reclaim();
             case RECLAIMED -> length != 16 ? null : new Message.Reclaimed(meta.getLongLE(at), meta.getLongLE(at + 8));
+            case PREPARE, PREPARED, NEWER, NEWER_EXTENTS, JOIN, JOINED, FINISH, FINISHED ->
+                decodeResync(header, meta, at);
             default -> null;
         };
+    }
+
+    private static boolean mayHavePayload(MessageType type) {
+        return switch (type) {
+            case MAPPED, REPAIR, NEWER_EXTENTS, JOIN, JOINED -> true;
+            default -> false;
+        };
+    }
+
+    private static @Nullable Message decodeResync(Header header, ByteBuf meta, int at) {
+        int length = header.metaLength;
+        return switch (header.type) {
+            case PREPARE -> length != 0 ? null : new Message.Prepare();
+            case PREPARED ->
+                length != 16 || meta.getLongLE(at + 8) < 0
+                        ? null
+                        : new Message.Prepared(meta.getUnsignedByte(at), meta.getLongLE(at + 8));
+            case NEWER -> length != 8 || meta.getLongLE(at) < 0 ? null : new Message.Newer(meta.getLongLE(at));
+            case NEWER_EXTENTS ->
+                length != 12 || !areExtents(header, meta.getIntLE(at + 4))
+                        ? null
+                        : new Message.NewerExtents(
+                                meta.getUnsignedByte(at), meta.getIntLE(at + 4), meta.getIntLE(at + 8));
+            case JOIN -> {
+                boolean sound = length == 24
+                        && meta.getLongLE(at) != 0
+                        && meta.getLongLE(at + 8) > 0
+                        && areExtents(header, meta.getIntLE(at + 16));
+                yield sound
+                        ? new Message.Join(
+                                meta.getLongLE(at),
+                                meta.getLongLE(at + 8),
+                                meta.getIntLE(at + 16),
+                                meta.getIntLE(at + 20))
+                        : null;
+            }
+            case JOINED ->
+                length != 12 || !areExtents(header, meta.getIntLE(at + 4))
+                        ? null
+                        : new Message.Joined(meta.getUnsignedByte(at), meta.getIntLE(at + 4), meta.getIntLE(at + 8));
+            case FINISH ->
+                length != 16 || meta.getLongLE(at) == 0 || meta.getLongLE(at + 8) < 0
+                        ? null
+                        : new Message.Finish(meta.getLongLE(at), meta.getLongLE(at + 8));
+            case FINISHED -> length != 8 ? null : new Message.Finished(meta.getUnsignedByte(at));
+            default -> null;
+        };
+    }
+
+    private static boolean areExtents(Header header, int extents) {
+        return extents >= 0
+                && extents <= io.varve.model.Geometry.EXTENTS_PER_SLAB
+                && header.payloadLength == ExtentBits.bytes(extents);
     }
 
     private static @Nullable Message decodeHello(ByteBuf meta, int at, int length) {

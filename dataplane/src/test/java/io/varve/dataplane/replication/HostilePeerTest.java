@@ -130,14 +130,14 @@ class HostilePeerTest {
             }
             case 3, 4, 5, 6, 7, 8, 9, 10, 11 -> {
                 WireRecord record = new WireRecord();
-                Op[] likely = {Op.EPOCH_START, Op.ZERO, Op.WRITE};
+                Op[] likely = {Op.EPOCH_START, Op.ZERO, Op.WRITE, Op.COPIED};
                 boolean isLikely = random.nextInt(8) > 0;
-                record.op = isLikely ? likely[random.nextInt(3)].code() : (byte) random.nextInt(12);
+                record.op = isLikely ? likely[random.nextInt(4)].code() : (byte) random.nextInt(12);
                 record.recordEpoch = random.nextBoolean() ? epoch : random.nextInt(4);
                 record.prevEpoch = random.nextInt(4) > 0 ? state.lastEpoch() : random.nextInt(4);
                 record.seq = random.nextInt(4) > 0 ? state.lastSeq() + 1 : random.nextInt(6);
                 record.block = random.nextInt(isLikely ? 4000 : 5000) & -4;
-                record.count = random.nextInt(3);
+                record.count = random.nextInt(8) == 0 ? 0 : 1 + random.nextInt(2);
                 record.crcCount = isLikely == (record.op == Op.WRITE.code()) ? record.count : 0;
                 record.commitSeq = random.nextInt(3) > 0 ? state.lastSeq() : random.nextInt(4);
                 java.util.Arrays.fill(record.crcs, random.nextInt(8) > 0 ? ZEROS_CRC : 5);

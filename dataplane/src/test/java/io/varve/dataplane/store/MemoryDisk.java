@@ -1,10 +1,12 @@
 package io.varve.dataplane.store;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** What of a {@link MemoryStore} outlives a crash. */
 public final class MemoryDisk {
@@ -35,8 +37,9 @@ public final class MemoryDisk {
         }
     }
 
+    /** {@code before}: what is there again if the log is cut below {@code seq}; null if nothing was, or it was committed over. */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    record Version(long seq, byte[] data) {}
+    record Version(long seq, byte[] data, @Nullable Version before) {}
 
     static final class Stream {
         final long creationId;
@@ -44,6 +47,15 @@ public final class MemoryDisk {
         final List<Kept> log = new ArrayList<>();
         final Map<Integer, Version> content = new TreeMap<>();
         final java.util.Set<Integer> rotten = new java.util.HashSet<>();
+        /** Last COPIED of each extent. */
+        final Map<Integer, Long> copied = new HashMap<>();
+        /** What is missing but for what {@link #done} says, by seq. */
+        final BitSet todo = new BitSet();
+
+        final TreeMap<Long, Integer> done = new TreeMap<>();
+        long session;
+        int epochBeforeLog;
+        long appliedSeq;
         long lastSeq;
         int lastEpoch;
         long commitSeq;
@@ -54,6 +66,27 @@ public final class MemoryDisk {
         Stream(long creationId, int blocks) {
             this.creationId = creationId;
             this.blocks = blocks;
+        }
+
+        BitSet undone() {
+            BitSet undone = (BitSet) todo.clone();
+            done.values().forEach(undone::clear);
+            return undone;
+        }
+
+        /** The log ends at {@code seq}; what stands above never was. */
+        void cut(long seq) {
+            log.removeIf(record -> record.seq > seq);
+            done.tailMap(seq, false).clear();
+            lastSeq = seq;
+            lastEpoch = log.isEmpty() ? epochBeforeLog : log.getLast().epoch;
+            for (Map.Entry<Integer, Version> block : content.entrySet()) {
+                Version version = block.getValue();
+                while (version != null && version.seq() > seq) {
+                    version = version.before();
+                }
+                block.setValue(version == null ? new Version(0, new byte[4096], null) : version);
+            }
         }
     }
 
@@ -93,7 +126,7 @@ public final class MemoryDisk {
             Version old = at.content.get(block);
             byte[] data = new byte[4096];
             data[7] = 1;
-            at.content.put(block, new Version(old == null ? 0 : old.seq(), data));
+            at.content.put(block, new Version(old == null ? 0 : old.seq(), data, null));
         }
     }
 

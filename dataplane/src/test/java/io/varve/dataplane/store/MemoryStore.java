@@ -26,6 +26,7 @@ public final class MemoryStore implements ReplicaStore {
     private final Map<Long, StreamState> states = new HashMap<>();
     private final ArrayDeque<JournalRecord> waiting = new ArrayDeque<>();
     private List<JournalRecord> flying = new ArrayList<>();
+    private final MemoryResync resyncs;
     /** Room told to access points; tests change it. */
     public long journalBytes = 1L << 30;
 
@@ -48,6 +49,7 @@ public final class MemoryStore implements ReplicaStore {
         this.loop = loop;
         this.disk = disk;
         this.random = new SplittableRandom(seed);
+        resyncs = new MemoryResync(loop, disk, states, random);
         disk.streams.forEach((stream, durable) -> {
             StreamState state = new StreamState(stream, durable.creationId, durable.blocks);
             state.lastSeq = durable.lastSeq;
@@ -57,6 +59,8 @@ public final class MemoryStore implements ReplicaStore {
             state.promisedEpoch = durable.promisedEpoch;
             state.promisedNodeHash = durable.promisedNodeHash;
             state.promisedIncarnation = durable.promisedIncarnation;
+            state.session = durable.session;
+            state.appliedSeq = durable.appliedSeq;
             states.put(stream, state);
         });
     }
@@ -105,7 +109,9 @@ public final class MemoryStore implements ReplicaStore {
             loop.execute(() -> record.appended(StoreStatus.NOT_MEMBER));
             return;
         }
-        if (record.op.isSequenced() && refusesOneIn > 0 && random.nextInt(refusesOneIn) == 0) {
+        boolean isRefused = resyncs.isChanging(record.stream)
+                || (refusesOneIn > 0 && record.op.isSequenced() && random.nextInt(refusesOneIn) == 0);
+        if (isRefused && record.op.isSequenced()) {
             loop.execute(() -> record.appended(StoreStatus.NO_SPACE));
             return;
         }
@@ -143,6 +149,7 @@ public final class MemoryStore implements ReplicaStore {
             }
         }
         frame.forEach(record -> record.appended(StoreStatus.OK));
+        resyncs.landed();
         fly();
     }
 
@@ -167,12 +174,24 @@ public final class MemoryStore implements ReplicaStore {
         durable.log.add(kept);
         durable.lastSeq = record.seq;
         durable.lastEpoch = record.epoch;
+        if (record.op == Op.COPIED) {
+            int extent = record.block / Geometry.BLOCKS_PER_EXTENT;
+            durable.copied.put(extent, record.seq);
+            if (durable.session != 0 && record.aux == durable.session) {
+                durable.done.put(record.seq, extent);
+            }
+            return;
+        }
         for (int i = 0; i < record.count; i++) {
             byte[] data = new byte[4096];
             if (kept.payload.length > 0) {
                 System.arraycopy(kept.payload, i * 4096, data, 0, 4096);
             }
-            durable.content.put(record.block + i, new MemoryDisk.Version(record.seq, data));
+            MemoryDisk.Version before = durable.content.get(record.block + i);
+            if (before != null && before.seq() <= durable.commitSeq) {
+                before = new MemoryDisk.Version(before.seq(), before.data(), null);
+            }
+            durable.content.put(record.block + i, new MemoryDisk.Version(record.seq, data, before));
             durable.rotten.remove(record.block + i);
         }
     }
@@ -266,7 +285,7 @@ public final class MemoryStore implements ReplicaStore {
             byte[] bytes = new byte[4096];
             data.getBytes(dataIndex, bytes);
             MemoryDisk.Version old = durable.content.get(block);
-            durable.content.put(block, new MemoryDisk.Version(old == null ? 0 : old.seq(), bytes));
+            durable.content.put(block, new MemoryDisk.Version(old == null ? 0 : old.seq(), bytes, null));
             this.repaired++;
         }
         loop.execute(() -> repaired.done(StoreStatus.OK));
@@ -312,6 +331,26 @@ public final class MemoryStore implements ReplicaStore {
         boolean isRotten = durable != null
                 && durable.rotten.stream().anyMatch(block -> block / Geometry.BLOCKS_PER_EXTENT == extent);
         loop.execute(() -> told.done(isRotten ? StoreStatus.BAD_BLOCK : StoreStatus.OK, sum, newest));
+    }
+
+    @Override
+    public void prepare(long stream, PrepareCallback told) {
+        resyncs.prepare(stream, told);
+    }
+
+    @Override
+    public void newer(long stream, long aboveSeq, ExtentsCallback told) {
+        resyncs.newer(stream, aboveSeq, told);
+    }
+
+    @Override
+    public void join(long stream, long session, long joinSeq, int lastEpoch, BitSet newer, ExtentsCallback told) {
+        resyncs.join(stream, session, joinSeq, lastEpoch, newer, told);
+    }
+
+    @Override
+    public void finish(long stream, long session, long commitSeq, StatusCallback told) {
+        resyncs.finish(stream, session, commitSeq, told);
     }
 
     @Override

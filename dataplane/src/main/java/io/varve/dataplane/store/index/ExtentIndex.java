@@ -42,7 +42,8 @@ public interface ExtentIndex {
         EXTVER("extver"),
         ALLOC("alloc"),
         LAYER("layer"),
-        TOMB("tomb");
+        TOMB("tomb"),
+        SYNC("sync");
 
         private final String tableName;
 
