@@ -82,9 +82,16 @@ final class AccessPoint {
         return inFlight;
     }
 
-    /** True if nothing is in flight and every member is there. */
+    /** True if nothing is in flight and everybody who is waited for is there. */
     boolean isSettled() {
-        return phase == Phase.OPEN && inFlight.isEmpty() && members.stream().allMatch(member -> member.isSealed);
+        return phase == Phase.OPEN
+                && inFlight.isEmpty()
+                && members.stream().allMatch(member -> member.isSealed || !member.isRequired);
+    }
+
+    /** True if the set may be changed: this epoch has been opened. */
+    boolean canChangeSet() {
+        return phase == Phase.STARTING || phase == Phase.OPEN;
     }
 
     /** True if a write can be numbered now. */
@@ -95,18 +102,32 @@ final class AccessPoint {
     // ------------------------------------------------------------------------------------------------ members
 
     void memberUp(int index) {
-        if (!hasEnded() && members.get(index).state != ReplicaState.FAILED) {
+        if (mayBeSealed(members.get(index))) {
             effects.seal(index);
         }
+    }
+
+    /** Copies outside of the set are spoken to once the slab is open. */
+    private boolean mayBeSealed(Member member) {
+        return !hasEnded() && member.state != ReplicaState.FAILED && (member.isInSet || phase == Phase.OPEN);
     }
 
     void memberDown(int index, String reason) {
         Member member = members.get(index);
         member.isSealed = false;
+        member.isWaitingForLease = false;
         if (member.state != ReplicaState.FAILED) {
             member.trouble = reason;
         }
         rollForward.memberDown(member);
+        if (isLearner(member)) {
+            effects.learnerLost(index, reason);
+        }
+    }
+
+    /** Nobody but this access point knows that it takes part: it can be dropped at any time. */
+    private static boolean isLearner(Member member) {
+        return !member.isInSet && !member.isProposed;
     }
 
     /** The member promised the epoch, and tells all that it has. In an epoch under way: it is back, and says where it stands. */
@@ -115,21 +136,30 @@ final class AccessPoint {
         if (hasEnded() || member.state == ReplicaState.FAILED) {
             return;
         }
+        member.isSealed = true;
+        member.isWaitingForLease = false;
+        member.isLost = false;
+        member.trouble = "";
+        member.isPaused = false;
+        if (isLearner(member)) {
+            effects.learnerPromised(index);
+            return;
+        }
         if (member.hasAnswered && lastSeq < member.ackedSeq) {
             fail(member, "lost what it had acknowledged: it now ends at " + lastSeq + ", not at " + member.ackedSeq);
             return;
         }
-        member.isSealed = true;
-        member.trouble = "";
-        member.isPaused = false;
         if (phase == Phase.SEALING) {
+            member.isLeftOut = false;
             rollForward.answered(member, lastSeq, lastEpoch, itsCommitSeq, suspectFromSeq);
             decideOnce();
             return;
         }
         if (phase == Phase.RECONCILING) {
-            member.ackedSeq = lastSeq;
-            reconcile();
+            if (!member.isLeftOut) {
+                member.ackedSeq = lastSeq;
+                reconcile();
+            }
             return;
         }
         if (phase == Phase.STARTING || phase == Phase.OPEN) {
@@ -146,41 +176,67 @@ final class AccessPoint {
     }
 
     void leaseHeld(int index, long remainingNanos, int holderEpoch) {
-        members.get(index).trouble = "waits " + (remainingNanos + 999_999) / 1_000_000
-                + " ms for the read lease of epoch " + holderEpoch + " to end";
+        Member member = members.get(index);
+        member.isWaitingForLease = true;
+        member.trouble = "waits " + (remainingNanos + 999_999) / 1_000_000 + " ms for the read lease of epoch "
+                + holderEpoch + " to end";
     }
 
     /** {@code askedEpoch}: of the SEAL that is refused; another one was asked by, or told to, an access point before this. */
     void sealRefused(int index, int askedEpoch, Refusal refusal, int promisedEpoch) {
+        Member member = members.get(index);
         if (hasEnded()) {
             return;
         }
         if (Integer.compareUnsigned(promisedEpoch, epoch) > 0) {
-            fence("replica on " + members.get(index).group + " promised epoch "
-                    + Integer.toUnsignedString(promisedEpoch));
+            fence("replica on " + member.group + " promised epoch " + Integer.toUnsignedString(promisedEpoch));
         } else if (askedEpoch != epoch) {
             // Meant for an access point of an older epoch that was here before.
             return;
         } else if (refusal == Refusal.NOT_MEMBER) {
-            fail(members.get(index), "has no such replica: wiped, or made anew");
+            fail(member, "has no such replica: wiped, or made anew");
         } else if (refusal == Refusal.STALE_EPOCH) {
-            fence("epoch " + Integer.toUnsignedString(epoch) + " was promised to another process by "
-                    + members.get(index).group);
+            fence("epoch " + Integer.toUnsignedString(epoch) + " was promised to another process by " + member.group);
         } else {
-            members.get(index).trouble = "cannot promise: " + refusal;
+            member.trouble = "cannot promise: " + refusal;
+            if (refusal == Refusal.NO_SPACE) {
+                member.signs++;
+            }
             effects.resendLater(index);
         }
     }
 
-    /** The replica cannot be waited for: it stays required, so the stream stalls until a person or a later release removes it. */
+    /** The replica cannot be waited for. As long as it is in the set it stays required: until a change without it has committed. */
     private void fail(Member member, String why) {
+        boolean isLearner = isLearner(member);
         member.state = ReplicaState.FAILED;
         member.isSealed = false;
+        member.isLost = true;
         member.trouble = why;
         effects.alarm("replica failed stream=" + stream + " group=" + member.group + " reason=\"" + why + "\"");
+        if (isLearner) {
+            effects.learnerLost(member.index, why);
+        } else {
+            effects.memberLost();
+        }
     }
 
     // ------------------------------------------------------------------------------------------------ attach
+
+    /** Attach goes on without a member that cannot be spoken to. The caller has seen that enough others are there. */
+    void leaveOut(int index) {
+        Member member = members.get(index);
+        member.isLeftOut = true;
+        if (phase == Phase.SEALING) {
+            decideOnce();
+        } else if (phase == Phase.RECONCILING) {
+            if (rollForward.isNeeded(member)) {
+                end(Phase.CLOSED, "the copy on " + member.group + " was lost while others fetched from it");
+            } else {
+                reconcile();
+            }
+        }
+    }
 
     private void decideOnce() {
         if (!rollForward.canDecide()) {
@@ -216,10 +272,26 @@ final class AccessPoint {
         }
     }
 
+    /** Groups of the copies that hold everything up to R: the set to propose with OPEN. */
+    List<String> recoveredSet() {
+        return members.stream()
+                .filter(member -> member.isInSet && !member.isLeftOut)
+                .map(member -> member.group)
+                .toList();
+    }
+
     /** The compare-and-set OPEN committed for this stream. Only now may EPOCH_START be sent [start_before_cas]. */
     void openCommitted(WriteRecord start) {
         Invariant.check(phase == Phase.OPENING, "OPEN committed twice in epoch", epoch);
         phase = Phase.STARTING;
+        for (Member member : members) {
+            if (member.isLeftOut) {
+                member.isLeftOut = false;
+                member.isInSet = false;
+                member.isRequired = false;
+                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
+            }
+        }
         commitSeq = recoveredSeq();
         inFlight.startAt(commitSeq + 1);
         start.op = Op.EPOCH_START.code();
@@ -246,7 +318,7 @@ final class AccessPoint {
         inFlight.add(record);
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            if (member.isSealed && !member.isPaused) {
+            if (member.isRequired && member.isSealed && !member.isPaused && !member.isJoining) {
                 send(member, record);
             }
         }
@@ -265,7 +337,7 @@ final class AccessPoint {
 
     void acked(int index, long durableSeq) {
         Member member = members.get(index);
-        if (hasEnded() || !member.isSealed) {
+        if (hasEnded() || !member.isSealed || !member.isRequired || member.isJoining) {
             return;
         }
         if (durableSeq < member.ackedSeq) {
@@ -295,7 +367,8 @@ final class AccessPoint {
     private void commit() {
         long everywhere = Long.MAX_VALUE;
         for (int i = 0; i < members.size(); i++) {
-            everywhere = Math.min(everywhere, members.get(i).ackedSeq);
+            Member member = members.get(i);
+            everywhere = member.isRequired ? Math.min(everywhere, member.ackedSeq) : everywhere;
         }
         boolean advanced = false;
         while (!hasEnded() && !inFlight.isEmpty() && inFlight.firstSeq() <= everywhere) {
@@ -319,7 +392,12 @@ final class AccessPoint {
     /** {@code round}: the one that the refused record was sent in. */
     void refused(int index, int round, Refusal refusal, int promisedEpoch, long seq, long lastSeq) {
         Member member = members.get(index);
-        if (hasEnded() || !member.isSealed || round != member.round || member.isPaused) {
+        if (hasEnded() || !member.isSealed || !member.isRequired || round != member.round || member.isPaused) {
+            return;
+        }
+        member.signs++;
+        if (isLearner(member) && endsLearning(refusal)) {
+            effects.learnerLost(index, "refused record " + seq + ": " + refusal);
             return;
         }
         switch (refusal) {
@@ -345,14 +423,23 @@ final class AccessPoint {
             }
             case IO_ERROR -> {
                 member.isSealed = false;
+                member.isLost = true;
                 member.fetchingTo = 0;
                 member.trouble = "its disks failed";
+                effects.memberLost();
                 effects.alarm("replica stopped stream=" + stream + " group=" + member.group
                         + " reason=\"a journal write failed\"");
             }
             case NOT_MEMBER -> fail(member, "has no such replica: wiped, or made anew");
             case BEHIND, BAD_BLOCK -> member.trouble = "refused a record: " + refusal;
         }
+    }
+
+    private static boolean endsLearning(Refusal refusal) {
+        return switch (refusal) {
+            case STALE_EPOCH, SEQ_GAP, CRC -> false;
+            case NEED_SEAL, NO_SPACE, GEN, CONFLICT, IO_ERROR, NOT_MEMBER, BEHIND, BAD_BLOCK -> true;
+        };
     }
 
     /** Sends everything that the member has not acknowledged, in a new round; seals it first if it could not promise. */
@@ -363,9 +450,12 @@ final class AccessPoint {
             return;
         }
         if (!member.isSealed) {
-            if (member.state != ReplicaState.FAILED) {
+            if (mayBeSealed(member)) {
                 effects.seal(index);
             }
+            return;
+        }
+        if (!member.isRequired || member.isJoining) {
             return;
         }
         member.round++;
@@ -385,7 +475,7 @@ final class AccessPoint {
         if (phase == Phase.OPEN) {
             for (int i = 0; i < members.size(); i++) {
                 Member member = members.get(i);
-                if (member.isSealed && member.toldCommitSeq < commitSeq) {
+                if (member.isSealed && member.isRequired && !member.isJoining && member.toldCommitSeq < commitSeq) {
                     member.toldCommitSeq = commitSeq;
                     effects.tellCommit(i, commitSeq);
                     told = true;
@@ -393,6 +483,80 @@ final class AccessPoint {
             }
         }
         return told;
+    }
+
+    // ------------------------------------------------------------------------------------------------ the set
+
+    /**
+     * From the next record on every write waits for this copy too, which is outside of the set. Nothing is sent to it before {@link #joined}.
+     *
+     * @return seq of that record
+     */
+    long require(int index) {
+        Member member = members.get(index);
+        Invariant.check(phase == Phase.OPEN && isLearner(member), "who joins is no learner", member.index);
+        member.state = ReplicaState.LEARNER;
+        member.isRequired = true;
+        member.isJoining = true;
+        member.hasAnswered = true;
+        member.ackedSeq = inFlight.nextSeq() - 1;
+        member.toldCommitSeq = 0;
+        return inFlight.nextSeq();
+    }
+
+    /** The copy's log goes on where it was required from. */
+    void joined(int index) {
+        members.get(index).isJoining = false;
+        resend(index);
+    }
+
+    /** A change that adds the copy is about to be proposed. */
+    void proposed(int index) {
+        Member member = members.get(index);
+        Invariant.check(member.isRequired && !member.isJoining, "proposed before it is required", member.index);
+        member.isProposed = true;
+    }
+
+    /** A learner is given up. */
+    void release(int index) {
+        Member member = members.get(index);
+        Invariant.check(isLearner(member), "a member of the set is dropped without a change", member.index);
+        if (member.isRequired) {
+            member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
+            stopRequiring(member);
+        }
+    }
+
+    /** The set as it is since a change committed: ours, or an earlier one of ours whose answer was lost. */
+    void setChanged(List<String> isr) {
+        for (Member member : members) {
+            boolean isIn = isr.contains(member.group);
+            boolean wasProposed = member.isProposed;
+            member.isProposed = false;
+            if (isIn && !member.isInSet) {
+                Invariant.check(member.isRequired, "a copy is in the set that nobody waited for", member.index);
+                member.isInSet = true;
+                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.INSYNC;
+            } else if (!isIn && (member.isInSet || wasProposed)) {
+                member.isInSet = false;
+                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
+                stopRequiring(member);
+            }
+        }
+        if (!hasEnded()) {
+            gate.memberBack();
+            effects.wantLease();
+        }
+    }
+
+    private void stopRequiring(Member member) {
+        member.isRequired = false;
+        member.isJoining = false;
+        member.isPaused = false;
+        for (long seq = Math.max(member.ackedSeq + 1, inFlight.firstSeq()); seq < inFlight.nextSeq(); seq++) {
+            effects.acked(member.index, inFlight.get(seq));
+        }
+        commit();
     }
 
     // ------------------------------------------------------------------------------------------------ reads
@@ -434,7 +598,7 @@ final class AccessPoint {
         while (!inFlight.isEmpty()) {
             WriteRecord record = inFlight.removeFirst();
             for (int i = 0; i < members.size(); i++) {
-                if (members.get(i).ackedSeq < record.seq) {
+                if (members.get(i).isRequired && members.get(i).ackedSeq < record.seq) {
                     effects.acked(i, record);
                 }
             }

@@ -23,6 +23,15 @@ interface AccessPointEffects {
 
     void opened();
 
+    /** A copy outside of the set promised the epoch: it can learn. */
+    void learnerPromised(int member);
+
+    /** A copy outside of the set cannot be spoken to, or refuses: if it was learning, that is over. */
+    void learnerLost(int member, String why);
+
+    /** A member of the set said that it cannot be waited for ({@link Member#isLost}). */
+    void memberLost();
+
     /** Read from the member; {@link ReadGate#answered} follows. */
     void read(int member, SlabRead read);
 

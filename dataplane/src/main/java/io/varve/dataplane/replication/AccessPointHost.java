@@ -5,6 +5,7 @@ import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.Refusal;
+import io.varve.model.Geometry;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -44,6 +45,9 @@ public final class AccessPointHost implements PortListener {
     private final NodeIdentity self;
     private final Owner owner;
     private final OpenProposal proposal;
+    private final SetChanges changes;
+    private final Watch watch;
+    private final Returns returns;
     private final SlabHost[] slabs;
     private final Map<GroupPort, Lease> leases = new HashMap<>();
     private final Runnable checkLeases = this::checkLeases;
@@ -66,6 +70,9 @@ public final class AccessPointHost implements PortListener {
             slabs[i] = new SlabHost(this, spec.slabs().get(i), ports);
         }
         this.proposal = new OpenProposal(this, spec, slabs, truth, loop);
+        this.changes = new SetChanges(this, spec, slabs, truth, loop);
+        this.watch = new Watch(this, slabs, loop);
+        this.returns = new Returns(this);
     }
 
     /** For each group that holds a copy, the lease that it gave this volume. */
@@ -85,6 +92,11 @@ public final class AccessPointHost implements PortListener {
         proposal.proposeWhenRecovered();
     }
 
+    /** A member may have to leave a set, or to enter one. */
+    void considerSet() {
+        changes.propose();
+    }
+
     void countRepair() {
         readsRepaired++;
     }
@@ -93,6 +105,7 @@ public final class AccessPointHost implements PortListener {
     public void start() {
         LOG.info("attach begins volume={} epoch={} slabs={}", spec.volume(), spec.epoch(), slabs.length);
         List.copyOf(leases.keySet()).forEach(port -> port.join(spec.volume(), this));
+        watch.arm();
     }
 
     @Override
@@ -116,6 +129,7 @@ public final class AccessPointHost implements PortListener {
             for (SlabHost slab : slabs) {
                 slab.point.close();
             }
+            returns.end();
             leave();
         }
     }
@@ -132,12 +146,15 @@ public final class AccessPointHost implements PortListener {
 
     /** True if a record can be numbered on the slab now: in flight there is room, and every link takes more. */
     public boolean canWrite(int slab) {
-        SlabHost at = slabs[slab];
+        return canWrite(slabs[slab]);
+    }
+
+    private boolean canWrite(SlabHost at) {
         if (ended || !at.point.canWrite()) {
             return false;
         }
-        for (GroupPort port : at.ports) {
-            if (!port.isWritable()) {
+        for (int i = 0; i < at.ports.length; i++) {
+            if (at.isRequired(i) && !at.ports[i].isWritable()) {
                 return false;
             }
         }
@@ -146,9 +163,13 @@ public final class AccessPointHost implements PortListener {
 
     /** What every copy of the slab has room for in its journal, in bytes, for certain. */
     public long freeJournalBytes(int slab) {
+        return freeJournalBytes(slabs[slab]);
+    }
+
+    private static long freeJournalBytes(SlabHost at) {
         long least = Long.MAX_VALUE;
-        for (GroupPort port : slabs[slab].ports) {
-            least = Math.min(least, port.freeJournalBytes());
+        for (int i = 0; i < at.ports.length; i++) {
+            least = at.isRequired(i) ? Math.min(least, at.ports[i].freeJournalBytes()) : least;
         }
         return least;
     }
@@ -156,15 +177,20 @@ public final class AccessPointHost implements PortListener {
     /** Pieces that every copy of the slab can still allocate. */
     public long freePieces(int slab) {
         long least = Long.MAX_VALUE;
-        for (GroupPort port : slabs[slab].ports) {
-            least = Math.min(least, port.freePieces());
+        SlabHost at = slabs[slab];
+        for (int i = 0; i < at.ports.length; i++) {
+            least = at.isRequired(i) ? Math.min(least, at.ports[i].freePieces()) : least;
         }
         return least;
     }
 
     /** Asks for newer credits; {@link Owner#eased} follows. */
     public void askForCredits(int slab) {
-        for (GroupPort port : slabs[slab].ports) {
+        askForCredits(slabs[slab]);
+    }
+
+    private void askForCredits(SlabHost at) {
+        for (GroupPort port : at.ports) {
             port.probe();
         }
         if (!creditTimerArmed) {
@@ -199,10 +225,11 @@ public final class AccessPointHost implements PortListener {
             each.point.tellCommit();
         }
         int asked = 0;
-        for (GroupPort port : slabs[slab].ports) {
-            if (port.freePieces() < pieces) {
+        SlabHost at = slabs[slab];
+        for (int i = 0; i < at.ports.length; i++) {
+            if (at.isRequired(i) && at.ports[i].freePieces() < pieces) {
                 asked++;
-                port.reclaim(answered -> {
+                at.ports[i].reclaim(answered -> {
                     if (!ended) {
                         told.told(answered);
                         owner.eased();
@@ -225,17 +252,48 @@ public final class AccessPointHost implements PortListener {
     }
 
     public void write(int slab, WriteRecord record) {
-        SlabHost at = slabs[slab];
-        for (GroupPort port : at.ports) {
-            port.taken(record.journalCost, record.pieceCost);
+        slabs[slab].wrote(record.block, record.count);
+        number(slabs[slab], record);
+    }
+
+    /** A client's record, or one that fills a copy. */
+    void number(SlabHost at, WriteRecord record) {
+        for (int i = 0; i < at.ports.length; i++) {
+            if (at.isRequired(i)) {
+                at.ports[i].taken(record.journalCost, record.pieceCost);
+            }
         }
         at.point.write(record);
         armCommitTimer();
+        watch.arm();
     }
 
     public void read(int slab, SlabRead read) {
-        read.stream = slabs[slab].point.stream();
-        slabs[slab].point.reads().read(read);
+        read(slabs[slab], read);
+    }
+
+    void read(SlabHost at, SlabRead read) {
+        read.stream = at.point.stream();
+        at.point.reads().read(read);
+    }
+
+    /** True if a record that takes so much of the journals can be numbered now; else credits are asked for. */
+    boolean mayNumber(SlabHost at, long journalCost) {
+        if (ended || !canWrite(at)) {
+            return false;
+        }
+        if (freeJournalBytes(at) < journalCost) {
+            askForCredits(at);
+            return false;
+        }
+        return true;
+    }
+
+    /** How many blocks the slab has: the last one of a volume may be short. */
+    int slabBlocks(SlabHost at) {
+        long first = at.spec.index() * Geometry.SLAB_BYTES;
+        return (int) ((Math.min(Geometry.SLAB_BYTES, spec.sizeBytes() - first) + Geometry.BLOCK_BYTES - 1)
+                / Geometry.BLOCK_BYTES);
     }
 
     /** True if this is still the access point, for certain: what FLUSH asks. */
@@ -252,46 +310,39 @@ public final class AccessPointHost implements PortListener {
 
     // ------------------------------------------------------------------------------------------------ for people
 
-    /** One word: SEALING, RECONCILING, OPENING, HEALTHY, STALLED, FENCED, REFUSED, DETACHED. */
+    /** One word: SEALING, RECONCILING, OPENING, HEALTHY, DEGRADED, STALLED, FENCED, REFUSED, DETACHED. */
     public String state() {
-        AccessPoint.Phase least = AccessPoint.Phase.CLOSED;
-        boolean stalled = false;
-        for (SlabHost slab : slabs) {
-            AccessPoint.Phase phase = slab.point.phase();
-            if (phase == AccessPoint.Phase.FENCED || phase == AccessPoint.Phase.REFUSED) {
-                return phase.name();
-            }
-            least = phase.compareTo(least) < 0 ? phase : least;
-            stalled |= slab.point.members().stream().anyMatch(member -> !member.isSealed);
-        }
-        return switch (least) {
-            case SEALING, RECONCILING, OPENING -> least.name();
-            case STARTING -> "OPENING";
-            case OPEN -> !openTold ? "OPENING" : stalled ? "STALLED" : "HEALTHY";
-            case CLOSED, FENCED, REFUSED -> "DETACHED";
-        };
+        return new SlabStates(slabs).state(openTold);
     }
 
-    /** What it waits for; empty if for nothing. */
+    /** What it waits for, or what is being put right; empty if nothing. */
     public String detail() {
         if (!trouble.isEmpty() || !proposal.trouble().isEmpty()) {
             return trouble.isEmpty() ? proposal.trouble() : trouble;
         }
-        for (SlabHost slab : slabs) {
-            for (Member member : slab.point.members()) {
-                if (!member.isSealed && !slab.point.hasEnded()) {
-                    String why = member.trouble.isEmpty() ? slab.ports[member.index].trouble() : member.trouble;
-                    return "slab " + slab.spec.index() + " waits for its copy on disk group " + member.group
-                            + (why.isEmpty() ? "" : ": " + why);
-                }
-            }
-        }
-        return "";
+        return new SlabStates(slabs).detail(changes.trouble());
     }
 
     /** Blocks read from another copy because one was damaged, and sent there for repair. */
     public long readsRepaired() {
         return readsRepaired;
+    }
+
+    /** Bytes of extents that were copied to returning copies since the attach. */
+    public long bytesCopied() {
+        return returns.bytesCopied();
+    }
+
+    SlabHost slabAt(int slab) {
+        return slabs[slab];
+    }
+
+    AccessPoint accessPoint(int slab) {
+        return slabs[slab].point;
+    }
+
+    GroupPort[] ports(int slab) {
+        return slabs[slab].ports;
     }
 
     int slabCount() {
@@ -302,12 +353,12 @@ public final class AccessPointHost implements PortListener {
         return spec;
     }
 
-    AccessPoint accessPoint(int slab) {
-        return slabs[slab].point;
+    Loop loop() {
+        return loop;
     }
 
-    GroupPort[] ports(int slab) {
-        return slabs[slab].ports;
+    Returns returns() {
+        return returns;
     }
 
     // ------------------------------------------------------------------------------------------------ the ports
@@ -330,10 +381,14 @@ public final class AccessPointHost implements PortListener {
                 slab.point.memberDown(member, reason);
             }
         }
+        watch.arm();
     }
 
     @Override
     public void portEased(GroupPort port) {
+        for (SlabHost slab : slabs) {
+            slab.advanceLearners();
+        }
         owner.eased();
     }
 
@@ -374,6 +429,7 @@ public final class AccessPointHost implements PortListener {
         int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
         if (slab != null && member >= 0) {
             slab.point.acked(member, durableSeq);
+            slab.advanceLearners();
             owner.eased();
         }
     }
@@ -415,7 +471,11 @@ public final class AccessPointHost implements PortListener {
     }
 
     private @Nullable SlabHost slab(long stream) {
-        int index = (int) (stream & 0xffff);
+        return find((int) (stream & 0xffff));
+    }
+
+    /** The slab with that number in the volume. */
+    @Nullable SlabHost find(int index) {
         for (int i = index < slabs.length ? index : 0; i < slabs.length; i++) {
             if (slabs[i].spec.index() == index) {
                 return slabs[i];
@@ -457,6 +517,7 @@ public final class AccessPointHost implements PortListener {
                 slab.point.close();
             }
         }
+        returns.end();
         leave();
         owner.ended(fenced, why);
     }
@@ -481,7 +542,16 @@ public final class AccessPointHost implements PortListener {
         }
     }
 
+    /** Wakes requests: who is waited for is another now. */
+    void setChanged() {
+        if (!ended) {
+            checkLeases();
+            owner.eased();
+        }
+    }
+
     void wantLease() {
+        watch.arm();
         leases.keySet().forEach(GroupPort::probe);
         if (!leaseCheckQueued) {
             leaseCheckQueued = true;

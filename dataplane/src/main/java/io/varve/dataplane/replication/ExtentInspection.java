@@ -22,7 +22,9 @@ final class ExtentInspection extends SlabRead {
 
     private final AccessPointHost host;
     private final int slab;
-    private final int members;
+    /** The copies that are looked at, and the one of them whose turn it is. */
+    private int[] members;
+
     private final int firstBlock;
     private final int endBlock;
     private final Runnable ended;
@@ -59,14 +61,15 @@ final class ExtentInspection extends SlabRead {
         this.host = host;
         this.slab = slab;
         this.ended = ended;
-        members = host.ports(slab).length;
-        crcs = new int[members];
+        members = host.slabAt(slab).inSet();
+        crcs = new int[host.ports(slab).length];
         firstBlock = extent * Geometry.BLOCKS_PER_EXTENT;
         endBlock = Math.min(firstBlock + Geometry.BLOCKS_PER_EXTENT, slabBlocks);
     }
 
     /** Begins a run. Repairs are added to those of earlier runs; all else is found anew. */
     void start() {
+        members = host.slabAt(slab).inSet();
         different = 0;
         firstDifferent = -1;
         lost.clear();
@@ -94,7 +97,7 @@ final class ExtentInspection extends SlabRead {
         } else if (isOver() || tries > MAX_TRIES) {
             interrupt();
         } else {
-            firstMember = member;
+            firstMember = members[member];
             host.read(slab, this);
         }
     }
@@ -114,9 +117,9 @@ final class ExtentInspection extends SlabRead {
         } else if (outcome != Outcome.OK) {
             lost.add(block);
             beginBlock(block + 1);
-        } else if (damagedMember == member) {
+        } else if (damagedMember == members[member]) {
             again();
-        } else if (issuedTo != member) {
+        } else if (issuedTo != members[member]) {
             interrupt();
         } else {
             took();
@@ -143,7 +146,7 @@ final class ExtentInspection extends SlabRead {
         }
         if (isOver()) {
             interrupt();
-        } else if (damagedMember == member) {
+        } else if (damagedMember == members[member]) {
             // The right data was read for the repair.
             took();
         } else {
@@ -159,7 +162,7 @@ final class ExtentInspection extends SlabRead {
             firstLeastSeq = leastSeq;
         }
         member++;
-        if (member < members) {
+        if (member < members.length) {
             look();
         } else if (areEqual()) {
             beginBlock(block + 1);
@@ -175,8 +178,8 @@ final class ExtentInspection extends SlabRead {
     }
 
     private boolean areEqual() {
-        for (int each : crcs) {
-            if (each != crcs[0]) {
+        for (int i = 1; i < members.length; i++) {
+            if (crcs[i] != crcs[0]) {
                 return false;
             }
         }

@@ -47,9 +47,8 @@ final class OpenProposal {
         proposed = true;
         List<Truth.SlabOpen> asked = new ArrayList<>();
         for (SlabHost slab : slabs) {
-            List<String> isr = new ArrayList<>();
-            slab.point.members().forEach(member -> isr.add(member.group));
-            asked.add(new Truth.SlabOpen(slab.spec.index(), slab.gen, isr, slab.point.recoveredSeq() + 1));
+            asked.add(new Truth.SlabOpen(
+                    slab.spec.index(), slab.gen, slab.point.recoveredSet(), slab.point.recoveredSeq() + 1));
         }
         truth.open(spec.volume(), spec.epoch(), asked, this::answered);
     }
@@ -79,13 +78,13 @@ final class OpenProposal {
     /** Each slab is judged by itself; one that cannot be opened keeps the volume from opening. */
     private @Nullable String openAll(List<Truth.SlabOpened> answers) {
         for (Truth.SlabOpened answer : answers) {
-            SlabHost slab = find(answer.index());
+            SlabHost slab = host.find(answer.index());
             if (slab == null || slab.point.phase() != AccessPoint.Phase.OPENING) {
                 continue;
             }
-            boolean sameIsr = slab.point.members().size() == answer.isr().size()
-                    && slab.point.members().stream()
-                            .allMatch(member -> answer.isr().contains(member.group));
+            List<String> asked = slab.point.recoveredSet();
+            boolean sameIsr =
+                    asked.size() == answer.isr().size() && answer.isr().containsAll(asked);
             // Another gen in our own epoch is our own earlier proposal whose answer was lost: nobody else may change
             // the set now.
             boolean committed = answer.outcome() == Truth.Outcome.OK
@@ -102,15 +101,6 @@ final class OpenProposal {
         for (SlabHost slab : slabs) {
             if (slab.point.phase() == AccessPoint.Phase.OPENING) {
                 slab.startEpoch();
-            }
-        }
-        return null;
-    }
-
-    private @Nullable SlabHost find(int index) {
-        for (SlabHost slab : slabs) {
-            if (slab.spec.index() == index) {
-                return slab;
             }
         }
         return null;

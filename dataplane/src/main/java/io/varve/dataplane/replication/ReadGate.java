@@ -45,14 +45,15 @@ final class ReadGate {
 
     private void send(SlabRead read) {
         int first = read.firstMember;
-        if (first >= 0 && (read.tried & 1 << first) == 0 && members.get(first).isSealed) {
+        if (first >= 0 && (read.tried & 1 << first) == 0 && members.get(first).isReadable()) {
             ask(first, read);
             return;
         }
         int untried = 0;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            boolean isUntried = (read.tried & 1 << i) == 0 && member.state != ReplicaState.FAILED;
+            boolean isUntried =
+                    (read.tried & 1 << i) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
             if (isUntried) {
                 untried++;
             }
@@ -119,7 +120,7 @@ final class ReadGate {
 
     /**
      * The one step in which a read takes effect (docs/internals/protocol.md, Reads and leases): with the data in hand it needs
-     * unexpired leases of all members elsewhere, no newer promise that was made meanwhile
+     * unexpired leases of all members elsewhere that are in the set or may be, no newer promise that was made meanwhile
      * by the member here, and nothing in the data that is not committed.
      */
     private void answer(SlabRead read, long now) {
@@ -144,16 +145,18 @@ final class ReadGate {
         }
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            boolean holds =
-                    member.local != null ? member.local.promisedEpoch() == point.epoch() : member.lease.isHeld(now);
-            if (!holds) {
+            if ((member.isInSet || member.isProposed) && !holdsLeaseOf(member, now)) {
                 return false;
             }
         }
         return true;
     }
 
-    /** Leases were renewed. */
+    private boolean holdsLeaseOf(Member member, long now) {
+        return member.local != null ? member.local.promisedEpoch() == point.epoch() : member.lease.isHeld(now);
+    }
+
+    /** Leases were renewed, or fewer are needed. */
     void leasesChanged(long now) {
         if (!behindLeases.isEmpty() && mayAnswer(now)) {
             SlabRead each = behindLeases.takeAll();
@@ -182,7 +185,7 @@ final class ReadGate {
         }
     }
 
-    /** A member can be read again. */
+    /** A member can be read again, or will not be. */
     void memberBack() {
         SlabRead each = behindMembers.takeAll();
         while (each != null) {

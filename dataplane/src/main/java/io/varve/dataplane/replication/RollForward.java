@@ -45,16 +45,20 @@ final class RollForward {
     }
 
     /**
-     * R is decided when every member of the in-sync set has answered. (Opening with fewer belongs to the removal of dead replicas: the
-     * rule allows it down to minInSync, but then there must be a way back for those left out.)
+     * R is decided when every member of the in-sync set has answered or is left out. A write is acknowledged by all of the set, so any of them
+     * knows of it; that enough of them are there is for whoever leaves one out to see to.
      */
     boolean canDecide() {
+        boolean hasAny = false;
         for (Member member : members) {
-            if (!member.hasAnswered) {
-                return false;
+            if (member.isInSet && !member.isLeftOut) {
+                if (!member.hasAnswered) {
+                    return false;
+                }
+                hasAny = true;
             }
         }
-        return true;
+        return hasAny;
     }
 
     /** What the member said to SEAL. */
@@ -65,6 +69,19 @@ final class RollForward {
         member.lastEpoch = lastEpoch;
         member.commitSeq = commitSeq;
         member.suspectFromSeq = suspectFromSeq;
+    }
+
+    /** True if the member is the one that others fetch from, and some do or have to. */
+    boolean isNeeded(Member member) {
+        if (!decided || member.index != donor) {
+            return false;
+        }
+        for (Member each : members) {
+            if (each.isInSet && !each.isLeftOut && each.ackedSeq < recoveredSeq) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** True if the member has all that it asked for. */
@@ -80,12 +97,16 @@ final class RollForward {
         Invariant.check(!decided, "R is decided twice in epoch", epoch);
         decided = true;
         List<Reconcile.Answer> answers = new ArrayList<>();
+        List<Member> who = new ArrayList<>();
         for (Member member : members) {
-            answers.add(new Reconcile.Answer(
-                    member.group, member.ackedSeq, member.lastEpoch, member.commitSeq, member.suspectFromSeq));
+            if (member.isInSet && !member.isLeftOut) {
+                who.add(member);
+                answers.add(new Reconcile.Answer(
+                        member.group, member.ackedSeq, member.lastEpoch, member.commitSeq, member.suspectFromSeq));
+            }
         }
         Reconcile.Decision decision = Reconcile.decide(answers);
-        donor = decision.donor();
+        donor = who.get(decision.donor()).index;
         recoveredSeq = decision.lastSeq();
         recoveredEpoch = decision.lastEpoch();
         return decision.alarm();
@@ -95,7 +116,7 @@ final class RollForward {
     boolean isComplete() {
         boolean complete = true;
         for (Member member : members) {
-            if (member.ackedSeq < recoveredSeq) {
+            if (member.isInSet && !member.isLeftOut && member.ackedSeq < recoveredSeq) {
                 complete = false;
                 Member from = members.get(donor);
                 if (member.isSealed && from.isSealed && member.fetchingTo == 0 && !member.isPaused) {

@@ -2,6 +2,7 @@ package io.varve.dataplane.replication;
 
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Crc32c;
+import io.varve.dataplane.store.Op;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.Message;
@@ -33,9 +34,17 @@ final class SlabHost implements AccessPointEffects {
     final GroupPort[] ports;
     private final long[] creationIds;
     private final @Nullable TailFetch[] fetches;
+    private final @Nullable Learner[] learners;
+    private final CopyMark copyMark = new CopyMark();
     final BitSet allocated = new BitSet();
     int gen;
+    /** A change was proposed whose outcome is not known. */
+    boolean isUnsettled;
+
     private int mapsMissing;
+    /** It is known whose maps are needed. */
+    private boolean mapsKnown;
+
     private boolean hasMap;
 
     SlabHost(AccessPointHost host, AttachSpec.Slab spec, Ports from) {
@@ -45,7 +54,6 @@ final class SlabHost implements AccessPointEffects {
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
         List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
-        copies.removeIf(copy -> !spec.isr().contains(copy.group()));
         // Reads ask the first that can answer.
         copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
@@ -57,10 +65,24 @@ final class SlabHost implements AccessPointEffects {
             ports[i] = from.port(copy.group(), copy.peerAddress());
             creationIds[i] = copy.creationId();
             Lease lease = host.lease(ports[i]);
-            members.add(new Member(i, copy.group(), lease, ports[i].localReplica(stream)));
+            members.add(new Member(
+                    i,
+                    copy.group(),
+                    lease,
+                    ports[i].localReplica(stream),
+                    spec.isr().contains(copy.group())));
         }
-        mapsMissing = (1 << copies.size()) - 1;
+        learners = new Learner[copies.size()];
         point = new AccessPoint(stream, host.spec().epoch(), members, this);
+    }
+
+    /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
+    int minInSync() {
+        return ports.length >= 3 ? 2 : 1;
+    }
+
+    boolean isRequired(int member) {
+        return point.members().get(member).isRequired;
     }
 
     int memberOf(GroupPort port) {
@@ -87,8 +109,13 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void replicate(int member, WriteRecord record, int round, long commitSeq) {
+        WriteRecord sent = record;
+        if (record.copyFor >= 0 && record.copyFor != member) {
+            copyMark.standInFor(record);
+            sent = copyMark;
+        }
         ports[member].replicate(
-                point.stream(), host.epoch(), gen, round, record, record.payload, record.payloadIndex, commitSeq);
+                point.stream(), host.epoch(), gen, round, sent, sent.payload, sent.payloadIndex, commitSeq);
     }
 
     @Override
@@ -114,6 +141,90 @@ final class SlabHost implements AccessPointEffects {
     }
 
     @Override
+    public void learnerPromised(int member) {
+        host.returns().promised(this, member);
+    }
+
+    @Override
+    public void learnerLost(int member, String why) {
+        loop.execute(() -> {
+            Learner learner = learners[member];
+            if (learner != null) {
+                learner.giveUp(why);
+            }
+        });
+    }
+
+    @Override
+    public void memberLost() {
+        loop.execute(host::considerSet);
+    }
+
+    /** Indices of the copies in the set, the nearest first: those that must be equal. */
+    int[] inSet() {
+        return point.members().stream()
+                .filter(member -> member.isInSet)
+                .mapToInt(member -> member.index)
+                .toArray();
+    }
+
+    /** The nearest copy that a read may be answered from. */
+    @Nullable GroupPort firstReadable() {
+        for (Member member : point.members()) {
+            if (member.isReadable()) {
+                return ports[member.index];
+            }
+        }
+        return null;
+    }
+
+    @Nullable Learner learner(int member) {
+        return learners[member];
+    }
+
+    void setLearner(int member, @Nullable Learner learner) {
+        learners[member] = learner;
+    }
+
+    /** A client's record was numbered: what a learner reads for copying has grown old there. */
+    void wrote(int block, int count) {
+        for (Learner learner : learners) {
+            if (learner != null) {
+                learner.wrote(block, count);
+            }
+        }
+    }
+
+    /** Something that a learner may wait for has changed. */
+    void advanceLearners() {
+        for (Learner learner : learners) {
+            if (learner != null) {
+                learner.advance();
+            }
+        }
+    }
+
+    /** The set is another since a change committed in generation {@code newGen}. */
+    void setChanged(int newGen, List<String> isr) {
+        gen = newGen;
+        point.setChanged(isr);
+        for (Member member : point.members()) {
+            if (!member.isInSet) {
+                mapsMissing &= ~(1 << member.index);
+            }
+            Learner learner = learners[member.index];
+            if (learner != null && (member.isInSet || !member.isRequired)) {
+                learner.settled(member.isInSet);
+            }
+            if (!member.isRequired && member.isSealed) {
+                learnerPromised(member.index);
+            }
+        }
+        fetchMaps();
+        host.openedOrMapped();
+    }
+
+    @Override
     public void recovered() {
         loop.execute(host::slabRecovered);
     }
@@ -121,6 +232,13 @@ final class SlabHost implements AccessPointEffects {
     @Override
     public void opened() {
         loop.execute(() -> {
+            for (Member member : point.members()) {
+                mapsMissing |= member.isInSet ? 1 << member.index : 0;
+                if (!member.isInSet) {
+                    point.memberUp(member.index);
+                }
+            }
+            mapsKnown = true;
             fetchMaps();
             host.openedOrMapped();
         });
@@ -210,7 +328,7 @@ final class SlabHost implements AccessPointEffects {
 
     /** True once every member told which pieces take space. */
     boolean hasMaps() {
-        return mapsMissing == 0;
+        return mapsKnown && mapsMissing == 0;
     }
 
     void openCommitted(int newGen) {
@@ -254,6 +372,26 @@ final class SlabHost implements AccessPointEffects {
         @Override
         protected void committed(boolean fenced) {
             throw new IllegalStateException("a record of a tail is never numbered here");
+        }
+    }
+
+    /** What all others get in place of a record that fills one copy: the same number, no effect. */
+    private static final class CopyMark extends WriteRecord {
+        void standInFor(WriteRecord copy) {
+            op = Op.COPIED.code();
+            recordEpoch = copy.recordEpoch;
+            prevEpoch = copy.prevEpoch;
+            seq = copy.seq;
+            block = copy.block;
+            count = copy.count;
+            commitSeq = copy.commitSeq;
+            aux = 0;
+            crcCount = 0;
+        }
+
+        @Override
+        protected void committed(boolean fenced) {
+            throw new IllegalStateException("what stands in for a record is never numbered");
         }
     }
 

@@ -99,6 +99,9 @@ public final class Verification {
         private final int slab;
         private final int extent;
         private final GroupPort[] ports;
+        /** The copies that are compared: those of the set when they were asked. */
+        private int[] members = {};
+
         private final StoreStatus[] statuses;
         private final int[] crcs;
         private final long[] versions;
@@ -123,9 +126,10 @@ public final class Verification {
 
         void ask() {
             tries++;
-            missing = ports.length;
-            for (int i = 0; i < ports.length; i++) {
-                int member = i;
+            members = host.slabAt(slab).inSet();
+            missing = members.length;
+            for (int i = 0; i < members.length; i++) {
+                int member = members[i];
                 ports[i].digest(
                         host.accessPoint(slab).stream(),
                         host.epoch(),
@@ -163,8 +167,8 @@ public final class Verification {
         }
 
         private boolean areEqual() {
-            for (int i = 0; i < ports.length; i++) {
-                if (statuses[i] != StoreStatus.OK || crcs[i] != crcs[0]) {
+            for (int i : members) {
+                if (statuses[i] != StoreStatus.OK || crcs[i] != crcs[members[0]]) {
                     return false;
                 }
             }
@@ -175,12 +179,12 @@ public final class Verification {
         private boolean canInspect() {
             boolean isDamaged = false;
             boolean isSettled = tries > 2 && host.accessPoint(slab).inFlight().size() == 0;
-            for (int i = 0; i < ports.length; i++) {
+            for (int i : members) {
                 if (statuses[i] != StoreStatus.OK && statuses[i] != StoreStatus.BAD_BLOCK) {
                     return false;
                 }
                 isDamaged |= statuses[i] == StoreStatus.BAD_BLOCK;
-                isSettled &= versions[i] == versions[0];
+                isSettled &= versions[i] == versions[members[0]];
             }
             return inspections < MAX_INSPECTIONS && (isDamaged || isSettled || tries == MAX_TRIES);
         }
@@ -199,8 +203,8 @@ public final class Verification {
 
         private String describe() {
             StringBuilder text = new StringBuilder("slab " + slab + " extent " + extent + ":");
-            for (int i = 0; i < ports.length; i++) {
-                text.append(i == 0 ? " " : ", ").append(ports[i].group()).append(' ');
+            for (int i : members) {
+                text.append(i == members[0] ? " " : ", ").append(ports[i].group()).append(' ');
                 if (statuses[i] == StoreStatus.OK) {
                     text.append(String.format("%08x at seq %d", crcs[i], versions[i]));
                 } else {

@@ -21,6 +21,9 @@ public abstract class WriteRecord extends WireRecord {
 
     public int pieceCost;
 
+    /** Member that this record fills, while all others get {@code COPIED} in its place; −1: for everybody alike. */
+    int copyFor = -1;
+
     /** On the loop, once: every required replica has it durably, or {@code fenced}: it may or may not take effect. */
     protected abstract void committed(boolean fenced);
 

@@ -61,6 +61,21 @@ class AccessPointTest {
         }
 
         @Override
+        public void learnerPromised(int member) {
+            log.add("learner " + member);
+        }
+
+        @Override
+        public void learnerLost(int member, String why) {
+            log.add("learner lost " + member);
+        }
+
+        @Override
+        public void memberLost() {
+            log.add("lost");
+        }
+
+        @Override
         public void read(int member, SlabRead read) {
             log.add("read " + member);
         }
@@ -129,7 +144,7 @@ class AccessPointTest {
     private final Script script = new Script();
     private final Lease[] leases = {new Lease(), new Lease()};
     private final AccessPoint point = new AccessPoint(
-            1, EPOCH, List.of(new Member(0, "a", leases[0], null), new Member(1, "b", leases[1], null)), script);
+            1, EPOCH, List.of(new Member(0, "a", leases[0], null, true), new Member(1, "b", leases[1], null, true)), script);
 
     private void open() {
         point.sealed(0, 10, 4, 10, Long.MAX_VALUE);

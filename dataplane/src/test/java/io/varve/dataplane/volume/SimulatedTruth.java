@@ -20,6 +20,9 @@ final class SimulatedTruth {
     /** One of so many answers is lost, before or after it was applied; 0: none. */
     int losesOneIn;
 
+    /** Nobody answers. */
+    boolean isAway;
+
     int opens;
 
     int changes;
@@ -35,6 +38,10 @@ final class SimulatedTruth {
 
     int epoch() {
         return epoch;
+    }
+
+    List<String> isr(int slab) {
+        return slabs.get(slab).isr;
     }
 
     /** ATTACH: the next epoch, with the sets as they are now. */
@@ -70,7 +77,7 @@ final class SimulatedTruth {
     private void compareAndSet(Loop loop, int ofEpoch, List<Truth.SlabIsr> asked, Truth.OpenCallback callback) {
         loop.schedule(random.nextLong(100_000, 2_000_000), () -> {
             boolean lost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
-            if (lost && random.nextBoolean()) {
+            if (isAway || (lost && random.nextBoolean())) {
                 callback.done(Truth.Outcome.UNKNOWN, List.of(), "timed out");
                 return;
             }

@@ -63,6 +63,7 @@ class ThinGrowthTest {
     @Test
     void waitsForACopyThatIsAwayAndAsksItWhenItIsBack() {
         SimulatedCluster cluster = full(4);
+        cluster.truth.isAway = true;
         cluster.node(1).crash();
         Request request = cluster.submit(0, cluster.writeOf(0, PIECE));
         cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
@@ -90,6 +91,7 @@ class ThinGrowthTest {
     @Test
     void readsOvertakeAWriteThatWaits() {
         SimulatedCluster cluster = full(6);
+        cluster.truth.isAway = true;
         cluster.node(1).crash();
         cluster.scheduler.runFor(SimulatedCluster.SECOND);
         Request write = cluster.submit(0, cluster.writeOf(0, PIECE));

@@ -1,0 +1,101 @@
+package io.varve.dataplane.replication;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Copies of a volume that are outside of their sets and come back: who begins to learn when, and when again after it was given up. Confined to
+ * the volume's loop.
+ */
+final class Returns {
+    /** Learners of a volume at a time: each holds back writes to its slab for a moment when it joins, and takes memory. */
+    private static final int MAX_LEARNERS = 4;
+
+    private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
+    private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
+
+    private final AccessPointHost host;
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private final List<Learner> running = new ArrayList<>();
+    private int sessions;
+    private long bytesCopied;
+    private boolean ended;
+
+    private record Waiting(SlabHost slab, Member member) {}
+
+    Returns(AccessPointHost host) {
+        this.host = host;
+    }
+
+    long bytesCopied() {
+        return bytesCopied;
+    }
+
+    void copied(long bytes) {
+        bytesCopied += bytes;
+    }
+
+    /** The copy promised the epoch: it can begin as soon as a place is free, unless it runs, or was given up a moment ago. */
+    void promised(SlabHost slab, int index) {
+        Member member = slab.point.members().get(index);
+        if (!ended && slab.learner(index) == null && host.loop().nanos() >= member.notBeforeNanos) {
+            Waiting one = new Waiting(slab, member);
+            if (!waiting.contains(one)) {
+                waiting.add(one);
+                host.loop().execute(this::startMore);
+            }
+        }
+    }
+
+    private void startMore() {
+        while (!ended && running.size() < MAX_LEARNERS && !waiting.isEmpty()) {
+            Waiting next = waiting.remove();
+            Member member = next.member;
+            boolean canLearn = !member.isInSet
+                    && !member.isRequired
+                    && member.isSealed
+                    && member.state != ReplicaState.FAILED
+                    && next.slab.point.phase() == AccessPoint.Phase.OPEN
+                    && next.slab.learner(member.index) == null;
+            if (canLearn) {
+                long session = Integer.toUnsignedLong(host.epoch()) << 32 | ++sessions;
+                Learner learner = new Learner(this, host, next.slab, member, session);
+                next.slab.setLearner(member.index, learner);
+                running.add(learner);
+                learner.start();
+            }
+        }
+    }
+
+    /** {@code isIn}: the copy is in the set. Else it begins again after a pause. */
+    void ended(Learner learner, boolean isIn) {
+        Member member = learner.member();
+        running.remove(learner);
+        if (learner.slab().learner(member.index) == learner) {
+            learner.slab().setLearner(member.index, null);
+        }
+        if (isIn) {
+            member.pauseNanos = 0;
+        } else {
+            member.pauseNanos = member.pauseNanos == 0
+                    ? FIRST_PAUSE_NANOS
+                    : Math.min(2 * member.pauseNanos, LAST_PAUSE_NANOS);
+            member.notBeforeNanos = host.loop().nanos() + member.pauseNanos;
+            host.loop().schedule(member.pauseNanos, () -> {
+                if (member.isSealed) {
+                    promised(learner.slab(), member.index);
+                }
+            });
+        }
+        host.loop().execute(this::startMore);
+    }
+
+    /** The access points have ended, and with them everybody who learns. */
+    void end() {
+        ended = true;
+        waiting.clear();
+        running.forEach(Learner::end);
+        running.clear();
+    }
+}

@@ -1,0 +1,139 @@
+package io.varve.dataplane.replication;
+
+import io.varve.dataplane.time.Loop;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * CHANGE_ISR: takes lost members out of the sets of a volume's slabs and learners that are whole into them, one call at a time for all slabs that
+ * have something to change (docs/internals/protocol.md, "Changing the ISR"). Confined to the volume's loop.
+ */
+final class SetChanges {
+    /** Between two proposals whose outcome is unknown. */
+    private static final long PAUSE_NANOS = 500_000_000L;
+
+    /** After a refusal, which another try hardly changes. */
+    private static final long REFUSED_NANOS = 5_000_000_000L;
+
+    private static final Logger LOG = LoggerFactory.getLogger(SetChanges.class);
+
+    private final AccessPointHost host;
+    private final AttachSpec spec;
+    private final SlabHost[] slabs;
+    private final Truth truth;
+    private final Loop loop;
+    private boolean isBusy;
+    private String trouble = "";
+
+    SetChanges(AccessPointHost host, AttachSpec spec, SlabHost[] slabs, Truth truth, Loop loop) {
+        this.host = host;
+        this.spec = spec;
+        this.slabs = slabs;
+        this.truth = truth;
+        this.loop = loop;
+    }
+
+    /** For people; empty if nothing is in the way of a change. */
+    String trouble() {
+        return trouble;
+    }
+
+    /** Proposes what there is to change. What comes while a proposal is under way is seen when that has ended. */
+    void propose() {
+        if (isBusy || host.hasEnded()) {
+            return;
+        }
+        List<Truth.SlabIsr> asked = new ArrayList<>();
+        for (SlabHost slab : slabs) {
+            List<String> wanted = slab.point.canChangeSet() ? wanted(slab) : null;
+            if (wanted != null) {
+                slab.isUnsettled = true;
+                asked.add(new Truth.SlabIsr(slab.spec.index(), slab.gen, wanted));
+            }
+        }
+        if (!asked.isEmpty()) {
+            isBusy = true;
+            truth.changeIsr(spec.volume(), spec.epoch(), asked, this::answered);
+        }
+    }
+
+    /**
+     * The set that the slab should have; null if it has it, for certain. After an unknown outcome something is always proposed: only a later
+     * gen settles it, and the same set again is a change too.
+     */
+    private static @Nullable List<String> wanted(SlabHost slab) {
+        List<String> wanted = new ArrayList<>();
+        boolean differs = slab.isUnsettled;
+        int staying = 0;
+        for (Member member : slab.point.members()) {
+            staying += member.isInSet && !member.isLost ? 1 : 0;
+        }
+        boolean mayShrink = staying >= slab.minInSync();
+        for (Member member : slab.point.members()) {
+            Learner learner = slab.learner(member.index);
+            if (member.isInSet && !(member.isLost && mayShrink)) {
+                wanted.add(member.group);
+            } else if (member.isInSet) {
+                differs = true;
+            } else if (learner != null && learner.isWhole() && member.isSealed && !member.isLost) {
+                if (!member.isProposed) {
+                    slab.point.proposed(member.index);
+                }
+                wanted.add(member.group);
+                differs = true;
+            }
+        }
+        return differs ? wanted : null;
+    }
+
+    private void answered(Truth.Outcome outcome, List<Truth.SlabOpened> answers, String message) {
+        isBusy = false;
+        if (host.hasEnded()) {
+            return;
+        }
+        switch (outcome) {
+            case STALE_EPOCH -> host.end(true, "a newer attach exists" + (message.isEmpty() ? "" : ": " + message));
+            case REFUSED -> {
+                trouble = "the metadata group refuses to change the set: " + message;
+                LOG.error("set not changed volume={} epoch={} reason=\"{}\"", spec.volume(), spec.epoch(), message);
+                loop.schedule(REFUSED_NANOS, this::propose);
+            }
+            case UNKNOWN -> {
+                trouble = "waits for the metadata group: " + message;
+                loop.schedule(PAUSE_NANOS, this::propose);
+            }
+            case OK, STALE_GEN -> {
+                boolean allSettled = true;
+                for (Truth.SlabOpened answer : answers) {
+                    allSettled &= settled(answer);
+                }
+                host.setChanged();
+                trouble = allSettled ? "" : "the metadata group refuses to change the set of a slab";
+                // What came meanwhile, or is still to be settled.
+                loop.schedule(allSettled ? 0 : REFUSED_NANOS, this::propose);
+            }
+        }
+    }
+
+    /** In this epoch nobody else changes the set: a later gen is our own earlier proposal, whose answer was lost. */
+    private boolean settled(Truth.SlabOpened answer) {
+        SlabHost slab = host.find(answer.index());
+        if (slab == null || host.hasEnded() || answer.gen() <= slab.gen) {
+            LOG.error("set not changed volume={} answer=\"{}\"", spec.volume(), answer);
+            return false;
+        }
+        slab.isUnsettled = false;
+        LOG.info(
+                "set changed volume={} slab={} epoch={} gen={} set={}",
+                spec.volume(),
+                answer.index(),
+                spec.epoch(),
+                answer.gen(),
+                answer.isr());
+        slab.setChanged(answer.gen(), answer.isr());
+        return true;
+    }
+}

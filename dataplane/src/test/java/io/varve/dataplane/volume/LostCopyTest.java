@@ -1,0 +1,200 @@
+package io.varve.dataplane.volume;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.dataplane.volume.SimulatedCluster.Request;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A copy dies under a volume: who waits how long, and how the copy becomes whole again (docs/internals/resync.md). */
+class LostCopyTest {
+    private static final long SECOND = SimulatedCluster.SECOND;
+    private static final long MIB = Geometry.EXTENT_BYTES;
+
+    @Test
+    void goesOnWithoutACopyThatDied() {
+        SimulatedCluster cluster = new SimulatedCluster(1, 3, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(2 * SECOND);
+        assertThat(request.status).isEqualTo(BlockStatus.OK);
+        assertThat(volume.accessPoints().state()).isEqualTo("DEGRADED");
+        assertThat(cluster.truth.isr(0)).containsExactly("group-n0");
+        assertThat(cluster.read(0, 0, 4096)).isEqualTo(SimulatedCluster.stamp(4096, 1));
+    }
+
+    @Test
+    void goesOnWithoutACopyWhoseDiskHangs() {
+        SimulatedCluster cluster = new SimulatedCluster(2, 3, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).life().memory().isStuck = true;
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(2 * SECOND);
+        assertThat(request.status).isEqualTo(BlockStatus.OK);
+        assertThat(volume.accessPoints().state()).isEqualTo("DEGRADED");
+    }
+
+    @Test
+    void acknowledgesNothingBeforeTheSetHasChanged() {
+        SimulatedCluster cluster = new SimulatedCluster(3, 3, 2, 1);
+        cluster.open(0);
+        cluster.truth.isAway = true;
+        cluster.node(1).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(request.status).isNull();
+        assertThat(cluster.node(0).life().volume().accessPoints().state()).isEqualTo("STALLED");
+        cluster.truth.isAway = false;
+        cluster.scheduler.runFor(SECOND);
+        assertThat(request.status).isEqualTo(BlockStatus.OK);
+    }
+
+    @Test
+    void keepsTwoOfThreeAndStallsBelow() {
+        SimulatedCluster cluster = new SimulatedCluster(4, 3, 3, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).crash();
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        cluster.node(2).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 2)));
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(request.status).isNull();
+        assertThat(volume.accessPoints().state()).isEqualTo("STALLED");
+        cluster.node(2).start();
+        assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK);
+        cluster.node(1).start();
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(volume.accessPoints().state()).isEqualTo("HEALTHY");
+        cluster.assertCopiesEqual(3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void bringsACopyBackThatMissedWrites(boolean onDisk) {
+        SimulatedCluster cluster = new SimulatedCluster(5, 3, 2, 1, 64 * MIB, onDisk);
+        SlabVolume volume = cluster.open(0);
+        for (int i = 0; i < 32; i++) {
+            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i))).isEqualTo(BlockStatus.OK);
+        }
+        cluster.scheduler.runFor(10 * SECOND);
+        cluster.node(1).crash();
+        for (int i = 4; i < 8; i++) {
+            assertThat(cluster.write(0, i * MIB + 8192, SimulatedCluster.stamp(65536, 100 + i)))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        assertThat(cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, 9 * MIB, 2 * MIB))))
+                .isEqualTo(BlockStatus.OK);
+        cluster.scheduler.runFor(7 * SECOND);
+        cluster.node(1).start();
+        cluster.scheduler.runFor(20 * SECOND);
+        assertThat(volume.accessPoints().state())
+                .as(volume.accessPoints().detail())
+                .isEqualTo("HEALTHY");
+        assertThat(cluster.truth.isr(0)).hasSize(2);
+        assertThat(volume.accessPoints().bytesCopied()).isLessThanOrEqualTo(6 * MIB);
+        assertEqual(cluster, onDisk);
+        // What came back serves alone.
+        cluster.node(0).crash();
+        cluster.open(1);
+        for (int i = 4; i < 8; i++) {
+            assertThat(cluster.read(1, i * MIB + 8192, 65536)).isEqualTo(SimulatedCluster.stamp(65536, 100 + i));
+        }
+        assertThat(cluster.read(1, 9 * MIB, 4096)).isEqualTo(new byte[4096]);
+        assertThat(cluster.read(1, 20 * MIB, 4096)).isEqualTo(SimulatedCluster.stamp(4096, 20));
+    }
+
+    @Test
+    void copiesNothingWhenNothingWasWrittenMeanwhile() {
+        SimulatedCluster cluster = new SimulatedCluster(6, 3, 2, 1, 64 * MIB, true);
+        SlabVolume volume = cluster.open(0);
+        for (int i = 0; i < 32; i++) {
+            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i))).isEqualTo(BlockStatus.OK);
+        }
+        cluster.scheduler.runFor(SECOND);
+        cluster.node(1).crash();
+        cluster.scheduler.runFor(5 * SECOND);
+        assertThat(volume.accessPoints().state()).isIn("DEGRADED", "STALLED");
+        cluster.node(1).start();
+        cluster.scheduler.runFor(15 * SECOND);
+        assertThat(volume.accessPoints().state())
+                .as(volume.accessPoints().detail())
+                .isEqualTo("HEALTHY");
+        assertThat(volume.accessPoints().bytesCopied()).isZero();
+    }
+
+    /** Clients write all the time, also into what is being copied. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void fillsACopyUnderLoad(boolean onDisk) {
+        for (long seed = 1; seed <= 6; seed++) {
+            SimulatedCluster cluster = new SimulatedCluster(seed, 3, 2, 1, 16 * MIB, onDisk);
+            SlabVolume volume = cluster.open(0);
+            cluster.node(1).crash();
+            List<Request> all = new ArrayList<>();
+            byte[][] newest = new byte[64][];
+            for (int step = 0; step < 400; step++) {
+                int place = cluster.random.nextInt(64);
+                byte[] data = SimulatedCluster.stamp(4096 * (1 + cluster.random.nextInt(4)), seed * 1000 + step);
+                Request request = cluster.writeOf(place * (MIB / 4), data);
+                newest[place] = data;
+                all.add(cluster.submit(0, request));
+                cluster.scheduler.runFor(1 + cluster.random.nextLong(30_000_000L));
+                if (step == 100 || step == 250) {
+                    cluster.node(1).start();
+                } else if (step == 200) {
+                    cluster.node(1).crash();
+                }
+            }
+            all.forEach(request -> assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK));
+            cluster.scheduler.runFor(40 * SECOND);
+            assertThat(volume.accessPoints().state())
+                    .as(volume.accessPoints().detail())
+                    .isEqualTo("HEALTHY");
+            assertEqual(cluster, onDisk);
+            cluster.node(0).crash();
+            cluster.open(1);
+            for (int place = 0; place < 64; place++) {
+                if (newest[place] != null) {
+                    assertThat(cluster.read(1, place * (MIB / 4), newest[place].length))
+                            .as("seed %d place %d", seed, place)
+                            .isEqualTo(newest[place]);
+                }
+            }
+        }
+    }
+
+    @Test
+    void opensWithoutAMemberThatIsDead() {
+        SimulatedCluster cluster = new SimulatedCluster(8, 3, 2, 1);
+        cluster.open(0);
+        byte[] data = SimulatedCluster.stamp(4096, 1);
+        assertThat(cluster.write(0, 0, data)).isEqualTo(BlockStatus.OK);
+        cluster.node(0).crash();
+        cluster.node(1).life().attach();
+        long before = cluster.scheduler.nanos();
+        while (!cluster.node(1).life().isOpen) {
+            cluster.scheduler.runFor(SECOND / 10);
+            assertThat(cluster.scheduler.nanos() - before).isLessThan(8 * SECOND);
+        }
+        assertThat(cluster.read(1, 0, 4096)).isEqualTo(data);
+        assertThat(cluster.truth.isr(0)).containsExactly("group-n1");
+        assertThat(cluster.write(1, 4096, data)).isEqualTo(BlockStatus.OK);
+        cluster.node(0).start();
+        cluster.scheduler.runFor(20 * SECOND);
+        assertThat(cluster.node(1).life().volume().accessPoints().state()).isEqualTo("HEALTHY");
+        cluster.assertCopiesEqual(2);
+    }
+
+    private static void assertEqual(SimulatedCluster cluster, boolean onDisk) {
+        if (onDisk) {
+            assertThat(cluster.differences(0)).isEmpty();
+        } else {
+            cluster.assertCopiesEqual(2);
+        }
+    }
+}
