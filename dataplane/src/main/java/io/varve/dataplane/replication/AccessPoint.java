@@ -34,13 +34,12 @@ final class AccessPoint {
     private final int epoch;
     private final AccessPointEffects effects;
     private final List<Member> members;
-    private final InFlight inFlight = new InFlight();
     private final ReadGate gate;
     private final RollForward rollForward;
+    private final Numbering numbering;
+    private final InSyncSet set;
     private Phase phase = Phase.SEALING;
     private String trouble = "";
-    private long commitSeq;
-    private boolean startDone;
 
     AccessPoint(long stream, int epoch, List<Member> members, AccessPointEffects effects) {
         Invariant.check(!members.isEmpty() && members.size() <= 31, "members of a replica set", members.size());
@@ -50,6 +49,8 @@ final class AccessPoint {
         this.effects = effects;
         this.gate = new ReadGate(this, effects);
         this.rollForward = new RollForward(epoch, members, effects);
+        this.numbering = new Numbering(this, members, effects);
+        this.set = new InSyncSet(this, numbering, members);
     }
 
     Phase phase() {
@@ -70,7 +71,7 @@ final class AccessPoint {
     }
 
     long commitSeq() {
-        return commitSeq;
+        return numbering.commitSeq();
     }
 
     List<Member> members() {
@@ -79,13 +80,13 @@ final class AccessPoint {
 
     /** What is numbered and not yet committed; to be looked at only. */
     InFlight inFlight() {
-        return inFlight;
+        return numbering.inFlight();
     }
 
     /** True if nothing is in flight and everybody who is waited for is there. */
     boolean isSettled() {
         return phase == Phase.OPEN
-                && inFlight.isEmpty()
+                && inFlight().isEmpty()
                 && members.stream().allMatch(member -> member.isSealed || !member.isRequired);
     }
 
@@ -96,7 +97,7 @@ final class AccessPoint {
 
     /** True if a write can be numbered now. */
     boolean canWrite() {
-        return phase == Phase.OPEN && !inFlight.isFull();
+        return phase == Phase.OPEN && !inFlight().isFull();
     }
 
     // ------------------------------------------------------------------------------------------------ members
@@ -120,14 +121,9 @@ final class AccessPoint {
             member.trouble = reason;
         }
         rollForward.memberDown(member);
-        if (isLearner(member)) {
+        if (InSyncSet.isLearner(member)) {
             effects.learnerLost(index, reason);
         }
-    }
-
-    /** Nobody but this access point knows that it takes part: it can be dropped at any time. */
-    private static boolean isLearner(Member member) {
-        return !member.isInSet && !member.isProposed;
     }
 
     /** The member promised the epoch, and tells all that it has. In an epoch under way: it is back, and says where it stands. */
@@ -141,7 +137,7 @@ final class AccessPoint {
         member.isLost = false;
         member.trouble = "";
         member.isPaused = false;
-        if (isLearner(member)) {
+        if (InSyncSet.isLearner(member)) {
             effects.learnerPromised(index);
             return;
         }
@@ -163,11 +159,11 @@ final class AccessPoint {
             return;
         }
         if (phase == Phase.STARTING || phase == Phase.OPEN) {
-            if (lastSeq >= inFlight.nextSeq()) {
+            if (lastSeq >= inFlight().nextSeq()) {
                 fail(member, "has records that were never written: up to " + lastSeq);
                 return;
             }
-            advanceMember(member, lastSeq);
+            numbering.advance(member, lastSeq);
             if (!hasEnded()) {
                 resend(index);
                 gate.memberBack();
@@ -208,7 +204,7 @@ final class AccessPoint {
 
     /** The replica cannot be waited for. As long as it is in the set it stays required: until a change without it has committed. */
     private void fail(Member member, String why) {
-        boolean isLearner = isLearner(member);
+        boolean isLearner = InSyncSet.isLearner(member);
         member.state = ReplicaState.FAILED;
         member.isSealed = false;
         member.isLost = true;
@@ -272,35 +268,19 @@ final class AccessPoint {
         }
     }
 
-    /** Groups of the copies that hold everything up to R: the set to propose with OPEN. */
-    List<String> recoveredSet() {
-        return members.stream()
-                .filter(member -> member.isInSet && !member.isLeftOut)
-                .map(member -> member.group)
-                .toList();
-    }
-
     /** The compare-and-set OPEN committed for this stream. Only now may EPOCH_START be sent [start_before_cas]. */
     void openCommitted(WriteRecord start) {
         Invariant.check(phase == Phase.OPENING, "OPEN committed twice in epoch", epoch);
         phase = Phase.STARTING;
-        for (Member member : members) {
-            if (member.isLeftOut) {
-                member.isLeftOut = false;
-                member.isInSet = false;
-                member.isRequired = false;
-                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
-            }
-        }
-        commitSeq = recoveredSeq();
-        inFlight.startAt(commitSeq + 1);
+        set.opened();
+        numbering.startBehind(recoveredSeq());
         start.op = Op.EPOCH_START.code();
         start.block = 0;
         start.count = 0;
         start.crcCount = 0;
         start.payload = null;
         start.aux = Integer.toUnsignedLong(rollForward.recoveredEpoch());
-        number(start, rollForward.recoveredEpoch());
+        numbering.number(start, rollForward.recoveredEpoch());
     }
 
     // ------------------------------------------------------------------------------------------------ writes
@@ -308,31 +288,7 @@ final class AccessPoint {
     /** Takes the record, which is complete but for its number. The caller has asked {@link #canWrite}. */
     void write(WriteRecord record) {
         Invariant.check(phase == Phase.OPEN, "write before the epoch began", epoch);
-        number(record, epoch);
-    }
-
-    private void number(WriteRecord record, int prevEpoch) {
-        record.stream = stream;
-        record.recordEpoch = epoch;
-        record.prevEpoch = prevEpoch;
-        inFlight.add(record);
-        for (int i = 0; i < members.size(); i++) {
-            Member member = members.get(i);
-            if (member.isRequired && member.isSealed && !member.isPaused && !member.isJoining) {
-                send(member, record);
-            }
-        }
-    }
-
-    private void send(Member member, WriteRecord record) {
-        long told = toldCommitSeq();
-        member.toldCommitSeq = told;
-        effects.replicate(member.index, record, member.round, told);
-    }
-
-    /** Undefined (0) until EPOCH_START is durable on all required [commit_early]. */
-    private long toldCommitSeq() {
-        return startDone ? commitSeq : 0;
+        numbering.number(record, epoch);
     }
 
     void acked(int index, long durableSeq) {
@@ -349,43 +305,7 @@ final class AccessPoint {
                 reconcile();
             }
         } else if (phase == Phase.STARTING || phase == Phase.OPEN) {
-            advanceMember(member, durableSeq);
-        }
-    }
-
-    private void advanceMember(Member member, long durableSeq) {
-        Invariant.check(durableSeq < inFlight.nextSeq(), "acknowledged before it was written", durableSeq);
-        long from = Math.max(member.ackedSeq + 1, inFlight.firstSeq());
-        member.ackedSeq = Math.max(member.ackedSeq, durableSeq);
-        for (long seq = from; seq <= durableSeq; seq++) {
-            effects.acked(member.index, inFlight.get(seq));
-        }
-        commit();
-    }
-
-    /** A write is complete when all required replicas acknowledged it [ack_any1]; in order, so commitSeq is exact. */
-    private void commit() {
-        long everywhere = Long.MAX_VALUE;
-        for (int i = 0; i < members.size(); i++) {
-            Member member = members.get(i);
-            everywhere = member.isRequired ? Math.min(everywhere, member.ackedSeq) : everywhere;
-        }
-        boolean advanced = false;
-        while (!hasEnded() && !inFlight.isEmpty() && inFlight.firstSeq() <= everywhere) {
-            WriteRecord record = inFlight.removeFirst();
-            commitSeq = record.seq;
-            advanced = true;
-            if (phase == Phase.STARTING) {
-                startDone = true;
-                phase = Phase.OPEN;
-                record.committed(false);
-                effects.opened();
-            } else {
-                record.committed(false);
-            }
-        }
-        if (advanced && !hasEnded()) {
-            gate.committed();
+            numbering.advance(member, durableSeq);
         }
     }
 
@@ -396,7 +316,7 @@ final class AccessPoint {
             return;
         }
         member.signs++;
-        if (isLearner(member) && endsLearning(refusal)) {
+        if (InSyncSet.isLearner(member) && endsLearning(refusal)) {
             effects.learnerLost(index, "refused record " + seq + ": " + refusal);
             return;
         }
@@ -462,101 +382,40 @@ final class AccessPoint {
         if (phase == Phase.RECONCILING) {
             member.fetchingTo = 0;
             reconcile();
-        } else if (phase == Phase.STARTING || phase == Phase.OPEN) {
-            for (long seq = Math.max(member.ackedSeq + 1, inFlight.firstSeq()); seq < inFlight.nextSeq(); seq++) {
-                send(member, inFlight.get(seq));
-            }
+        } else if (canChangeSet()) {
+            numbering.resend(member);
         }
     }
 
     /** Tells commitSeq to members that no write tells it. True if there was something to tell. */
     boolean tellCommit() {
-        boolean told = false;
-        if (phase == Phase.OPEN) {
-            for (int i = 0; i < members.size(); i++) {
-                Member member = members.get(i);
-                if (member.isSealed && member.isRequired && !member.isJoining && member.toldCommitSeq < commitSeq) {
-                    member.toldCommitSeq = commitSeq;
-                    effects.tellCommit(i, commitSeq);
-                    told = true;
-                }
-            }
-        }
-        return told;
+        return phase == Phase.OPEN && numbering.tellCommit();
     }
 
     // ------------------------------------------------------------------------------------------------ the set
 
-    /**
-     * From the next record on every write waits for this copy too, which is outside of the set. Nothing is sent to it before {@link #joined}.
-     *
-     * @return seq of that record
-     */
-    long require(int index) {
-        Member member = members.get(index);
-        Invariant.check(phase == Phase.OPEN && isLearner(member), "who joins is no learner", member.index);
-        member.state = ReplicaState.LEARNER;
-        member.isRequired = true;
-        member.isJoining = true;
-        member.hasAnswered = true;
-        member.ackedSeq = inFlight.nextSeq() - 1;
-        member.toldCommitSeq = 0;
-        return inFlight.nextSeq();
+    /** Who is in the set, and who else is waited for. To be changed while the epoch is open. */
+    InSyncSet set() {
+        return set;
     }
 
-    /** The copy's log goes on where it was required from. */
-    void joined(int index) {
-        members.get(index).isJoining = false;
-        resend(index);
-    }
-
-    /** A change that adds the copy is about to be proposed. */
-    void proposed(int index) {
-        Member member = members.get(index);
-        Invariant.check(member.isRequired && !member.isJoining, "proposed before it is required", member.index);
-        member.isProposed = true;
-    }
-
-    /** A learner is given up. */
-    void release(int index) {
-        Member member = members.get(index);
-        Invariant.check(isLearner(member), "a member of the set is dropped without a change", member.index);
-        if (member.isRequired) {
-            member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
-            stopRequiring(member);
-        }
-    }
-
-    /** The set as it is since a change committed: ours, or an earlier one of ours whose answer was lost. */
-    void setChanged(List<String> isr) {
-        for (Member member : members) {
-            boolean isIn = isr.contains(member.group);
-            boolean wasProposed = member.isProposed;
-            member.isProposed = false;
-            if (isIn && !member.isInSet) {
-                Invariant.check(member.isRequired, "a copy is in the set that nobody waited for", member.index);
-                member.isInSet = true;
-                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.INSYNC;
-            } else if (!isIn && (member.isInSet || wasProposed)) {
-                member.isInSet = false;
-                member.state = member.state == ReplicaState.FAILED ? ReplicaState.FAILED : ReplicaState.STALE;
-                stopRequiring(member);
-            }
-        }
+    /** What the members know or may answer has changed with the set. */
+    void setChanged() {
         if (!hasEnded()) {
             gate.memberBack();
             effects.wantLease();
         }
     }
 
-    private void stopRequiring(Member member) {
-        member.isRequired = false;
-        member.isJoining = false;
-        member.isPaused = false;
-        for (long seq = Math.max(member.ackedSeq + 1, inFlight.firstSeq()); seq < inFlight.nextSeq(); seq++) {
-            effects.acked(member.index, inFlight.get(seq));
-        }
-        commit();
+    /** The first record that all required copies have is EPOCH_START: the epoch has begun. */
+    void begun() {
+        phase = Phase.OPEN;
+        effects.opened();
+    }
+
+    /** commitSeq rose. */
+    void committed() {
+        gate.committed();
     }
 
     // ------------------------------------------------------------------------------------------------ reads
@@ -595,15 +454,7 @@ final class AccessPoint {
         }
         phase = last;
         trouble = why;
-        while (!inFlight.isEmpty()) {
-            WriteRecord record = inFlight.removeFirst();
-            for (int i = 0; i < members.size(); i++) {
-                if (members.get(i).isRequired && members.get(i).ackedSeq < record.seq) {
-                    effects.acked(i, record);
-                }
-            }
-            record.committed(true);
-        }
+        numbering.end();
         gate.end();
         effects.ended();
     }

@@ -1,10 +1,7 @@
 package io.varve.dataplane.replication;
 
-import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.time.Loop;
-import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
-import io.varve.dataplane.wire.Refusal;
 import io.varve.model.Geometry;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -19,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * hold the copies, and proposes OPEN for all slabs at once. Confined to the volume's loop.
  */
 @SuppressWarnings("ReferenceEquality") // identity is meant
-public final class AccessPointHost implements PortListener {
+public final class AccessPointHost {
     /** Between two looks at the credits while writes wait for room. */
     private static final long CREDIT_PAUSE_NANOS = 10_000_000L;
 
@@ -48,6 +45,7 @@ public final class AccessPointHost implements PortListener {
     private final SetChanges changes;
     private final Watch watch;
     private final Returns returns;
+    private final PortEvents events;
     private final SlabHost[] slabs;
     private final Map<GroupPort, Lease> leases = new HashMap<>();
     private final Runnable checkLeases = this::checkLeases;
@@ -73,6 +71,7 @@ public final class AccessPointHost implements PortListener {
         this.changes = new SetChanges(this, spec, slabs, truth, loop);
         this.watch = new Watch(this, slabs, loop);
         this.returns = new Returns(this);
+        this.events = new PortEvents(this, spec, slabs, leases);
     }
 
     /** For each group that holds a copy, the lease that it gave this volume. */
@@ -104,16 +103,14 @@ public final class AccessPointHost implements PortListener {
     /** Begins to attach; {@link Owner#opened} or {@link Owner#ended} follows. */
     public void start() {
         LOG.info("attach begins volume={} epoch={} slabs={}", spec.volume(), spec.epoch(), slabs.length);
-        List.copyOf(leases.keySet()).forEach(port -> port.join(spec.volume(), this));
+        List.copyOf(leases.keySet()).forEach(port -> port.join(spec.volume(), events));
         watch.arm();
     }
 
-    @Override
     public long volume() {
         return spec.volume();
     }
 
-    @Override
     public int epoch() {
         return spec.epoch();
     }
@@ -138,7 +135,7 @@ public final class AccessPointHost implements PortListener {
         leases.forEach((port, lease) -> {
             lease.giveUp();
             port.release(spec.volume(), spec.epoch());
-            port.leave(spec.volume(), this);
+            port.leave(spec.volume(), events);
         });
     }
 
@@ -361,118 +358,7 @@ public final class AccessPointHost implements PortListener {
         return returns;
     }
 
-    // ------------------------------------------------------------------------------------------------ the ports
-
-    @Override
-    public void portUp(GroupPort port) {
-        for (SlabHost slab : slabs) {
-            int member = slab.memberOf(port);
-            if (member >= 0) {
-                slab.point.memberUp(member);
-            }
-        }
-    }
-
-    @Override
-    public void portDown(GroupPort port, String reason) {
-        for (SlabHost slab : slabs) {
-            int member = slab.memberOf(port);
-            if (member >= 0) {
-                slab.point.memberDown(member, reason);
-            }
-        }
-        watch.arm();
-    }
-
-    @Override
-    public void portEased(GroupPort port) {
-        for (SlabHost slab : slabs) {
-            slab.advanceLearners();
-        }
-        owner.eased();
-    }
-
-    @Override
-    public void sealed(GroupPort port, long stream, int itsEpoch, Message.Sealed m) {
-        SlabHost slab = slab(stream);
-        int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
-        if (slab != null && member >= 0) {
-            slab.point.sealed(member, m.lastSeq(), m.lastEpoch(), m.commitSeq(), m.suspectFromSeq());
-            if (slab.point.phase() == AccessPoint.Phase.OPEN) {
-                slab.fetchMaps();
-                owner.eased();
-            }
-        }
-    }
-
-    @Override
-    public void leaseHeld(GroupPort port, long stream, int itsEpoch, long remainingNanos, int holderEpoch) {
-        SlabHost slab = slab(stream);
-        int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
-        if (slab != null && member >= 0) {
-            slab.point.leaseHeld(member, remainingNanos, holderEpoch);
-        }
-    }
-
-    @Override
-    public void sealRefused(GroupPort port, long stream, int itsEpoch, Refusal refusal, int promisedEpoch) {
-        SlabHost slab = slab(stream);
-        int member = slab == null ? -1 : slab.memberOf(port);
-        if (slab != null && member >= 0) {
-            slab.point.sealRefused(member, itsEpoch, refusal, promisedEpoch);
-        }
-    }
-
-    @Override
-    public void acked(GroupPort port, long stream, int itsEpoch, long durableSeq) {
-        SlabHost slab = slab(stream);
-        int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
-        if (slab != null && member >= 0) {
-            slab.point.acked(member, durableSeq);
-            slab.advanceLearners();
-            owner.eased();
-        }
-    }
-
-    @Override
-    public void refused(
-            GroupPort port,
-            long stream,
-            int itsEpoch,
-            int round,
-            Refusal refusal,
-            int promisedEpoch,
-            long seq,
-            long lastSeq) {
-        SlabHost slab = slab(stream);
-        int member = slab == null || itsEpoch != spec.epoch() ? -1 : slab.memberOf(port);
-        if (slab != null && member >= 0) {
-            slab.point.refused(member, round, refusal, promisedEpoch, seq, lastSeq);
-        }
-    }
-
-    @Override
-    public void leased(GroupPort port, int itsEpoch, long sentNanos, long termNanos) {
-        Lease lease = leases.get(port);
-        if (lease != null && itsEpoch == spec.epoch() && !ended) {
-            lease.granted(sentNanos, termNanos);
-            checkLeases();
-            owner.eased();
-        }
-    }
-
-    @Override
-    public void readAnswered(SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock) {
-        SlabHost slab = slab(read.stream);
-        Invariant.check(slab != null, "answer to a read of another volume", read.stream);
-        if (slab != null) {
-            slab.point.reads().answered(read.issuedTo, read, refusal, highestSeq, damagedBlock, loop.nanos());
-        }
-    }
-
-    private @Nullable SlabHost slab(long stream) {
-        return find((int) (stream & 0xffff));
-    }
+    // ------------------------------------------------------------------------------------------------ ends and begins
 
     /** The slab with that number in the volume. */
     @Nullable SlabHost find(int index) {
@@ -482,6 +368,18 @@ public final class AccessPointHost implements PortListener {
             }
         }
         return null;
+    }
+
+    void eased() {
+        owner.eased();
+    }
+
+    void arm() {
+        watch.arm();
+    }
+
+    PortListener events() {
+        return events;
     }
 
     void openedOrMapped() {
@@ -559,7 +457,7 @@ public final class AccessPointHost implements PortListener {
         }
     }
 
-    private void checkLeases() {
+    void checkLeases() {
         leaseCheckQueued = false;
         long now = loop.nanos();
         for (SlabHost slab : slabs) {

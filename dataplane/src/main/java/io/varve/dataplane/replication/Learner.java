@@ -82,7 +82,7 @@ final class Learner {
             return;
         }
         cutSeq = cut;
-        joinSeq = point.require(member.index);
+        joinSeq = point.set().require(member.index);
         step = Step.WAITING;
         advance();
     }
@@ -151,7 +151,7 @@ final class Learner {
         step = Step.COPYING;
         lastSeq = joinSeq - 1;
         copy = new ExtentCopy(host, slab, this, session, todo);
-        point.joined(member.index);
+        point.set().joined(member.index);
         copy.advance();
     }
 
@@ -208,7 +208,7 @@ final class Learner {
         }
         end();
         if (!point.hasEnded()) {
-            point.release(member.index);
+            point.set().release(member.index);
         }
         returns.ended(this, false);
     }

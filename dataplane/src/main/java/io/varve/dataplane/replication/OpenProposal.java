@@ -48,7 +48,7 @@ final class OpenProposal {
         List<Truth.SlabOpen> asked = new ArrayList<>();
         for (SlabHost slab : slabs) {
             asked.add(new Truth.SlabOpen(
-                    slab.spec.index(), slab.gen, slab.point.recoveredSet(), slab.point.recoveredSeq() + 1));
+                    slab.spec.index(), slab.gen, slab.point.set().recovered(), slab.point.recoveredSeq() + 1));
         }
         truth.open(spec.volume(), spec.epoch(), asked, this::answered);
     }
@@ -82,7 +82,7 @@ final class OpenProposal {
             if (slab == null || slab.point.phase() != AccessPoint.Phase.OPENING) {
                 continue;
             }
-            List<String> asked = slab.point.recoveredSet();
+            List<String> asked = slab.point.set().recovered();
             boolean sameIsr =
                     asked.size() == answer.isr().size() && answer.isr().containsAll(asked);
             // Another gen in our own epoch is our own earlier proposal whose answer was lost: nobody else may change

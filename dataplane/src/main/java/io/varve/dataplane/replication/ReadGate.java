@@ -52,8 +52,7 @@ final class ReadGate {
         int untried = 0;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            boolean isUntried =
-                    (read.tried & 1 << i) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
+            boolean isUntried = (read.tried & 1 << i) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
             if (isUntried) {
                 untried++;
             }

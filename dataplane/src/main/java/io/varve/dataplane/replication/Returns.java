@@ -78,9 +78,8 @@ final class Returns {
         if (isIn) {
             member.pauseNanos = 0;
         } else {
-            member.pauseNanos = member.pauseNanos == 0
-                    ? FIRST_PAUSE_NANOS
-                    : Math.min(2 * member.pauseNanos, LAST_PAUSE_NANOS);
+            member.pauseNanos =
+                    member.pauseNanos == 0 ? FIRST_PAUSE_NANOS : Math.min(2 * member.pauseNanos, LAST_PAUSE_NANOS);
             member.notBeforeNanos = host.loop().nanos() + member.pauseNanos;
             host.loop().schedule(member.pauseNanos, () -> {
                 if (member.isSealed) {

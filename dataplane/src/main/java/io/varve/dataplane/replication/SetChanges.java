@@ -80,7 +80,7 @@ final class SetChanges {
                 differs = true;
             } else if (learner != null && learner.isWhole() && member.isSealed && !member.isLost) {
                 if (!member.isProposed) {
-                    slab.point.proposed(member.index);
+                    slab.point.set().proposed(member.index);
                 }
                 wanted.add(member.group);
                 differs = true;

@@ -207,7 +207,7 @@ final class SlabHost implements AccessPointEffects {
     /** The set is another since a change committed in generation {@code newGen}. */
     void setChanged(int newGen, List<String> isr) {
         gen = newGen;
-        point.setChanged(isr);
+        point.set().changed(isr);
         for (Member member : point.members()) {
             if (!member.isInSet) {
                 mapsMissing &= ~(1 << member.index);
@@ -275,7 +275,7 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void read(int member, SlabRead read) {
-        read.issuer = host;
+        read.issuer = host.events();
         read.issuedTo = member;
         read.issuedEpoch = host.epoch();
         ports[member].read(read);

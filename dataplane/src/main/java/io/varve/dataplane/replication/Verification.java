@@ -204,7 +204,9 @@ public final class Verification {
         private String describe() {
             StringBuilder text = new StringBuilder("slab " + slab + " extent " + extent + ":");
             for (int i : members) {
-                text.append(i == members[0] ? " " : ", ").append(ports[i].group()).append(' ');
+                text.append(i == members[0] ? " " : ", ")
+                        .append(ports[i].group())
+                        .append(' ');
                 if (statuses[i] == StoreStatus.OK) {
                     text.append(String.format("%08x at seq %d", crcs[i], versions[i]));
                 } else {

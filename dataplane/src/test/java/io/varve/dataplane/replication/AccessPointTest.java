@@ -144,7 +144,10 @@ class AccessPointTest {
     private final Script script = new Script();
     private final Lease[] leases = {new Lease(), new Lease()};
     private final AccessPoint point = new AccessPoint(
-            1, EPOCH, List.of(new Member(0, "a", leases[0], null, true), new Member(1, "b", leases[1], null, true)), script);
+            1,
+            EPOCH,
+            List.of(new Member(0, "a", leases[0], null, true), new Member(1, "b", leases[1], null, true)),
+            script);
 
     private void open() {
         point.sealed(0, 10, 4, 10, Long.MAX_VALUE);

@@ -79,7 +79,8 @@ class LostCopyTest {
         SimulatedCluster cluster = new SimulatedCluster(5, 3, 2, 1, 64 * MIB, onDisk);
         SlabVolume volume = cluster.open(0);
         for (int i = 0; i < 32; i++) {
-            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i))).isEqualTo(BlockStatus.OK);
+            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i)))
+                    .isEqualTo(BlockStatus.OK);
         }
         cluster.scheduler.runFor(10 * SECOND);
         cluster.node(1).crash();
@@ -113,7 +114,8 @@ class LostCopyTest {
         SimulatedCluster cluster = new SimulatedCluster(6, 3, 2, 1, 64 * MIB, true);
         SlabVolume volume = cluster.open(0);
         for (int i = 0; i < 32; i++) {
-            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i))).isEqualTo(BlockStatus.OK);
+            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i)))
+                    .isEqualTo(BlockStatus.OK);
         }
         cluster.scheduler.runFor(SECOND);
         cluster.node(1).crash();
