@@ -23,6 +23,9 @@ final class SlabHost implements AccessPointEffects {
     /** Between a refusal that passes (no room) and sending again. */
     private static final long RESEND_PAUSE_NANOS = 10_000_000L;
 
+    /** The same for a copy outside of the set, which nobody waits for. */
+    private static final long OUTSIDER_PAUSE_NANOS = 1_000_000_000L;
+
     private static final Logger LOG = LoggerFactory.getLogger(SlabHost.class);
 
     private final AccessPointHost host;
@@ -132,7 +135,8 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void resendLater(int member) {
-        loop.schedule(RESEND_PAUSE_NANOS, () -> point.resend(member));
+        boolean isUrgent = point.members().get(member).isInSet;
+        loop.schedule(isUrgent ? RESEND_PAUSE_NANOS : OUTSIDER_PAUSE_NANOS, () -> point.resend(member));
     }
 
     @Override

@@ -74,6 +74,9 @@ final class Watch {
         member.beatAckedSeq = member.ackedSeq;
         member.beatSigns = member.signs;
         member.silentBeats = isStuck || isAway ? member.silentBeats + 1 : 0;
+        if (!isStuck && !isAway && member.state != ReplicaState.FAILED) {
+            member.isLost = false;
+        }
         if (isOpen) {
             if (member.silentBeats >= (isAway ? BEATS_AWAY : BEATS_STUCK) && !member.isLost) {
                 lost(slab, member, isAway);
@@ -95,13 +98,22 @@ final class Watch {
         }
     }
 
+    /**
+     * Enough others are there, and one of them for certain has lost nothing: where a journal has rotted at its end, the member that is away may have the only
+     * copy of what was acknowledged.
+     */
     private static boolean mayBeLeftOut(SlabHost slab, Member member) {
         int others = 0;
+        boolean anySound = false;
         for (Member each : slab.point.members()) {
-            others += each != member && each.isInSet && !each.isLeftOut && each.hasAnswered && each.isSealed ? 1 : 0;
+            if (each != member && each.isInSet && !each.isLeftOut && each.hasAnswered && each.isSealed) {
+                others++;
+                anySound |= each.suspectFromSeq == Long.MAX_VALUE;
+            }
         }
         AccessPoint.Phase phase = slab.point.phase();
         return !member.isLeftOut
+                && anySound
                 && others >= slab.minInSync()
                 && (phase == AccessPoint.Phase.SEALING || phase == AccessPoint.Phase.RECONCILING);
     }
