@@ -69,6 +69,9 @@ final class CommandLineTest {
         assertThat(varve("volume", "show", "db").out)
                 .contains("Copies    2, all in sync")
                 .contains("g-2");
+        assertThat(varve("volume", "move", "db", "--to", "n3", "--no-wait").out)
+                .isEqualTo("Moving db to n3: varve volume show db tells how far\n");
+        assertThat(varve("volume", "move", "db").out).isEqualTo("Moved db, now on n2: nbd://127.0.0.2:10809/db\n");
         assertThat(varve("volume", "delete", "db", "--yes").out).isEqualTo("Deleted db\n");
         assertThat(varve("volume", "show", "db").code).isEqualTo(ExitCode.NOT_FOUND);
     }

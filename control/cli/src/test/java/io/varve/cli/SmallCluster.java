@@ -20,6 +20,7 @@ import io.varve.api.ListVolumesRequest;
 import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
+import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.NodeStats;
 import io.varve.api.Replica;
@@ -192,6 +193,24 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 volumes.put(attached.getName(), attached);
             }
             return attached;
+        });
+    }
+
+    @Override
+    public Future<Volume> moveVolume(MoveVolumeRequest request) {
+        return named(request.getName()).map(volume -> {
+            var wanted = request.getNode().isEmpty() ? "n2" : request.getNode();
+            var moved = volume.toBuilder().setWantedNode(wanted);
+            if (!request.getNoWait()) {
+                moved.getAttachmentBuilder()
+                        .setNode(wanted)
+                        .setOpen(true)
+                        .setNbdUri("nbd://127.0.0.2:10809/" + volume.getName());
+            }
+            synchronized (this) {
+                volumes.put(volume.getName(), moved.build());
+            }
+            return moved.build();
         });
     }
 

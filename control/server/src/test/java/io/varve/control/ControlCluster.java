@@ -177,6 +177,19 @@ final class ControlCluster {
         }
     }
 
+    /** That node dies, or is cut off: it hears and says nothing any more. */
+    void stopFollowing(int node) {
+        following.get(node).stop();
+    }
+
+    /** Nobody was heard from: what members heard is not kept over a restart. */
+    void restartMembers() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            stop(i);
+        }
+        startAll();
+    }
+
     void stopFollowing() {
         following.forEach(FollowingNode::stop);
         following.clear();

@@ -82,10 +82,10 @@ final class FollowingNode {
                     .mapEmpty();
         }
         boolean attachedHere = volume.getAttachment().getNode().equals(node);
-        if (volume.getWantedNode().equals(node) && volume.getState() == VolumeState.VOLUME_DETACHED) {
+        if (volume.getWantedNode().equals(node) && !attachedHere && volume.getState() != VolumeState.VOLUME_CREATING) {
             return attach(volume);
         }
-        if (attachedHere && volume.getWantedNode().isEmpty()) {
+        if (attachedHere && !volume.getWantedNode().equals(node)) {
             return truth.detached(DetachedRequest.newBuilder()
                             .setVolume(volume.getId())
                             .setEpoch(volume.getEpoch())

@@ -33,8 +33,12 @@ sealed interface AgentAction {
         }
     }
 
-    /** Stop serving a volume here; tell the truth afterwards if {@code release}. */
-    record Detach(long volume, int epoch, boolean release) implements AgentAction {
+    /**
+     * Stop serving a volume here; tell the truth afterwards if {@code release}.
+     *
+     * @param moved another node shall serve it, or does: its clients wait for that one, so there is no time for requests that cannot end here
+     */
+    record Detach(long volume, int epoch, boolean release, boolean moved) implements AgentAction {
         @Override
         public String key() {
             return "attach/" + volume;

@@ -36,7 +36,7 @@ final class AgentPlan {
         }
         attached.forEach((volume, epoch) -> {
             if (!known.contains(volume)) {
-                actions.add(new AgentAction.Detach(volume, epoch, false));
+                actions.add(new AgentAction.Detach(volume, epoch, false, false));
             }
         });
         return actions;
@@ -73,7 +73,10 @@ final class AgentPlan {
                         volume.getId(), volume.getAttachment().getEpoch()));
             }
         } else if (!wanted || volume.getEpoch() > servedEpoch) {
-            actions.add(new AgentAction.Detach(volume.getId(), servedEpoch, true));
+            boolean moved = volume.getEpoch() > servedEpoch
+                    || !(volume.getWantedNode().isEmpty()
+                            || volume.getWantedNode().equals(node));
+            actions.add(new AgentAction.Detach(volume.getId(), servedEpoch, true, moved));
         }
     }
 

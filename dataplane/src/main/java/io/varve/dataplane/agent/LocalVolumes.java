@@ -13,6 +13,7 @@ import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -121,8 +122,8 @@ public final class LocalVolumes {
         return one;
     }
 
-    /** Stops serving a volume: requests in flight are waited for, bounded. */
-    Future<Void> drop(long volume) {
+    /** Stops serving a volume: requests in flight are waited for, no longer than {@code limit}. */
+    Future<Void> drop(long volume, Duration limit) {
         Served one = served.get(volume);
         if (one == null) {
             return Future.succeededFuture();
@@ -134,6 +135,7 @@ public final class LocalVolumes {
                         .volumes()
                         .detach(
                                 volume,
+                                limit,
                                 () -> home.execute(() -> {
                                     LOG.info("volume closed id={} epoch={}", volume, one.epoch());
                                     served.remove(volume, one);
@@ -144,7 +146,9 @@ public final class LocalVolumes {
 
     /** Stops serving everything, for the end of the process. */
     public Future<Void> dropAll() {
-        return Future.join(List.copyOf(served.keySet()).stream().map(this::drop).toList())
+        return Future.join(List.copyOf(served.keySet()).stream()
+                        .map(volume -> drop(volume, Volumes.DETACH_LIMIT))
+                        .toList())
                 .mapEmpty();
     }
 

@@ -13,6 +13,7 @@ import io.varve.api.TruthResult;
 import io.varve.api.Volume;
 import io.varve.api.WatchNodeRequest;
 import io.varve.dataplane.time.Loop;
+import io.varve.dataplane.volume.Volumes;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
@@ -35,6 +36,12 @@ public final class NodeAgent {
     /** Between two tries of something that failed. */
     private static final Duration PAUSE = Duration.ofMillis(500);
 
+    /**
+     * What a volume that goes to another node grants to requests in flight: they take milliseconds, unless a copy is lost, and then they do not end
+     * here. The other node waits for the leases of this one, and its clients for that.
+     */
+    private static final Duration HANDOVER = Duration.ofMillis(200);
+
     /** How long a metadata server may keep a question about news. */
     private static final Duration WATCH = Duration.ofSeconds(10);
 
@@ -48,6 +55,9 @@ public final class NodeAgent {
     private final Map<String, LocalGroup> groups = new HashMap<>();
     private final LocalVolumes volumes;
     private final Set<String> running = new HashSet<>();
+    private final AttachPauses pauses = new AttachPauses();
+    /** Volumes that are being let go because the truth wants it. */
+    private final Set<Long> dropping = new HashSet<>();
 
     private NodeView view = NodeView.getDefaultInstance();
     private boolean planQueued;
@@ -136,6 +146,10 @@ public final class NodeAgent {
             return;
         }
         for (AgentAction action : AgentPlan.of(view, node, groups.keySet(), volumes.epochs())) {
+            if (action instanceof AgentAction.Attach attach
+                    && pauses.isResting(attach.volume().getId())) {
+                continue;
+            }
             if (running.add(action.key())) {
                 long plannedAt = view.getIndex();
                 perform(action).onComplete(answer -> loop.execute(() -> performed(action, plannedAt, answer)));
@@ -200,9 +214,22 @@ public final class NodeAgent {
                 .onSuccess(served -> loop.execute(() -> {
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
-                    served.ended().onComplete(end -> loop.execute(this::planLater));
+                    served.ended()
+                            .onComplete(
+                                    end -> rest(volume.getId(), served.opened().succeeded()));
                 }))
                 .mapEmpty();
+    }
+
+    /** An access point that ended by itself is attached again after a pause; whatever else is news meanwhile does not end the pause. */
+    private void rest(long volume, boolean wasOpen) {
+        if (dropping.contains(volume)) {
+            return;
+        }
+        loop.schedule(pauses.begin(volume, wasOpen).toNanos(), () -> {
+            pauses.end(volume);
+            plan();
+        });
     }
 
     private void tellOpened(long volume, int epoch, String uri) {
@@ -225,7 +252,9 @@ public final class NodeAgent {
     }
 
     private Future<Void> detach(AgentAction.Detach detach) {
-        return volumes.drop(detach.volume())
+        dropping.add(detach.volume());
+        return volumes.drop(detach.volume(), detach.moved() ? HANDOVER : Volumes.DETACH_LIMIT)
+                .onComplete(gone -> dropping.remove(detach.volume()))
                 .compose(
                         gone -> detach.release() ? release(detach.volume(), detach.epoch()) : Future.succeededFuture());
     }

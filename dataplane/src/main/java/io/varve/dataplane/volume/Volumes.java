@@ -5,6 +5,7 @@ import io.varve.dataplane.replication.AttachSpec;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /** The volumes of one loop: attaches them, finds them by name, detaches them. Confined to the loop. */
 public final class Volumes implements VolumeDirectory {
     /** How long a detach waits for requests in flight before it fails them. */
-    static final long DETACH_LIMIT_NANOS = 5_000_000_000L;
+    public static final Duration DETACH_LIMIT = Duration.ofSeconds(5);
 
     private static final long DETACH_LOOK_NANOS = 5_000_000L;
 
@@ -54,15 +55,15 @@ public final class Volumes implements VolumeDirectory {
         return attached.volume;
     }
 
-    /** Waits for requests in flight, bounded, and lets go. {@code detached} runs also when the volume is not here. */
-    public void detach(long volume, Runnable detached) {
+    /** Waits for requests in flight, no longer than {@code limit}, and lets go. {@code detached} runs also when the volume is not here. */
+    public void detach(long volume, Duration limit, Runnable detached) {
         Attached attached = byId.get(volume);
         if (attached == null) {
             loop.execute(detached);
             return;
         }
         attached.volume.stopTaking(BlockStatus.SHUTTING_DOWN);
-        awaitIdle(attached, loop.nanos() + DETACH_LIMIT_NANOS, detached);
+        awaitIdle(attached, loop.nanos() + limit.toNanos(), detached);
     }
 
     private void awaitIdle(Attached attached, long deadlineNanos, Runnable detached) {

@@ -60,7 +60,25 @@ class AgentPlanTest {
                 .setWantedNode("n2")
                 .setEpoch(4)
                 .build();
-        assertThat(plan(moved, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true));
+        assertThat(plan(moved, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true, true));
+    }
+
+    @Test
+    void leavesTimeToRequestsWhenTheVolumeIsWantedNowhere() {
+        Volume unwanted = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setEpoch(4)
+                .build();
+        assertThat(plan(unwanted, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true, false));
+    }
+
+    @Test
+    void takesAVolumeThatIsStillAttachedElsewhere() {
+        Volume moved = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setWantedNode("n1")
+                .setAttachment(Attachment.newBuilder().setNode("n2").setEpoch(4))
+                .setEpoch(4)
+                .build();
+        assertThat(plan(moved, Map.of())).containsExactly(new AgentAction.Attach(moved));
     }
 
     @Test
@@ -69,7 +87,7 @@ class AgentPlanTest {
                 .setWantedNode("n1")
                 .setEpoch(5)
                 .build();
-        assertThat(plan(replaced, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true));
+        assertThat(plan(replaced, Map.of(7L, 4))).containsExactly(new AgentAction.Detach(7, 4, true, true));
     }
 
     @Test
@@ -84,7 +102,7 @@ class AgentPlanTest {
     @Test
     void stopsServingAVolumeThatTheTruthNoLongerKnows() {
         assertThat(AgentPlan.of(NodeView.getDefaultInstance(), "n1", GROUPS, Map.of(7L, 4)))
-                .containsExactly(new AgentAction.Detach(7, 4, false));
+                .containsExactly(new AgentAction.Detach(7, 4, false, false));
     }
 
     private static java.util.List<AgentAction> plan(Volume volume, Map<Long, Integer> attached) {

@@ -202,7 +202,8 @@ class SlabVolumeTest {
         boolean[] gone = new boolean[1];
         SimulatedCluster.Life life = cluster.node(0).life();
         life.loop.execute(() -> life.volumes.onGone(life.volume(), () -> gone[0] = true));
-        life.loop.execute(() -> life.volumes.detach(SimulatedCluster.VOLUME, () -> detached[0] = true));
+        life.loop.execute(
+                () -> life.volumes.detach(SimulatedCluster.VOLUME, Volumes.DETACH_LIMIT, () -> detached[0] = true));
         Request after = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 2)));
         assertThat(cluster.await(before)).isEqualTo(BlockStatus.OK);
         assertThat(cluster.await(after)).isEqualTo(BlockStatus.SHUTTING_DOWN);
@@ -373,7 +374,7 @@ class SlabVolumeTest {
         cluster.open(2);
         cluster.scheduler.runFor(2 * SimulatedCluster.SECOND);
         SimulatedCluster.Life life = cluster.node(2).life();
-        life.loop.execute(() -> life.volumes.detach(SimulatedCluster.VOLUME, () -> {}));
+        life.loop.execute(() -> life.volumes.detach(SimulatedCluster.VOLUME, Volumes.DETACH_LIMIT, () -> {}));
         cluster.scheduler.runFor(SimulatedCluster.SECOND / 100);
         long begin = cluster.scheduler.nanos();
         cluster.open(0);

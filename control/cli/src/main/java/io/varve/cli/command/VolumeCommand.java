@@ -7,6 +7,7 @@ import io.varve.api.DetachVolumeRequest;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.cli.output.OutputFormat;
 import io.varve.model.ByteSize;
@@ -29,6 +30,7 @@ import picocli.CommandLine.Spec;
             VolumeCommand.ListVolumes.class,
             VolumeCommand.Show.class,
             VolumeCommand.Attach.class,
+            VolumeCommand.Move.class,
             VolumeCommand.Detach.class,
             VolumeCommand.Delete.class,
             VolumeVerifyCommand.class,
@@ -40,7 +42,7 @@ import picocli.CommandLine.Spec;
         })
 final class VolumeCommand extends GroupCommand {
     /** What one volume's commands share. */
-    abstract static sealed class Named implements Runnable permits Create, Show, Attach, Detach, Delete {
+    abstract static sealed class Named implements Runnable permits Create, Show, Attach, Move, Detach, Delete {
         @Parameters(paramLabel = "NAME", description = "The volume's name.")
         protected String name = "";
 
@@ -160,6 +162,54 @@ final class VolumeCommand extends GroupCommand {
                     volume ->
                             "Attached " + name + " on " + volume.getAttachment().getNode() + ": "
                                     + volume.getAttachment().getNbdUri() + "\n");
+        }
+    }
+
+    @Command(
+            name = "move",
+            description = {
+                "Has another node serve a volume, whether the present one is there or not, and tells when it is open.",
+                "What clients had acknowledged stays. Their connections to the old node end; varve attach follows by itself."
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {"  varve volume move db", "  varve volume move db --to n2", "  varve volume move db --no-wait"})
+    static final class Move extends Named {
+        @Option(
+                names = "--to",
+                paramLabel = "NODE",
+                description = "Where. Default: another node that is there, if possible one with copies in sync.")
+        private String node = "";
+
+        @Option(
+                names = "--timeout",
+                paramLabel = "TIME",
+                defaultValue = "60s",
+                description = "How long to wait until it is open there. Default: 60s.")
+        private Duration timeout = Duration.ZERO;
+
+        @Option(names = "--no-wait", description = "Do not wait until it is open.")
+        private boolean noWait;
+
+        @Override
+        void run(RootCommand root) {
+            var request = MoveVolumeRequest.newBuilder()
+                    .setName(name)
+                    .setNode(node)
+                    .setRequestId(UUID.randomUUID().toString())
+                    .setTimeoutSeconds(seconds(timeout))
+                    .setNoWait(noWait)
+                    .build();
+            root.print(root.ask(ManagementGrpcClient.MoveVolume, request, limit(timeout)), Move::describe);
+        }
+
+        private static String describe(Volume volume) {
+            var attachment = volume.getAttachment();
+            if (!attachment.getOpen() || !attachment.getNode().equals(volume.getWantedNode())) {
+                return "Moving " + volume.getName() + " to " + volume.getWantedNode() + ": varve volume show "
+                        + volume.getName() + " tells how far\n";
+            }
+            return "Moved " + volume.getName() + ", now on " + attachment.getNode() + ": " + attachment.getNbdUri()
+                    + "\n";
         }
     }
 

@@ -6,6 +6,7 @@ import static io.varve.control.api.CallBinding.bindStream;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.ManagementGrpcService;
+import io.varve.api.MoveVolumeRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
@@ -50,6 +51,7 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.ListVolumes, passing.to(ManagementGrpcClient.ListVolumes));
         bind(server, ManagementGrpcService.GetVolume, passing.to(ManagementGrpcClient.GetVolume));
         bind(server, ManagementGrpcService.AttachVolume, passing.to(ManagementGrpcClient.AttachVolume));
+        bind(server, ManagementGrpcService.MoveVolume, passing::moveVolume);
         bind(server, ManagementGrpcService.DetachVolume, passing.to(ManagementGrpcClient.DetachVolume));
         bind(server, ManagementGrpcService.DeleteVolume, passing.to(ManagementGrpcClient.DeleteVolume));
         bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
@@ -63,6 +65,14 @@ final class ForwardingManagement {
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
         return passTo(0, ManagementGrpcClient.CreateVolume, recognisable);
+    }
+
+    /** A second one that chooses would move it on to a third node. */
+    private Future<Volume> moveVolume(MoveVolumeRequest request) {
+        MoveVolumeRequest recognisable = request.getRequestId().isEmpty()
+                ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
+                : request;
+        return passTo(0, ManagementGrpcClient.MoveVolume, recognisable);
     }
 
     private Future<Void> verifyAt(

@@ -19,6 +19,7 @@ import io.varve.api.ListNodesResponse;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementService;
+import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeStats;
@@ -43,6 +44,7 @@ final class ManagementEndpoint extends ManagementService {
     private final MetaGroup group;
     private final StatusReport report;
     private final VolumeCalls volumes;
+    private final VolumePlaces places;
     private final NodeCalls calls;
     private final NodeLocal local;
 
@@ -50,6 +52,7 @@ final class ManagementEndpoint extends ManagementService {
         this.group = group;
         this.report = report;
         this.volumes = new VolumeCalls(group, report);
+        this.places = new VolumePlaces(group, report, volumes);
         this.calls = calls;
         this.local = local;
     }
@@ -102,12 +105,17 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<Volume> attachVolume(AttachVolumeRequest request) {
-        return volumes.attach(request);
+        return places.attach(request);
+    }
+
+    @Override
+    public Future<Volume> moveVolume(MoveVolumeRequest request) {
+        return places.move(request);
     }
 
     @Override
     public Future<Volume> detachVolume(DetachVolumeRequest request) {
-        return volumes.detach(request);
+        return places.detach(request);
     }
 
     @Override

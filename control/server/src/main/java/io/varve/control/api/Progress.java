@@ -30,23 +30,36 @@ final class Progress {
         return nodes;
     }
 
+    private static Set<String> nodesInSync(MetaState state, Volume volume) {
+        Set<String> inSync = new TreeSet<>();
+        volume.getSlabsList().forEach(slab -> inSync.addAll(slab.getIsrList()));
+        return nodesWith(state, volume, replica -> inSync.contains(replica.getGroup()));
+    }
+
     static String ofAttach(MetaState state, Volume volume, StatusReport.Heard heard) {
         String node = volume.getWantedNode();
         Attachment attachment = volume.getAttachment();
+        if (volume.hasAttachment() && !attachment.getNode().equals(node)) {
+            return "node " + told(Set.of(node), heard) + " has not taken it from "
+                    + told(Set.of(attachment.getNode()), heard) + " yet";
+        }
+        String elsewhere = node.isEmpty() || heard.isLately(node)
+                ? ""
+                : "; varve volume move " + volume.getName() + " takes it to a node that is there";
         return switch (volume.getState()) {
             case VOLUME_CREATING ->
                 "its replicas are still being made on "
                         + told(
                                 nodesWith(state, volume, replica -> replica.getPhase() == ReplicaPhase.REPLICA_NEW),
                                 heard);
-            case VOLUME_DETACHED -> "node " + told(Set.of(node), heard) + " has not taken it yet";
+            case VOLUME_DETACHED -> "node " + told(Set.of(node), heard) + " has not taken it yet" + elsewhere;
             case VOLUME_ATTACHING -> {
                 long closed = volume.getSlabsList().stream()
                         .filter(slab -> slab.getOpenedEpoch() != volume.getEpoch())
                         .count();
                 yield "node " + told(Set.of(attachment.getNode()), heard) + " is opening it: " + closed + " of "
                         + volume.getSlabsCount() + " slabs wait for the in-sync copies on "
-                        + told(nodesWith(state, volume, replica -> true), heard);
+                        + told(nodesInSync(state, volume), heard) + elsewhere;
             }
             case VOLUME_ATTACHED, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED ->
                 "it is " + volume.getState();
@@ -54,7 +67,12 @@ final class Progress {
     }
 
     static String ofDetach(Volume volume, StatusReport.Heard heard) {
-        return "node " + told(Set.of(volume.getAttachment().getNode()), heard) + " has not let go of it yet";
+        String node = volume.getAttachment().getNode();
+        return "node " + told(Set.of(node), heard) + " has not let go of it yet"
+                + (heard.isLately(node)
+                        ? ""
+                        : ", and only it can say so: start it, or take the volume from it (varve volume move "
+                                + volume.getName() + ") and detach it then");
     }
 
     /** The nodes, each with a word when it is not there. */

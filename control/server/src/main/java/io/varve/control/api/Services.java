@@ -43,6 +43,7 @@ final class Services {
         bind(server, ManagementGrpcService.ListVolumes, management::listVolumes);
         bind(server, ManagementGrpcService.GetVolume, management::getVolume);
         bind(server, ManagementGrpcService.AttachVolume, management::attachVolume);
+        bind(server, ManagementGrpcService.MoveVolume, management::moveVolume);
         bind(server, ManagementGrpcService.DetachVolume, management::detachVolume);
         bind(server, ManagementGrpcService.DeleteVolume, management::deleteVolume);
         bind(server, ManagementGrpcService.GetNodeStats, management::getNodeStats);

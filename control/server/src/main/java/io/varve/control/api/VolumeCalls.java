@@ -1,10 +1,8 @@
 package io.varve.control.api;
 
-import io.varve.api.AttachVolumeRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
-import io.varve.api.DetachVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
@@ -12,8 +10,6 @@ import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
-import io.varve.control.meta.MetaCommand.WantNode;
-import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
@@ -24,7 +20,6 @@ import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,15 +27,10 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * The life of a volume as people ask for it. Each call changes the truth and then waits, watching the local copy, until the
- * nodes concerned have followed; what it waited for in vain is told.
+ * How volumes come into being and go, as people ask for it. Each call changes the truth and then waits, watching the local copy, until the
+ * nodes concerned have followed. Where a volume is attached: {@link VolumePlaces}.
  */
 final class VolumeCalls {
-    /** An attach after a crash may wait for leases (5 s) and a restart of a node. */
-    private static final Duration DEFAULT_WAIT = Duration.ofSeconds(30);
-
-    private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
-
     /** Making or forgetting replicas takes milliseconds where the nodes are there; else it goes on behind. */
     private static final Duration REPLICA_WAIT = Duration.ofSeconds(10);
 
@@ -60,15 +50,18 @@ final class VolumeCalls {
         return group.lookUpToDate(state -> whole(state, name)).compose(found -> orNotFound(found, name));
     }
 
-    private static Optional<Volume> whole(MetaState state, String name) {
+    static Optional<Volume> whole(MetaState state, String name) {
         return state.volume(name).map(state::withSlabs);
     }
 
     private static Future<Volume> orNotFound(Optional<Volume> found, String name) {
-        return found.map(Future::succeededFuture)
-                .orElseGet(() -> Future.failedFuture(new RefusedException(
-                        GrpcStatus.NOT_FOUND,
-                        "there is no volume '" + name + "': varve volume list shows those that there are")));
+        return found.map(Future::succeededFuture).orElseGet(() -> Future.failedFuture(notFound(name)));
+    }
+
+    static RefusedException notFound(String name) {
+        return new RefusedException(
+                GrpcStatus.NOT_FOUND,
+                "there is no volume '" + name + "': varve volume list shows those that there are");
     }
 
     // ------------------------------------------------------------------ create
@@ -182,120 +175,6 @@ final class VolumeCalls {
                                 .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
                         REPLICA_WAIT)
                 .map(made -> made.orElse(created));
-    }
-
-    // ------------------------------------------------------------------ attach and detach
-
-    Future<Volume> attach(AttachVolumeRequest request) {
-        return find(request.getName())
-                .compose(volume -> choose(volume, request.getNode())
-                        .compose(node -> group.propose(new WantNode(volume.getId(), node)))
-                        .compose(Failures::demandOk)
-                        .compose(result -> waitUntilOpen(result, wait(request.getTimeoutSeconds()))));
-    }
-
-    /** The node asked for, or where the volume is already wanted, or a running one with the most copies in sync. */
-    private Future<String> choose(Volume volume, String asked) {
-        if (!asked.isEmpty()) {
-            return Future.succeededFuture(asked);
-        }
-        if (!volume.getWantedNode().isEmpty()) {
-            return Future.succeededFuture(volume.getWantedNode());
-        }
-        return report.heard()
-                .compose(heard -> group.look(state -> bestNode(state, volume, heard)))
-                .compose(node -> node.map(Future::succeededFuture)
-                        .orElseGet(() -> Future.failedFuture(
-                                new RefusedException("no node is there to attach '" + volume.getName() + "' to"))));
-    }
-
-    private static Optional<String> bestNode(MetaState state, Volume volume, StatusReport.Heard heard) {
-        Map<String, Long> rank = new HashMap<>();
-        state.nodes().stream().map(Node::getId).filter(heard::isLately).forEach(node -> rank.put(node, 0L));
-        for (Slab slab : volume.getSlabsList()) {
-            for (String uuid : slab.getIsrList()) {
-                state.group(uuid).ifPresent(group -> rank.computeIfPresent(group.getNode(), (node, n) -> n + 1_000));
-            }
-        }
-        // Of equals the one with the least attached already.
-        state.volumes().forEach(other -> rank.computeIfPresent(other.getWantedNode(), (node, n) -> n - 1));
-        return rank.entrySet().stream()
-                .max(Map.Entry.<String, Long>comparingByValue()
-                        .thenComparing(Map.Entry.comparingByKey(Comparator.reverseOrder())))
-                .map(Map.Entry::getKey);
-    }
-
-    private Future<Volume> waitUntilOpen(MetaResult result, Duration wait) {
-        Volume wanted = result.requireVolume();
-        return group.waitFor(result.index(), state -> attachEnd(state, wanted), wait)
-                .compose(end -> {
-                    if (end.isEmpty()) {
-                        return tellLate(wanted, wait, Progress::ofAttach, "attached");
-                    }
-                    return end.get().getAttachment().getOpen()
-                            ? Future.succeededFuture(end.get())
-                            : Future.failedFuture(new RefusedException(
-                                    GrpcStatus.ABORTED,
-                                    "meanwhile somebody asked for another place for '" + wanted.getName() + "'"));
-                });
-    }
-
-    /** The volume when it is open where it was wanted, or when it is wanted there no longer; else empty. */
-    private static Optional<Volume> attachEnd(MetaState state, Volume wanted) {
-        Optional<Volume> now = whole(state, wanted.getName()).filter(volume -> volume.getId() == wanted.getId());
-        if (now.isEmpty()) {
-            return Optional.of(wanted.toBuilder().clearAttachment().build());
-        }
-        Volume volume = now.get();
-        if (!volume.getWantedNode().equals(wanted.getWantedNode())) {
-            return Optional.of(volume.toBuilder().clearAttachment().build());
-        }
-        boolean open = volume.getAttachment().getOpen()
-                && volume.getAttachment().getNode().equals(wanted.getWantedNode());
-        return open ? now : Optional.empty();
-    }
-
-    Future<Volume> detach(DetachVolumeRequest request) {
-        return find(request.getName())
-                .compose(volume -> group.propose(new WantNode(volume.getId(), "")))
-                .compose(Failures::demandOk)
-                .compose(result -> waitUntilDetached(result, wait(request.getTimeoutSeconds())));
-    }
-
-    private Future<Volume> waitUntilDetached(MetaResult result, Duration wait) {
-        Volume volume = result.requireVolume();
-        return group.waitFor(
-                        result.index(),
-                        state -> whole(state, volume.getName()).filter(now -> !now.hasAttachment()),
-                        wait)
-                .compose(end -> end.map(Future::succeededFuture)
-                        .orElseGet(() -> tellLate(
-                                volume, wait, (state, now, heard) -> Progress.ofDetach(now, heard), "detached")));
-    }
-
-    /** Says in words what a volume waits for. */
-    @FunctionalInterface
-    private interface Words {
-        String of(MetaState state, Volume volume, StatusReport.Heard heard);
-    }
-
-    private Future<Volume> tellLate(Volume volume, Duration wait, Words words, String goal) {
-        return report.heard()
-                .compose(heard -> group.look(state -> whole(state, volume.getName())
-                        .map(now -> words.of(state, now, heard))
-                        .orElse("it is gone")))
-                .compose(why -> Future.failedFuture(new RefusedException(
-                        GrpcStatus.DEADLINE_EXCEEDED,
-                        "volume '" + volume.getName() + "' is not " + goal + " after " + wait.toSeconds() + " s: " + why
-                                + "; this goes on, varve volume show tells how far")));
-    }
-
-    private static Duration wait(int seconds) {
-        if (seconds <= 0) {
-            return DEFAULT_WAIT;
-        }
-        Duration asked = Duration.ofSeconds(seconds);
-        return asked.compareTo(LONGEST_WAIT) < 0 ? asked : LONGEST_WAIT;
     }
 
     // ------------------------------------------------------------------ delete

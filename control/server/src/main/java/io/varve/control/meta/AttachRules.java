@@ -10,6 +10,7 @@ import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.WantNode;
@@ -41,7 +42,7 @@ final class AttachRules {
             return refused(index, "volume '" + volume.getName() + "' is being deleted");
         }
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
-        Volume after = volume.toBuilder().setWantedNode(command.node()).build();
+        Volume after = wanted(volume, command.node(), "");
         if (command.node().isEmpty()) {
             // Nobody is left to say Detached when who was attached is a former incarnation.
             Optional<Node> attached = state.node(volume.getAttachment().getNode());
@@ -50,20 +51,73 @@ final class AttachRules {
             }
         } else {
             if (state.node(command.node()).isEmpty()) {
-                return VolumeRules.no(
-                        TruthCode.TRUTH_UNKNOWN, index, "there is no node '" + command.node() + "' in this cluster");
+                return noNode(index, command.node());
             }
             String attachedTo = volume.getAttachment().getNode();
-            if (!attachedTo.isEmpty() && !attachedTo.equals(command.node())) {
+            boolean moving = volume.getWantedNode().equals(command.node());
+            if (!attachedTo.isEmpty() && !attachedTo.equals(command.node()) && !moving) {
                 return refused(
                         index,
-                        "volume '" + volume.getName() + "' is attached to " + attachedTo + ": detach it there first");
+                        "volume '" + volume.getName() + "' is attached to " + attachedTo + ": varve volume move "
+                                + volume.getName() + " --to " + command.node() + " takes it from there");
+            }
+            if (moving) {
+                after = volume;
             }
         }
+        return wantedNow(state, index, before, after);
+    }
+
+    /**
+     * Nothing is asked of the node that has it attached, which may be gone: the next attach fences it. When it is there it sees that it is wanted
+     * no longer and lets go, which only makes that quicker.
+     */
+    static Outcome moveVolume(MetaState state, long index, MoveVolume command) {
+        Optional<Volume> found = state.volume(command.volume());
+        if (found.isEmpty()) {
+            return unknown(index, command.volume());
+        }
+        Volume volume = found.get();
+        String name = "volume '" + volume.getName() + "' ";
+        if (command.requestId().isEmpty()) {
+            return refused(index, "a move needs an id, so that it can be repeated");
+        }
+        if (volume.getMoveRequestId().equals(command.requestId())) {
+            return Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
+        }
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            return refused(index, name + "is being deleted");
+        }
+        if (state.node(command.to()).isEmpty()) {
+            return noNode(index, command.to());
+        }
+        if (!volume.getWantedNode().equals(command.from())) {
+            return refused(
+                    index,
+                    "somebody else was quicker: " + name + "is now wanted "
+                            + (volume.getWantedNode().isEmpty() ? "nowhere" : "on " + volume.getWantedNode())
+                            + ", and was not moved to " + command.to());
+        }
+        Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
+        return wantedNow(state, index, before, wanted(volume, command.to(), command.requestId()));
+    }
+
+    private static Volume wanted(Volume volume, String node, String moveRequestId) {
+        return volume.toBuilder()
+                .setWantedNode(node)
+                .setMoveRequestId(moveRequestId)
+                .build();
+    }
+
+    private static Outcome wantedNow(MetaState state, long index, Set<String> before, Volume after) {
         state.putVolume(after);
         Outcome outcome = VolumeRules.changed(state, index, after);
         before.addAll(outcome.concerned());
         return new Outcome(outcome.result(), before, false);
+    }
+
+    private static Outcome noNode(long index, String node) {
+        return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no node '" + node + "' in this cluster");
     }
 
     static Outcome attach(MetaState state, long index, Attach command) {

@@ -15,6 +15,7 @@ import io.varve.api.meta.CommandRecord;
 import io.varve.api.meta.CreateVolumeRecord;
 import io.varve.api.meta.DeleteVolumeRecord;
 import io.varve.api.meta.InitClusterRecord;
+import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.WantNodeRecord;
@@ -24,6 +25,7 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
 import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
@@ -58,6 +60,12 @@ public final class CommandCodec {
             case WantNode c ->
                 record.setWantNode(
                         WantNodeRecord.newBuilder().setVolume(c.volume()).setNode(c.node()));
+            case MoveVolume c ->
+                record.setMoveVolume(MoveVolumeRecord.newBuilder()
+                        .setVolume(c.volume())
+                        .setFrom(c.from())
+                        .setTo(c.to())
+                        .setRequestId(c.requestId()));
             case DeleteVolume c ->
                 record.setDeleteVolume(DeleteVolumeRecord.newBuilder().setVolume(c.volume()));
             case ReplicasCreated c ->
@@ -127,6 +135,7 @@ public final class CommandCodec {
             case WANT_NODE ->
                 new WantNode(
                         record.getWantNode().getVolume(), record.getWantNode().getNode());
+            case MOVE_VOLUME -> decodeMove(record.getMoveVolume());
             case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
             case REPLICAS_CREATED -> of(record.getReplicasCreated());
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
@@ -174,6 +183,10 @@ public final class CommandCodec {
                                 slab.getGroupsList().stream().map(groups::get).toList())
                         .toList(),
                 c.getRequestId());
+    }
+
+    private static MoveVolume decodeMove(MoveVolumeRecord m) {
+        return new MoveVolume(m.getVolume(), m.getFrom(), m.getTo(), m.getRequestId());
     }
 
     /** What a node asked for, as the command that does it. */

@@ -47,6 +47,14 @@ public sealed interface MetaCommand {
      */
     record WantNode(long volume, String node) implements MetaCommand {}
 
+    /**
+     * Another node shall attach the volume, whoever has it attached now: the next epoch fences that one.
+     *
+     * @param from the wanted node as the caller saw it, so that of two who move it one wins; empty: nowhere
+     * @param requestId the same again is answered with the volume as it stands; never empty
+     */
+    record MoveVolume(long volume, String from, String to, String requestId) implements MetaCommand {}
+
     record DeleteVolume(long volume) implements MetaCommand {}
 
     record ReplicasCreated(long volume, String group, List<Integer> slabs) implements MetaCommand {

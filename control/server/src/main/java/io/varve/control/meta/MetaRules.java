@@ -7,6 +7,7 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
 import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
@@ -40,6 +41,7 @@ public final class MetaRules {
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
             case WantNode want -> AttachRules.wantNode(state, index, want);
+            case MoveVolume move -> AttachRules.moveVolume(state, index, move);
             case Attach attach -> AttachRules.attach(state, index, attach);
             case Open open -> AttachRules.open(state, index, open);
             case ChangeIsr change -> IsrRules.changeIsr(state, index, change);

@@ -15,6 +15,7 @@ import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.RegisterNode;
@@ -134,7 +135,7 @@ class MetaRulesPropertyTest {
         int epoch = random.nextInt(6) == 0 ? volume.getEpoch() + random.nextInt(3) - 1 : volume.getEpoch();
         String node = random.nextInt(3) == 0 ? "n" + (1 + random.nextInt(3)) : volume.getWantedNode();
         String group = "g" + (1 + random.nextInt(3));
-        return switch (random.nextInt(12)) {
+        return switch (random.nextInt(13)) {
             case 0 -> new WantNode(volume.getId(), random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)));
             case 1 -> new Attach(volume.getId(), epoch, node, incarnation(truths, node), "id" + random.nextInt(5));
             case 2, 3 -> new Open(volume.getId(), epoch, opens(random, volume));
@@ -144,6 +145,12 @@ class MetaRulesPropertyTest {
             case 7 -> new ReplicasCreated(volume.getId(), group, holding(volume, group));
             case 8 -> new ReplicasDeleted(volume.getId(), group, List.of(random.nextInt(3), 1));
             case 9, 10 -> new ChangeIsr(volume.getId(), epoch, changes(random, volume));
+            case 11 ->
+                new MoveVolume(
+                        volume.getId(),
+                        random.nextInt(3) == 0 ? "" : volume.getWantedNode(),
+                        "n" + (1 + random.nextInt(4)),
+                        "move" + random.nextInt(20));
             default -> {
                 String id = "n" + (1 + random.nextInt(3));
                 yield new RegisterNode(Truths.node(id, incarnation(truths, id) + random.nextInt(2)), "");

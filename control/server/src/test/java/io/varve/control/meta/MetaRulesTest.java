@@ -15,6 +15,7 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
 import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
@@ -251,6 +252,38 @@ class MetaRulesTest {
         assertThat(after.getEpoch()).isEqualTo(1);
         truths.must(new Detached(volume.getId(), 1));
         assertThat(openCodeAfterDetach(after)).isEqualTo(TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void aVolumeIsTakenFromWhoeverHasItAttached() {
+        Volume volume = truths.attach(truths.createVolume("pg", "g1", "g2"), "n3", 1);
+        long id = volume.getId();
+        MetaResult refused = truths.refuses(new WantNode(id, "n2"), TruthCode.TRUTH_REFUSED);
+        assertThat(refused.message()).contains("varve volume move pg --to n2");
+        truths.refuses(new MoveVolume(id, "n3", "n9", "r"), TruthCode.TRUTH_UNKNOWN);
+        truths.refuses(new MoveVolume(id, "n3", "n2", ""), TruthCode.TRUTH_REFUSED);
+        Outcome moved = truths.apply(new MoveVolume(id, "n3", "n2", "r1"));
+        assertThat(moved.concerned()).as("both must know").contains("n2", "n3");
+        assertThat(truths.volume(id).getAttachment().getNode()).isEqualTo("n3");
+        truths.refuses(new Attach(id, 1, "n3", 1, "back"), TruthCode.TRUTH_REFUSED);
+        Volume there = truths.must(new Attach(id, 1, "n2", 1, "there")).requireVolume();
+        assertThat(there.getEpoch()).isEqualTo(2);
+        truths.refuses(new Detached(id, 1), TruthCode.TRUTH_STALE_EPOCH);
+        assertThat(truths.volume(id).getAttachment()).isEqualTo(there.getAttachment());
+        truths.must(new WantNode(id, "n2"));
+    }
+
+    @Test
+    void ofTwoWhoMoveAVolumeOneWins() {
+        Volume volume = truths.attach(truths.createVolume("pg", "g1", "g2"), "n3", 1);
+        truths.must(new MoveVolume(volume.getId(), "n3", "n2", "r1"));
+        MetaResult late = truths.refuses(new MoveVolume(volume.getId(), "n3", "n1", "r2"), TruthCode.TRUTH_REFUSED);
+        assertThat(late.message()).contains("somebody else was quicker").contains("on n2");
+        String before = truths.map.dump();
+        truths.must(new MoveVolume(volume.getId(), "n3", "n2", "r1"));
+        assertThat(truths.map.dump()).as("the same again").isEqualTo(before);
+        truths.must(new WantNode(volume.getId(), ""));
+        truths.refuses(new MoveVolume(volume.getId(), "n3", "n2", "r1"), TruthCode.TRUTH_REFUSED);
     }
 
     private TruthCode openCodeAfterDetach(Volume volume) {
