@@ -61,11 +61,24 @@ final class CommandLineTest {
     }
 
     @Test
+    void saysWhichCopyIsMissing() {
+        varve("volume", "create", "db", "--size", "20GiB");
+        cluster.loseACopy("db");
+        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +2 +1 of 2 +at minimum +detached");
+        assertThat(varve("volume", "show", "db").out)
+                .contains("Copies    2, 1 in sync on 1 of 1 slab; missing: n2/fast (1 slab)\n")
+                .contains("Health    at minimum: with one more copy lost its clients wait");
+        assertThat(varve("volume", "show", "db", "-o", "json").out)
+                .containsPattern("\"state\": ?\"SYNC_AT_MINIMUM\"")
+                .containsPattern("\"groupName\": ?\"fast\"");
+    }
+
+    @Test
     void volumeGoesThroughItsLife() {
         assertThat(varve("volume", "list").out).startsWith("No volumes.");
         assertThat(varve("volume", "create", "db", "--size", "20GiB").out).startsWith("Created db, 20GiB, copies 2.");
         assertThat(varve("volume", "attach", "db").out).isEqualTo("Attached db on n1: nbd://127.0.0.1:10809/db\n");
-        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +2 +all +attached +n1 +nbd://");
+        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +2 +all +healthy +attached +n1 +nbd://");
         assertThat(varve("volume", "show", "db").out)
                 .contains("Copies    2, all in sync")
                 .contains("g-2");

@@ -30,6 +30,7 @@ import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
+import io.varve.control.health.CopiesInSync;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
@@ -149,14 +150,35 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                         .addIsr("g-1")
                         .addIsr("g-2"))
                 .build();
-        volumes.put(volume.getName(), volume);
-        return Future.succeededFuture(volume);
+        var told = CopiesInSync.told(
+                volume,
+                Map.of(
+                        "g-2",
+                        DiskGroup.newBuilder().setNode("n2").setName("fast").build()));
+        volumes.put(volume.getName(), told);
+        return Future.succeededFuture(told);
     }
 
     @Override
     public synchronized Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
         return Future.succeededFuture(
                 ListVolumesResponse.newBuilder().addAllVolumes(volumes.values()).build());
+    }
+
+    /** A copy of that volume leaves the in-sync set. */
+    synchronized void loseACopy(String name) {
+        var volume = volumes.get(name).toBuilder();
+        volume.getSlabsBuilder(0).clearIsr().addIsr("g-1");
+        volumes.put(
+                name,
+                CopiesInSync.told(
+                        volume.build(),
+                        Map.of(
+                                "g-2",
+                                DiskGroup.newBuilder()
+                                        .setNode("n2")
+                                        .setName("fast")
+                                        .build())));
     }
 
     /** More than a gRPC message may hold by default: 256 KiB are 4 000 volumes with nothing but a name. */

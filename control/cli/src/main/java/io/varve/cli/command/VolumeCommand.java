@@ -253,11 +253,17 @@ final class VolumeCommand extends GroupCommand {
                 throw new CommandFailure(
                         ExitCode.FAILED, "nothing was deleted", "Answer 'yes', or say --yes on the command line.");
             }
-            root.ask(
+            var answer = root.ask(
                     ManagementGrpcClient.DeleteVolume,
                     DeleteVolumeRequest.newBuilder().setName(name).build());
             if (root.format() == OutputFormat.TABLE) {
-                root.out().println("Deleted " + name);
+                var left = String.join(", ", answer.getWaitsForNodesList());
+                root.out()
+                        .println(
+                                left.isEmpty()
+                                        ? "Deleted " + name
+                                        : "Deleted " + name + ". Its copies on " + left
+                                                + " go when that is back; until then the name is taken.");
                 root.out().flush();
             }
         }

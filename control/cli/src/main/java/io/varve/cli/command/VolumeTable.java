@@ -1,5 +1,6 @@
 package io.varve.cli.command;
 
+import io.varve.api.SyncState;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.cli.output.Table;
@@ -7,19 +8,21 @@ import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Volumes for people. */
 final class VolumeTable {
     private VolumeTable() {}
 
     static String of(List<Volume> volumes) {
-        var table = Table.of("VOLUME", ">SIZE", ">COPIES", "IN SYNC", "STATE", "NODE", "NBD");
+        var table = Table.of("VOLUME", ">SIZE", ">COPIES", "IN SYNC", "HEALTH", "STATE", "NODE", "NBD");
         for (var volume : volumes) {
             table.row(
                     volume.getName(),
                     new ByteSize(volume.getSizeBytes()),
                     volume.getReplicas(),
                     inSync(volume),
+                    health(volume),
                     state(volume),
                     Text.orDash(node(volume)),
                     Text.orDash(volume.getAttachment().getNbdUri()));
@@ -35,11 +38,8 @@ final class VolumeTable {
                 .append(volume.getId())
                 .append(")\n");
         text.append("Size      ").append(new ByteSize(volume.getSizeBytes())).append('\n');
-        text.append("Copies    ")
-                .append(volume.getReplicas())
-                .append(", ")
-                .append(inSync(volume))
-                .append(" in sync\n");
+        text.append("Copies    ").append(copies(volume)).append('\n');
+        text.append("Health    ").append(healthInWords(volume)).append('\n');
         text.append("State     ").append(state(volume)).append('\n');
         text.append("Epoch     ")
                 .append(Integer.toUnsignedString(volume.getEpoch()))
@@ -81,11 +81,44 @@ final class VolumeTable {
         return attached.isEmpty() ? volume.getWantedNode() : attached;
     }
 
-    /** Slabs whose copies are all in sync, of how many. */
+    /** In the slab that has the fewest. */
     private static String inSync(Volume volume) {
-        var complete = volume.getSlabsList().stream()
-                .filter(slab -> slab.getIsrCount() >= volume.getReplicas())
-                .count();
-        return complete == volume.getSlabsCount() ? "all" : complete + " of " + volume.getSlabsCount() + " slabs";
+        var sync = volume.getSync();
+        return sync.getState() == SyncState.SYNC_HEALTHY
+                ? "all"
+                : sync.getFewestCopies() + " of " + volume.getReplicas();
+    }
+
+    private static String health(Volume volume) {
+        return RootCommand.lowerCase(volume.getSync().getState(), "SYNC_").replace('_', ' ');
+    }
+
+    /** {@code 2, 1 in sync on 12 of 128 slabs; missing: n2/flash (12 slabs)}. */
+    private static String copies(Volume volume) {
+        var sync = volume.getSync();
+        if (sync.getMissingCount() == 0) {
+            return volume.getReplicas() + ", all in sync";
+        }
+        var missing = sync.getMissingList().stream()
+                .map(copies -> copies.getNode() + "/" + copies.getGroupName() + " (" + slabs(copies.getSlabs()) + ")")
+                .collect(Collectors.joining(", "));
+        return volume.getReplicas() + ", " + sync.getFewestCopies() + " in sync on " + sync.getIncompleteSlabs()
+                + " of " + slabs(volume.getSlabsCount()) + "; missing: " + missing;
+    }
+
+    private static String slabs(int count) {
+        return count == 1 ? "1 slab" : count + " slabs";
+    }
+
+    private static String healthInWords(Volume volume) {
+        return health(volume)
+                + switch (volume.getSync().getState()) {
+                    case SYNC_DEGRADED ->
+                        ": copies that are missing come back by themselves when their nodes are there";
+                    case SYNC_AT_MINIMUM ->
+                        ": with one more copy lost its clients wait; copies that are missing come back by themselves when"
+                                + " their nodes are there";
+                    case SYNC_HEALTHY, SYNC_STATE_UNSPECIFIED, UNRECOGNIZED -> "";
+                };
     }
 }

@@ -92,8 +92,7 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<ListVolumesResponse> listVolumes(ListVolumesRequest request) {
-        return group.lookUpToDate(
-                        state -> state.volumes().stream().map(state::withSlabs).toList())
+        return group.lookUpToDate(VolumeCalls::all)
                 .map(found ->
                         ListVolumesResponse.newBuilder().addAllVolumes(found).build());
     }

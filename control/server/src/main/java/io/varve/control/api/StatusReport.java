@@ -54,11 +54,7 @@ final class StatusReport {
             List<io.varve.api.DiskGroup> groups,
             List<Volume> volumes) {
         static Truth of(MetaState state) {
-            return new Truth(
-                    state.cluster(),
-                    state.nodes(),
-                    state.groups(),
-                    state.volumes().stream().map(state::withSlabs).toList());
+            return new Truth(state.cluster(), state.nodes(), state.groups(), VolumeCalls.all(state));
         }
     }
 

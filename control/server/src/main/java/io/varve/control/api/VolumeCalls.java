@@ -3,10 +3,12 @@ package io.varve.control.api;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
+import io.varve.control.health.CopiesInSync;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
@@ -24,7 +26,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * How volumes come into being and go, as people ask for it. Each call changes the truth and then waits, watching the local copy, until the
@@ -51,7 +56,19 @@ final class VolumeCalls {
     }
 
     static Optional<Volume> whole(MetaState state, String name) {
-        return state.volume(name).map(state::withSlabs);
+        return state.volume(name).map(state::withSlabs).map(volume -> CopiesInSync.told(volume, groups(state)));
+    }
+
+    static List<Volume> all(MetaState state) {
+        Map<String, DiskGroup> groups = groups(state);
+        return state.volumes().stream()
+                .map(state::withSlabs)
+                .map(volume -> CopiesInSync.told(volume, groups))
+                .toList();
+    }
+
+    private static Map<String, DiskGroup> groups(MetaState state) {
+        return state.groups().stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
     }
 
     private static Future<Volume> orNotFound(Optional<Volume> found, String name) {
@@ -183,12 +200,29 @@ final class VolumeCalls {
         return find(request.getName())
                 .compose(volume -> group.propose(new DeleteVolume(volume.getId()))
                         .compose(Failures::demandOk)
-                        // The name is free when the last replica is gone; nodes that are not there do it later.
-                        .compose(result -> group.waitFor(
-                                result.index(),
-                                state ->
-                                        state.tomb(volume.getId()).isPresent() ? Optional.of(volume) : Optional.empty(),
-                                REPLICA_WAIT)))
-                .map(gone -> DeleteVolumeResponse.getDefaultInstance());
+                        .compose(result -> report.heard()
+                                .compose(heard -> group.waitFor(
+                                        result.index(),
+                                        state -> deletionEnd(state, volume.getId(), heard),
+                                        REPLICA_WAIT)))
+                        .compose(end -> end.map(Future::succeededFuture)
+                                .orElseGet(() -> group.look(state -> holders(state, volume.getId())))))
+                .map(left -> DeleteVolumeResponse.newBuilder()
+                        .addAllWaitsForNodes(left)
+                        .build());
+    }
+
+    /**
+     * The nodes that still hold a copy, when that are none, or only such as were not heard from lately: waiting for these is in vain. Else empty.
+     */
+    private static Optional<Set<String>> deletionEnd(MetaState state, long volume, StatusReport.Heard heard) {
+        Set<String> holders = holders(state, volume);
+        return holders.stream().anyMatch(heard::isLately) ? Optional.empty() : Optional.of(holders);
+    }
+
+    private static Set<String> holders(MetaState state, long volume) {
+        return state.volume(volume)
+                .map(found -> Progress.nodesWith(state, state.withSlabs(found), replica -> true))
+                .orElse(Set.of());
     }
 }

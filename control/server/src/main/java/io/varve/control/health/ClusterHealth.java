@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
@@ -37,11 +39,12 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         METADATA,
         NODE,
         DEVICE,
-        SPACE;
+        SPACE,
+        LEFT_OVER;
 
         /** Whether data is less safe than was asked for. */
         boolean isAboutSafety() {
-            return this != SPACE;
+            return this != SPACE && this != LEFT_OVER;
         }
     }
 
@@ -54,9 +57,9 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
             return new ClusterHealth(false, "No: " + init, List.of(init));
         }
         List<Problem> problems = new ArrayList<>();
-        Map<String, String> nodeOf = new HashMap<>();
-        facts.groups().forEach(group -> nodeOf.put(group.getUuid(), group.getNode()));
-        facts.volumes().forEach(volume -> judgeVolume(volume, nodeOf, facts, problems));
+        Map<String, DiskGroup> groups = new HashMap<>();
+        facts.groups().forEach(group -> groups.put(group.getUuid(), group));
+        facts.volumes().forEach(volume -> judgeVolume(volume, groups, facts, problems));
         judgeMetadata(facts, problems);
         facts.nodes().forEach(node -> judgeNode(node, facts, problems));
         facts.groups().forEach(group -> judgeGroup(group, problems));
@@ -96,55 +99,46 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
     }
 
     private static void judgeVolume(
-            Volume volume, Map<String, String> nodeOf, ClusterFacts facts, List<Problem> problems) {
-        if (volume.getState() == VolumeState.VOLUME_DELETING || volume.getState() == VolumeState.VOLUME_CREATING) {
+            Volume volume, Map<String, DiskGroup> groups, ClusterFacts facts, List<Problem> problems) {
+        if (volume.getState() == VolumeState.VOLUME_DELETING) {
+            judgeDeletion(volume, groups, facts, problems);
             return;
         }
-        int replicas = volume.getReplicas();
-        int unreachable = 0;
-        int lastCopy = 0;
-        int incomplete = 0;
-        int stalled = 0;
-        List<String> missingNodes = new ArrayList<>();
-        for (Slab slab : volume.getSlabsList()) {
-            int live = 0;
-            for (String group : slab.getIsrList()) {
-                String node = nodeOf.getOrDefault(group, "?");
-                if (facts.isHeard(node)) {
-                    live++;
-                } else if (!missingNodes.contains(node)) {
-                    missingNodes.add(node);
-                }
-            }
-            unreachable += live == 0 ? 1 : 0;
-            lastCopy += live == 1 && replicas > 1 ? 1 : 0;
-            incomplete += live > 0 && live < replicas ? 1 : 0;
-            stalled += live < slab.getIsrCount() ? 1 : 0;
+        if (volume.getState() == VolumeState.VOLUME_CREATING) {
+            return;
         }
-        String name = "volume " + volume.getName();
-        String slabs = " of " + volume.getSlabsCount() + (volume.getSlabsCount() == 1 ? " slab" : " slabs");
-        String missing = missingNodes.isEmpty() ? "" : " (not there: " + String.join(", ", missingNodes) + ")";
-        String wait = stalled > 0 ? "; it waits until the missing copies are back" : "";
-        if (unreachable > 0) {
-            problems.add(new Problem(
-                    Urgency.UNREACHABLE,
-                    name + ": no in-sync copy of " + unreachable + slabs + " can be reached" + missing
-                            + ": start these nodes"));
-        } else if (lastCopy > 0) {
-            problems.add(new Problem(
-                    Urgency.LAST_COPY,
-                    name + ": only one in-sync copy of " + lastCopy + slabs + " is there" + missing + wait));
-        } else if (incomplete > 0) {
-            problems.add(new Problem(
-                    Urgency.DEGRADED,
-                    name + ": fewer than " + replicas + " in-sync copies of " + incomplete + slabs + " are there"
-                            + missing + wait));
+        LiveCopies live = LiveCopies.of(volume, groups, facts);
+        Urgency urgency = live.fewest() == 0
+                ? Urgency.UNREACHABLE
+                : live.fewest() == 1 && volume.getReplicas() > 1 ? Urgency.LAST_COPY : Urgency.DEGRADED;
+        if (live.incomplete() > 0) {
+            problems.add(new Problem(urgency, live.told(volume)));
         }
         String attached = volume.getAttachment().getNode();
-        if (!attached.isEmpty() && !facts.isHeard(attached) && !missingNodes.contains(attached)) {
+        if (!attached.isEmpty() && !facts.isHeard(attached)) {
             problems.add(new Problem(
                     Urgency.UNREACHABLE,
-                    name + " is attached to " + attached + ", which is not there: start that node"));
+                    "volume " + volume.getName() + " is attached to " + attached
+                            + ", which is not there: start that node, or varve volume move " + volume.getName()));
+        }
+    }
+
+    /** It goes on by itself; but who wonders why the name is not free should learn it. */
+    private static void judgeDeletion(
+            Volume volume, Map<String, DiskGroup> groups, ClusterFacts facts, List<Problem> problems) {
+        Set<String> waitsFor = new TreeSet<>();
+        for (Slab slab : volume.getSlabsList()) {
+            slab.getReplicasList().stream()
+                    .map(replica -> groups.getOrDefault(replica.getGroup(), DiskGroup.getDefaultInstance())
+                            .getNode())
+                    .filter(node -> !facts.isHeard(node))
+                    .forEach(waitsFor::add);
+        }
+        if (!waitsFor.isEmpty()) {
+            problems.add(new Problem(
+                    Urgency.LEFT_OVER,
+                    "volume " + volume.getName() + " is being deleted; its copies on " + String.join(", ", waitsFor)
+                            + " go, and its name is free, when that node is back"));
         }
     }
 

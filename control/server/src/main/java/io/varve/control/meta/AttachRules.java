@@ -14,6 +14,7 @@ import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -26,11 +27,6 @@ import java.util.Set;
  */
 final class AttachRules {
     private AttachRules() {}
-
-    /** The fewest in-sync replicas with which a slab may be written: 1, 1, 2 for 1, 2, 3 replicas. */
-    static int minInSync(int replicas) {
-        return replicas >= 3 ? 2 : 1;
-    }
 
     static Outcome wantNode(MetaState state, long index, WantNode command) {
         Optional<Volume> found = state.volume(command.volume());
@@ -251,7 +247,7 @@ final class AttachRules {
         }
         Set<String> isr = new HashSet<>(asked.getIsrList());
         boolean admissible = isr.size() == asked.getIsrCount()
-                && isr.size() >= minInSync(volume.getReplicas())
+                && isr.size() >= Redundancy.minInSync(volume.getReplicas())
                 // Only who was in sync can be found to hold everything; others come back through a resync.
                 && new HashSet<>(slab.getIsrList()).containsAll(isr)
                 // A start below the last one would be a history that lost something.

@@ -9,6 +9,7 @@ import io.varve.api.SlabOpened;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -79,7 +80,7 @@ final class IsrRules {
         Set<String> isr = new HashSet<>(asked.getIsrList());
         boolean admissible = slab.getOpenedEpoch() == volume.getEpoch()
                 && isr.size() == asked.getIsrCount()
-                && isr.size() >= AttachRules.minInSync(volume.getReplicas())
+                && isr.size() >= Redundancy.minInSync(volume.getReplicas())
                 && created(slab).containsAll(isr);
         return admissible ? TruthCode.TRUTH_OK : TruthCode.TRUTH_REFUSED;
     }

@@ -6,6 +6,7 @@ import io.varve.api.Attachment;
 import io.varve.api.Device;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
+import io.varve.api.Replica;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -38,13 +39,24 @@ class ClusterHealthTest {
                 .build();
     }
 
-    private static Volume volume(String name, int replicas, String... isr) {
+    /** One slab whose copies are all in sync. */
+    private static Volume volume(String name, String... copies) {
+        Slab.Builder slab = Slab.newBuilder().addAllIsr(List.of(copies));
+        for (String copy : copies) {
+            slab.addReplicas(Replica.newBuilder().setGroup(copy));
+        }
         return Volume.newBuilder()
                 .setName(name)
-                .setReplicas(replicas)
+                .setReplicas(copies.length)
                 .setState(VolumeState.VOLUME_DETACHED)
-                .addSlabs(Slab.newBuilder().addAllIsr(List.of(isr)))
+                .addSlabs(slab)
                 .build();
+    }
+
+    private static Volume inSync(Volume volume, String... copies) {
+        Volume.Builder builder = volume.toBuilder();
+        builder.getSlabsBuilder(0).clearIsr().addAllIsr(List.of(copies));
+        return builder.build();
     }
 
     private ClusterHealth health() {
@@ -58,8 +70,8 @@ class ClusterHealthTest {
     @Test
     void saysYesInTheFirstLineWhenAllIsWell() {
         assertThat(health().headline()).isEqualTo("Yes: there are no volumes yet, and all 3 nodes are well");
-        volumes.add(volume("pg", 2, "gn1", "gn2"));
-        volumes.add(volume("my", 3, "gn1", "gn2", "gn3"));
+        volumes.add(volume("pg", "gn1", "gn2"));
+        volumes.add(volume("my", "gn1", "gn2", "gn3"));
         assertThat(health())
                 .isEqualTo(new ClusterHealth(
                         true, "Yes: all 2 volumes have every copy in sync, and all 3 nodes are well", List.of()));
@@ -75,54 +87,90 @@ class ClusterHealthTest {
 
     @Test
     void aSilentNodeLeavesItsVolumesWithOneCopy() {
-        volumes.add(volume("pg", 2, "gn1", "gn2"));
+        volumes.add(volume("pg", "gn1", "gn2"));
         silent.put("n2", 40_000L);
         ClusterHealth health = health();
         assertThat(health.safe()).isFalse();
         assertThat(health.headline())
-                .isEqualTo("No: volume pg: only one in-sync copy of 1 of 1 slab is there (not there: n2);"
-                        + " it waits until the missing copies are back");
+                .isEqualTo("No: volume pg: 1 of 2 copies in sync on 1 of 1 slab; missing: n2/fast:"
+                        + " start n2, then they come back by themselves");
         assertThat(health.problems())
                 .last()
                 .isEqualTo("node n2 was last heard from 40 s ago: start it, or look at its log");
     }
 
     @Test
-    void aReplicaOutOfSyncCountsAsMissing() {
-        volumes.add(volume("pg", 3, "gn1", "gn2"));
+    void aCopyThatIsBehindOnANodeThatIsThereComesBackByItself() {
+        volumes.add(inSync(volume("pg", "gn1", "gn2", "gn3"), "gn1", "gn2"));
         assertThat(health().headline())
-                .startsWith("No: volume pg: fewer than 3 in-sync copies of 1 of 1 slab are there");
-        volumes.set(0, volume("pg", 2, "gn1"));
-        assertThat(health().headline()).startsWith("No: volume pg: only one in-sync copy");
+                .isEqualTo("No: volume pg: 2 of 3 copies in sync on 1 of 1 slab; missing: n3/fast:"
+                        + " they come back by themselves, nothing is to be done");
+        volumes.set(0, inSync(volume("pg", "gn1", "gn2"), "gn1"));
+        assertThat(health().headline()).startsWith("No: volume pg: 1 of 2 copies in sync");
+    }
+
+    @Test
+    void onlyTheSlabsConcernedAreCounted() {
+        Volume one = volume("pg", "gn1", "gn2");
+        volumes.add(one.toBuilder()
+                .addSlabs(one.getSlabs(0).toBuilder().setIndex(1).clearIsr().addIsr("gn2"))
+                .addSlabs(one.getSlabs(0).toBuilder().setIndex(2))
+                .build());
+        assertThat(health().headline()).contains("1 of 2 copies in sync on 1 of 3 slabs; missing: n1/fast:");
+    }
+
+    @Test
+    void belowTheMinimumItSaysThatClientsWait() {
+        volumes.add(volume("pg", "gn1", "gn2", "gn3"));
+        silent.remove("n2");
+        assertThat(health().headline()).doesNotContain("clients wait");
+        silent.remove("n3");
+        assertThat(health().headline())
+                .startsWith("No: volume pg: 1 of 3 copies in sync on 1 of 1 slab; missing: n2/fast, n3/fast;"
+                        + " its clients wait: start n2, n3");
     }
 
     @Test
     void dataThatCannotBeReachedComesFirst() {
-        volumes.add(volume("a", 2, "gn1", "gn2"));
-        volumes.add(volume("b", 2, "gn2", "gn3"));
+        volumes.add(volume("a", "gn1", "gn2"));
+        volumes.add(volume("b", "gn2", "gn3"));
         silent.remove("n2");
         silent.put("n3", 60_000L);
         assertThat(health().problems().getFirst())
-                .isEqualTo("volume b: no in-sync copy of 1 of 1 slab can be reached (not there: n2, n3):"
-                        + " start these nodes");
+                .isEqualTo("volume b: no copy in sync on 1 of 1 slab; missing: n2/fast, n3/fast; its clients wait:"
+                        + " start n2, n3, then they come back by themselves");
         assertThat(health().problems())
                 .anyMatch(problem -> problem.contains("n2 has not been heard from by any member"));
     }
 
     @Test
+    void aDeletionThatWaitsForANodeIsNoDangerAndIsTold() {
+        volumes.add(volume("old", "gn1", "gn2").toBuilder()
+                .setState(VolumeState.VOLUME_DELETING)
+                .build());
+        assertThat(health().problems()).isEmpty();
+        silent.remove("n2");
+        assertThat(health().problems())
+                .last()
+                .isEqualTo("volume old is being deleted; its copies on n2 go, and its name is free, when that node is"
+                        + " back");
+    }
+
+    @Test
     void aVolumeOfOneCopyIsAsSafeAsItWasAskedToBe() {
-        volumes.add(volume("scratch", 1, "gn1"));
+        volumes.add(volume("scratch", "gn1"));
         assertThat(health().safe()).isTrue();
     }
 
     @Test
     void aSilentHolderOfAnAttachmentIsTold() {
-        volumes.add(volume("pg", 2, "gn1", "gn2").toBuilder()
+        volumes.add(volume("pg", "gn1", "gn2").toBuilder()
                 .setState(VolumeState.VOLUME_ATTACHED)
                 .setAttachment(Attachment.newBuilder().setNode("n3"))
                 .build());
         silent.put("n3", 16_000L);
-        assertThat(health().headline()).contains("attached to n3, which is not there");
+        assertThat(health().headline())
+                .contains("attached to n3, which is not there: start that node, or varve volume move pg");
     }
 
     @Test

@@ -22,6 +22,7 @@ import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -114,7 +115,7 @@ class MetaRulesPropertyTest {
         if (open) {
             assertThat(slab.getOpenedEpoch()).as(where).isEqualTo(volume.getEpoch());
         }
-        assertThat(slab.getIsrCount()).as(where).isGreaterThanOrEqualTo(AttachRules.minInSync(volume.getReplicas()));
+        assertThat(slab.getIsrCount()).as(where).isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas()));
         assertThat(new HashSet<>(slab.getIsrList())).as(where).hasSize(slab.getIsrCount());
         if (volume.getState() != VolumeState.VOLUME_DELETING) {
             Set<String> groups = new HashSet<>();
