@@ -25,7 +25,11 @@ class ArchitectureTest {
         noClasses()
                 .that()
                 .resideInAnyPackage(
-                        "io.varve.cli.client..", "io.varve.cli.config..", "io.varve.cli.log..", "io.varve.cli.output..")
+                        "io.varve.cli.client..",
+                        "io.varve.cli.config..",
+                        "io.varve.cli.log..",
+                        "io.varve.cli.output..",
+                        "io.varve.cli.process..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("io.varve.cli.command..", "io.varve.cli.demo..", "io.varve.cli.server..")

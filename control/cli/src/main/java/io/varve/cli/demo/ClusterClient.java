@@ -12,6 +12,7 @@ import io.varve.cli.client.CallResult;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
+import io.varve.cli.process.Teardown;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;

@@ -2,6 +2,8 @@ package io.varve.cli.demo;
 
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
+import io.varve.cli.process.Teardown;
+import io.varve.cli.process.Tool;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -7,6 +7,7 @@ import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
 import io.varve.cli.demo.DemoOptions.Load;
 import io.varve.cli.output.Text;
+import io.varve.cli.process.Teardown;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

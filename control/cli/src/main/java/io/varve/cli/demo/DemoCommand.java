@@ -4,6 +4,7 @@ import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
 import io.varve.cli.demo.DemoOptions.Load;
+import io.varve.cli.process.Teardown;
 import io.varve.model.ByteSize;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,5 +1,6 @@
 package io.varve.cli.demo;
 
+import io.varve.cli.process.Tool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

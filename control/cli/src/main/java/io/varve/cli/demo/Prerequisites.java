@@ -4,6 +4,7 @@ import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import io.varve.cli.command.Question;
+import io.varve.cli.process.Tool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.channels.FileChannel;

@@ -1,6 +1,7 @@
 package io.varve.cli.demo;
 
 import io.varve.cli.demo.BlockStamp.Found;
+import io.varve.cli.process.Teardown;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Arrays;

@@ -1,5 +1,7 @@
 package io.varve.cli.demo;
 
+import io.varve.cli.process.Teardown;
+import io.varve.cli.process.Tool;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.varve.api.GroupStats;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.process.Teardown;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.varve.cli.process.Teardown;
+import io.varve.cli.process.Tool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.fail;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.config.ConfigFile;
 import io.varve.cli.config.ConfigResult;
+import io.varve.cli.process.Teardown;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -1,4 +1,4 @@
-package io.varve.cli.demo;
+package io.varve.cli.process;
 
 import java.io.PrintWriter;
 import java.time.Duration;
@@ -15,12 +15,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What must be undone, newest first. Steps are entered as things come into being; {@link #run} does them once, each
- * within a time and all within a time, and goes on when one fails. Ctrl-C runs it on the JVM's shutdown thread while the demo's own thread may
+ * within a time and all within a time, and goes on when one fails. Ctrl-C runs it on the JVM's shutdown thread while the command's own thread may
  * still be entering steps: a step entered after the end began is done at once.
  */
-final class Teardown {
+public final class Teardown {
     /** Whatever is dead: a person who pressed Ctrl-C does not wait longer. */
-    static final Duration TOTAL = Duration.ofSeconds(10);
+    public static final Duration TOTAL = Duration.ofSeconds(10);
 
     /** Of the last steps when the first ones used up everything: enough to kill and to unmount by force. */
     private static final Duration LEAST = Duration.ofMillis(500);
@@ -40,7 +40,7 @@ final class Teardown {
 
     /** One thing to undo. */
     @FunctionalInterface
-    interface Undo {
+    public interface Undo {
         /**
          * Undoes it.
          *
@@ -52,12 +52,12 @@ final class Teardown {
 
     private record Step(String what, Duration limit, Undo undo) {}
 
-    Teardown(PrintWriter out) {
+    public Teardown(PrintWriter out) {
         this(out, TOTAL);
     }
 
     /** @param total for all steps together */
-    Teardown(PrintWriter out, Duration total) {
+    public Teardown(PrintWriter out, Duration total) {
         this.out = out;
         this.total = total;
     }
@@ -68,7 +68,7 @@ final class Teardown {
      * @param what for the message when it fails
      * @param limit after that the next step begins, at the latest
      */
-    void add(String what, Duration limit, Undo undo) {
+    public void add(String what, Duration limit, Undo undo) {
         var step = new Step(what, limit, undo);
         synchronized (this) {
             if (!isRunning()) {
@@ -80,12 +80,12 @@ final class Teardown {
     }
 
     /** True from the moment when everything is being undone: failures elsewhere are then its consequence. */
-    boolean isRunning() {
+    public boolean isRunning() {
         return begun.getCount() == 0;
     }
 
     /** Waits a while, or until everything is being undone; answers whether it is. */
-    boolean awaitBegin(Duration limit) throws InterruptedException {
+    public boolean awaitBegin(Duration limit) throws InterruptedException {
         return begun.await(limit.toNanos(), TimeUnit.NANOSECONDS);
     }
 
@@ -93,7 +93,7 @@ final class Teardown {
      * Undoes everything; at a second call nothing is left to do. A call while another one is at work waits for its end.
      * Answers whether all steps of this call worked.
      */
-    boolean run() {
+    public boolean run() {
         synchronized (this) {
             if (!isRunning()) {
                 endNanos = System.nanoTime() + total.toNanos();

@@ -1,4 +1,4 @@
-package io.varve.cli.demo;
+package io.varve.cli.process;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -9,8 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** Programs of the operating system that the demo calls. */
-final class Tool {
+/** Programs of the operating system. */
+public final class Tool {
     /** Where Debian puts programs for root; a user's PATH often lacks the second half. */
     private static final List<Path> DIRECTORIES = List.of(
             Path.of("/usr/bin"), Path.of("/bin"), Path.of("/usr/sbin"), Path.of("/sbin"), Path.of("/usr/local/bin"));
@@ -26,25 +26,25 @@ final class Tool {
      * @param code its exit code; 127 when it could not be started, 124 when it was ended because time was up
      * @param output standard output and error, stripped
      */
-    record Outcome(int code, String output) {
-        boolean ok() {
+    public record Outcome(int code, String output) {
+        public boolean ok() {
             return code == 0;
         }
     }
 
-    static boolean exists(String program) {
+    public static boolean exists(String program) {
         return DIRECTORIES.stream().anyMatch(directory -> Files.isExecutable(directory.resolve(program)));
     }
 
-    static Outcome run(Duration limit, String... command) {
+    public static Outcome run(Duration limit, String... command) {
         return run(limit, List.of(command));
     }
 
     /** Runs a program without input and waits for its end, at most {@code limit}; then it is killed. */
-    static Outcome run(Duration limit, List<String> command) {
+    public static Outcome run(Duration limit, List<String> command) {
         Path captured = null;
         try {
-            captured = Files.createTempFile("varve-demo-", ".out");
+            captured = Files.createTempFile("varve-tool-", ".out");
             var process = new ProcessBuilder(command)
                     .redirectErrorStream(true)
                     .redirectInput(Path.of("/dev/null").toFile())
@@ -95,7 +95,7 @@ final class Tool {
      * The command in a session of its own, so that Ctrl-C at the terminal reaches the demo alone, which then stops
      * everything in the right order. The process id stays that of the command.
      */
-    static List<String> ownSession(List<String> command) {
+    public static List<String> ownSession(List<String> command) {
         var whole = new ArrayList<>(List.of("setsid"));
         whole.addAll(command);
         return whole;
