@@ -1,5 +1,6 @@
 package io.varve.cli;
 
+import io.varve.cli.attach.AttachCommand;
 import io.varve.cli.command.RootCommand;
 import io.varve.cli.demo.DemoCommand;
 import io.varve.cli.server.ServerCommand;
@@ -15,6 +16,6 @@ public final class Main {
 
     /** All commands, ready to execute. */
     static CommandLine commandLine() {
-        return RootCommand.commandLine(new ServerCommand(), new DemoCommand());
+        return RootCommand.commandLine(new ServerCommand(), new AttachCommand(), new DemoCommand());
     }
 }

@@ -37,10 +37,10 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyTheNodeProcessKnowsTheDataPlane() {
+    void onlyProcessesOnTheDataPathKnowTheDataPlane() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.varve.cli.server")
+                .resideOutsideOfPackages("io.varve.cli.server", "io.varve.cli.attach")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.varve.dataplane..")

@@ -20,6 +20,14 @@ public interface Volume {
     /** Runs {@code task} once when {@link #canTakeMore} is true again. */
     void onDrained(Runnable task);
 
+    /**
+     * True if {@link #allocation} of exactly this range can be told now. Else it is being found out, and {@code known} runs once, when it is worth
+     * asking again.
+     */
+    default boolean knowsAllocation(long offsetBytes, long lengthBytes, Runnable known) {
+        return true;
+    }
+
     /** Tells which parts of a range take space, in order, merged, until the range ends or {@code told} returns false. */
     void allocation(long offsetBytes, long lengthBytes, AllocationVisitor told);
 

@@ -54,7 +54,7 @@ import picocli.CommandLine.Spec;
             "  varve demo                              try it: three nodes on this machine, a database on them",
             "  varve status                            is my data safe?",
             "  varve volume create db --size 20GiB     a volume with two copies",
-            "  varve volume attach db                  make it usable, print where",
+            "  varve attach db                         make it a block device here, which survives the loss of nodes",
             "  varve volume list -o json               for scripts",
         })
 public final class RootCommand implements Runnable {
@@ -161,6 +161,11 @@ public final class RootCommand implements Runnable {
     @Override
     public void run() {
         throw new CommandLine.ParameterException(spec.commandLine(), "Say what to do: name a command.");
+    }
+
+    /** The servers that were named. */
+    public List<Endpoint> servers() {
+        return servers;
     }
 
     ManagementConnection connect() {

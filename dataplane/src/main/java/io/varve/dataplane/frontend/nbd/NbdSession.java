@@ -36,6 +36,7 @@ final class NbdSession {
     private final boolean structured;
     private final boolean blockStatus;
     private final Runnable drained = this::drained;
+    private final Runnable statusKnown;
 
     private final ByteBuf header = Unpooled.buffer(NbdProtocol.REQUEST_HEADER_BYTES, NbdProtocol.REQUEST_HEADER_BYTES);
     private Expect expect = Expect.HEADER;
@@ -75,6 +76,7 @@ final class NbdSession {
         this.pool = pool;
         this.memory = memory;
         this.limits = limits;
+        this.statusKnown = connection::pump;
     }
 
     int inFlight() {
@@ -245,6 +247,10 @@ final class NbdSession {
     }
 
     private boolean tellStatus() {
+        if (!volume.knowsAllocation(offsetBytes, lengthBytes, statusKnown)) {
+            memory.leave(connection);
+            return false;
+        }
         int maxRuns = (flags & NbdProtocol.CMD_FLAG_REQ_ONE) != 0 ? 1 : NbdReplies.MAX_DESCRIPTORS;
         replies.blockStatus(connection.out(), cookie, volume, offsetBytes, lengthBytes, maxRuns);
         expect = Expect.HEADER;

@@ -1,0 +1,170 @@
+package io.varve.cli.attach;
+
+import io.varve.api.Volume;
+import io.varve.cli.client.CallResult;
+import io.varve.cli.config.Endpoint;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks the cluster where a volume is open, until it is. When the node that should have it does not answer for {@link #MOVE_AFTER}, it asks the cluster
+ * to open it elsewhere. Plain sequential code on virtual threads; every wait is bounded, and {@link #close} interrupts it.
+ */
+final class AccessPointSearch implements AccessPoints {
+    /** A process that was killed does not come back sooner, and a moment's trouble of a network is over. */
+    static final Duration MOVE_AFTER = Duration.ofSeconds(1);
+    /** The cluster may be at it. */
+    private static final Duration MOVE_AGAIN_AFTER = Duration.ofSeconds(3);
+
+    private static final Duration GREETING_LIMIT = Duration.ofSeconds(1);
+    private static final Duration PAUSE = Duration.ofMillis(50);
+    private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
+    private static final Duration REMIND = Duration.ofSeconds(5);
+    private static final int GREETING_BYTES = 18;
+
+    private final ClusterCalls cluster;
+    private final Consumer<String> say;
+    private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+    private volatile boolean closed;
+    private long movedNanos = System.nanoTime() - MOVE_AGAIN_AFTER.toNanos();
+
+    /** @param say for people; on a thread of its own */
+    AccessPointSearch(ClusterCalls cluster, Consumer<String> say) {
+        this.cluster = cluster;
+        this.say = say;
+    }
+
+    @Override
+    public void search(@Nullable Place last, Duration dead, Consumer<Place> found) {
+        run(() -> look(last, dead, found));
+    }
+
+    @Override
+    public void probe(Place place, Consumer<Boolean> told) {
+        run(() -> told.accept(greets(new Endpoint(place.host(), place.port()))));
+    }
+
+    private void run(Runnable task) {
+        if (!closed) {
+            threads.execute(task);
+        }
+    }
+
+    private void look(@Nullable Place last, Duration dead, Consumer<Place> found) {
+        var begun = System.nanoTime();
+        var silence = new Silence(dead.isZero() ? Long.MAX_VALUE : begun - dead.toNanos());
+        var reminded = begun;
+        var pause = PAUSE;
+        while (!closed && !Thread.currentThread().isInterrupted()) {
+            var volume = cluster.look();
+            var place = volume.flatMap(AccessPointSearch::place);
+            if (place.isPresent() && (!place.get().equals(last) || !silence.lasts(MOVE_AFTER))) {
+                found.accept(place.get());
+                return;
+            }
+            if (System.nanoTime() - reminded > REMIND.toNanos()) {
+                reminded = System.nanoTime();
+                say.accept("waits: " + describe(volume));
+            }
+            volume.ifPresent(known -> moveIfDead(known, silence));
+            pause = pauseFor(pause);
+        }
+    }
+
+    /** Since when a node has not answered. */
+    private static final class Silence {
+        /** {@code Long.MAX_VALUE}: it does answer. */
+        private long sinceNanos;
+
+        Silence(long sinceNanos) {
+            this.sinceNanos = sinceNanos;
+        }
+
+        boolean lasts(Duration limit) {
+            return sinceNanos != Long.MAX_VALUE && System.nanoTime() - sinceNanos >= limit.toNanos();
+        }
+
+        void heard(boolean isAlive) {
+            if (isAlive) {
+                sinceNanos = Long.MAX_VALUE;
+            } else if (sinceNanos == Long.MAX_VALUE) {
+                sinceNanos = System.nanoTime();
+            }
+        }
+    }
+
+    private static Optional<Place> place(Volume volume) {
+        var attachment = volume.getAttachment();
+        return attachment.getOpen()
+                ? Place.of(attachment.getNbdUri(), attachment.getEpoch(), attachment.getNode())
+                : Optional.empty();
+    }
+
+    private static String describe(Optional<Volume> volume) {
+        if (volume.isEmpty()) {
+            return "no node of the cluster answers, or the volume does not exist";
+        }
+        var node = volume.get().getWantedNode();
+        return node.isEmpty()
+                ? "the volume is detached; 'varve volume attach " + volume.get().getName() + "' opens it"
+                : "the volume is not open yet on " + node;
+    }
+
+    private void moveIfDead(Volume volume, Silence silence) {
+        var wanted = volume.getWantedNode();
+        if (wanted.isEmpty()) {
+            return; // Somebody detached it, who will know why.
+        }
+        var target = cluster.target(wanted);
+        if (target.isEmpty()) {
+            cluster.refresh();
+            return;
+        }
+        silence.heard(greets(target.get()));
+        if (silence.lasts(MOVE_AFTER) && System.nanoTime() - movedNanos >= MOVE_AGAIN_AFTER.toNanos()) {
+            movedNanos = System.nanoTime();
+            say.accept(wanted + " does not answer: asks for another access point");
+            var answer = cluster.move(UUID.randomUUID().toString());
+            if (answer instanceof CallResult.Answered) {
+                silence.heard(true);
+            } else {
+                say.accept("no other access point: " + answer);
+            }
+        }
+    }
+
+    private static boolean greets(Endpoint target) {
+        try (var socket = new Socket()) {
+            socket.setSoTimeout((int) GREETING_LIMIT.toMillis());
+            socket.connect(new InetSocketAddress(target.host(), target.port()), (int) GREETING_LIMIT.toMillis());
+            return new DataInputStream(socket.getInputStream()).readNBytes(GREETING_BYTES).length == GREETING_BYTES;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static Duration pauseFor(Duration pause) {
+        try {
+            Thread.sleep(pause); // Between two looks at what nobody tells us about.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        var longer = pause.multipliedBy(2);
+        return longer.compareTo(LONGEST_PAUSE) < 0 ? longer : LONGEST_PAUSE;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        threads.shutdownNow();
+    }
+}

@@ -1,0 +1,44 @@
+package io.varve.cli.attach;
+
+import io.varve.dataplane.volume.Volume;
+import io.varve.dataplane.volume.VolumeDirectory;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The one volume that the local target serves. Confined to the loop. */
+final class AttachedExport implements VolumeDirectory {
+    private final Volume volume;
+    private final List<Runnable> listeners = new ArrayList<>();
+    private boolean isGone;
+
+    AttachedExport(Volume volume) {
+        this.volume = volume;
+    }
+
+    @Override
+    public @Nullable Volume find(String name) {
+        return !isGone && name.equals(volume.name()) ? volume : null;
+    }
+
+    @Override
+    public List<String> names() {
+        return isGone ? List.of() : List.of(volume.name());
+    }
+
+    @Override
+    public Runnable onGone(Volume asked, Runnable gone) {
+        if (isGone) {
+            volume.loop().execute(gone);
+            return () -> {};
+        }
+        listeners.add(gone);
+        return () -> listeners.remove(gone);
+    }
+
+    void gone() {
+        isGone = true;
+        List.copyOf(listeners).forEach(Runnable::run);
+        listeners.clear();
+    }
+}

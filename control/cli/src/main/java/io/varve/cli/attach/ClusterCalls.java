@@ -1,0 +1,160 @@
+package io.varve.cli.attach;
+
+import com.google.protobuf.Message;
+import io.varve.api.AttachVolumeRequest;
+import io.varve.api.GetVolumeRequest;
+import io.varve.api.ListNodesRequest;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.MoveVolumeRequest;
+import io.varve.api.Node;
+import io.varve.api.Volume;
+import io.varve.cli.client.CallResult;
+import io.varve.cli.client.ManagementConnection;
+import io.varve.cli.config.Endpoint;
+import io.vertx.grpc.common.ServiceMethod;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What is asked of the cluster about one volume, at every node that is known: those that were named, and those that the cluster named since. All methods
+ * block; any thread but an event loop.
+ */
+final class ClusterCalls {
+    /** A node that is well answers in milliseconds; one that meets an election, later than anybody wants to wait. */
+    private static final Duration LOOK_LIMIT = Duration.ofSeconds(2);
+    /** After the first answer: who has a newer one has it as quickly. */
+    private static final Duration OTHERS_LIMIT = Duration.ofMillis(150);
+
+    /** A cluster of more nodes is asked at so many of them at a time. */
+    private static final int MAX_ASKED = 8;
+
+    private final ManagementConnection connection;
+    private final String volume;
+    private final Set<Endpoint> servers = new LinkedHashSet<>();
+    private final Map<String, Endpoint> targets = new ConcurrentHashMap<>();
+
+    ClusterCalls(ManagementConnection connection, String volume) {
+        this.connection = connection;
+        this.volume = volume;
+        servers.addAll(connection.servers());
+    }
+
+    private synchronized List<Endpoint> servers() {
+        return List.copyOf(servers);
+    }
+
+    /** Learns where the nodes are now. */
+    void refresh() {
+        for (var answer : askAll(ManagementGrpcClient.ListNodes, ListNodesRequest.getDefaultInstance())) {
+            answer.getNodesList().forEach(this::learn);
+        }
+    }
+
+    private void learn(Node node) {
+        endpoint(node.getNbdAddress()).ifPresent(address -> targets.put(node.getId(), address));
+        endpoint(node.getManagementAddress()).ifPresent(address -> {
+            synchronized (this) {
+                servers.add(address);
+            }
+        });
+    }
+
+    private static Optional<Endpoint> endpoint(String text) {
+        try {
+            return Optional.of(Endpoint.parse(text));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty(); // A node that has not told it yet.
+        }
+    }
+
+    /** A node's NBD target, if it is known. */
+    Optional<Endpoint> target(String node) {
+        return Optional.ofNullable(targets.get(node));
+    }
+
+    /** The volume as the node that knows most sees it; empty when none answers now. */
+    Optional<Volume> look() {
+        var request = GetVolumeRequest.newBuilder().setName(volume).build();
+        return askAll(ManagementGrpcClient.GetVolume, request).stream()
+                .max(Comparator.comparingInt(Volume::getEpoch)
+                        .thenComparing(found -> found.getAttachment().getOpen()));
+    }
+
+    /** Asks all at once; answers what came until a moment after the first answer. */
+    private <Q extends Message, R extends Message> List<R> askAll(ServiceMethod<R, Q> method, Q request) {
+        var asked = servers().stream().limit(MAX_ASKED).toList();
+        var results = new LinkedBlockingQueue<CallResult<R>>(asked.size());
+        asked.forEach(server -> connection
+                .callAt(server, method, request, LOOK_LIMIT)
+                .onComplete(done -> results.offer(
+                        done.succeeded()
+                                ? done.result()
+                                : new CallResult.Unknown<>(
+                                        String.valueOf(done.cause().getMessage())))));
+        var answers = new ArrayList<R>();
+        var end = System.nanoTime() + LOOK_LIMIT.toNanos();
+        try {
+            for (var left = asked.size(); left > 0; left--) {
+                var result = results.poll(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
+                if (result == null) {
+                    break;
+                }
+                if (result instanceof CallResult.Answered<R>(var value)) {
+                    answers.add(value);
+                    end = Math.min(end, System.nanoTime() + OTHERS_LIMIT.toNanos());
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return answers;
+    }
+
+    /** The volume, or why not: for the begin, when there is somebody to tell. */
+    CallResult<Volume> get() {
+        return anywhere(
+                ManagementGrpcClient.GetVolume,
+                GetVolumeRequest.newBuilder().setName(volume).build(),
+                LOOK_LIMIT);
+    }
+
+    /** Opens a volume that is open nowhere, where the cluster likes. */
+    CallResult<Volume> attach(Duration limit) {
+        var request = AttachVolumeRequest.newBuilder()
+                .setName(volume)
+                .setTimeoutSeconds((int) limit.toSeconds())
+                .build();
+        return anywhere(ManagementGrpcClient.AttachVolume, request, limit.plusSeconds(5));
+    }
+
+    /** Takes the volume away from a node that is gone; the cluster chooses another one. Answers when that is decided. Harmless to repeat. */
+    CallResult<Volume> move(String requestId) {
+        var request = MoveVolumeRequest.newBuilder()
+                .setName(volume)
+                .setRequestId(requestId)
+                .setNoWait(true)
+                .build();
+        return anywhere(ManagementGrpcClient.MoveVolume, request, LOOK_LIMIT);
+    }
+
+    private <Q extends Message, R extends Message> CallResult<R> anywhere(
+            ServiceMethod<R, Q> method, Q request, Duration limit) {
+        CallResult<R> last = new CallResult.Unreachable<>("no server is known");
+        for (var server : servers()) {
+            last = connection.callAt(server, method, request, limit).await();
+            if (last instanceof CallResult.Answered<R>) {
+                return last;
+            }
+        }
+        return last;
+    }
+}
