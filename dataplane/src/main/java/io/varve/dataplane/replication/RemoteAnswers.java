@@ -135,7 +135,7 @@ final class RemoteAnswers {
         return "TAIL that nobody asked for";
     }
 
-    /** Any other answer to a request. Null, or the violation; an answer that nobody waits for goes nowhere. */
+    /** Any other answer to a request. Null, or the violation. */
     @Nullable String answered(Header header, Message message, @Nullable ByteBuf payload) {
         Object receiver = receivers.get(header.requestId);
         String violation = null;
@@ -185,7 +185,7 @@ final class RemoteAnswers {
                 receivers.remove(header.requestId);
                 finish.told(StatusCode.status(m.status()));
             }
-            default -> {}
+            default -> violation = header.type + " that nobody asked for";
         }
         return violation;
     }

@@ -181,6 +181,14 @@ public final class ReplicaHost {
         }
     }
 
+    /** The log was cut, durably: a SEAL that came meanwhile can be answered. */
+    void logSettled(long stream) {
+        Served found = find(stream);
+        if (found != null && found.pending != null) {
+            answerSeal(found);
+        }
+    }
+
     /** Nothing more is told to this client. */
     void gone(ReplicaClient client) {
         for (Served each : served.values()) {

@@ -27,7 +27,10 @@ final class ReplicaResync {
 
     void prepare(long stream, int epoch, ReplicaClient client, GroupPort.PrepareReceiver receiver) {
         if (mayAsk(stream, epoch, client)) {
-            host.store().prepare(stream, receiver::told);
+            host.store().prepare(stream, (status, cutSeq) -> {
+                host.logSettled(stream);
+                receiver.told(status, cutSeq);
+            });
         } else {
             loop.execute(() -> receiver.told(StoreStatus.NOT_MEMBER, 0));
         }

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
 
 /** The serving end of one greeted connection: a node's access points on one loop, talking to one disk group. Confined to the group's loop. */
 final class ReplicaSession implements Receiver, ReplicaClient {
-    /** Reads of one connection that are with the disk; above it the connection is not read from. */
+    /** Reads and steps of a resync of one connection that are with the disk; above it the connection is not read from. */
     static final int MAX_READS = 1024;
 
     private static final Logger LOG = LoggerFactory.getLogger(ReplicaSession.class);
@@ -171,9 +171,19 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         read.count = count;
         read.destination = Buffers.aligned(count * Geometry.BLOCK_BYTES);
         read.destinationIndex = 0;
+        began();
+        host.store().read(read);
+    }
+
+    /** Something is with the disk for this connection; {@link #ended} follows. */
+    void began() {
         reads++;
         throttle();
-        host.store().read(read);
+    }
+
+    void ended() {
+        reads--;
+        throttle();
     }
 
     private final class Read extends StoreRead {
@@ -194,9 +204,8 @@ final class ReplicaSession implements Receiver, ReplicaClient {
                 refuseRead(requestId, stream, epoch, ReplicaHost.asRefusal(status), block + badBlock);
             }
             data.release();
-            reads--;
             pool.push(this);
-            throttle();
+            ended();
         }
     }
 

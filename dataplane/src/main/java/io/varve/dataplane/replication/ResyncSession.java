@@ -10,7 +10,10 @@ import io.varve.model.Geometry;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
-/** PREPARE, NEWER, JOIN and FINISH as they come over one connection. An answer that is ready when the connection is gone goes nowhere. */
+/**
+ * PREPARE, NEWER, JOIN and FINISH as they come over one connection. Those under way count as reads, which bounds them. An answer that is ready
+ * when the connection is gone goes nowhere.
+ */
 final class ResyncSession {
     private final ReplicaHost host;
     private final ReplicaSession session;
@@ -23,71 +26,24 @@ final class ResyncSession {
 
     /** Null, or the violation. */
     @Nullable String received(Header header, Message message, @Nullable ByteBuf payload) {
-        int id = header.requestId;
-        long stream = header.stream;
-        int epoch = header.epoch;
-        ReplicaResync resync = host.resync();
+        Question question = new Question(header.requestId, header.stream, header.epoch);
         switch (message) {
-            case Message.Prepare m ->
-                resync.prepare(
-                        stream,
-                        epoch,
-                        session,
-                        (status, cutSeq) -> session.answer(
-                                new Message.Prepared(StatusCode.of(status), cutSeq), id, stream, epoch, null));
-            case Message.Newer m ->
-                resync.newer(
-                        stream,
-                        epoch,
-                        m.seq(),
-                        session,
-                        (status, extents) -> answer(
-                                (code, count, sum) -> new Message.NewerExtents(code, count, sum),
-                                status,
-                                extents,
-                                id,
-                                stream,
-                                epoch));
+            case Message.Prepare m -> question.prepare();
+            case Message.Newer m -> question.newer(m);
             case Message.Join m -> {
-                return join(m, id, stream, epoch, payload);
+                BitSet newer = ExtentBits.read(payload, m.extents(), m.crc(), crc);
+                if (newer == null) {
+                    return "JOIN damaged on the way";
+                }
+                int extents = extents(header.stream);
+                if (extents != 0 && m.extents() > extents) {
+                    return "JOIN with " + m.extents() + " extents, the slab has " + extents;
+                }
+                question.join(m, newer);
             }
-            case Message.Finish m ->
-                resync.finish(
-                        stream,
-                        epoch,
-                        m.session(),
-                        m.commitSeq(),
-                        session,
-                        status -> session.answer(new Message.Finished(StatusCode.of(status)), id, stream, epoch, null));
+            case Message.Finish m -> question.finish(m);
             default -> throw new IllegalArgumentException(message.type() + " does not belong to resync");
         }
-        return null;
-    }
-
-    private @Nullable String join(Message.Join m, int id, long stream, int epoch, @Nullable ByteBuf payload) {
-        BitSet newer = ExtentBits.read(payload, m.extents(), m.crc(), crc);
-        if (newer == null) {
-            return "JOIN damaged on the way";
-        }
-        int extents = extents(stream);
-        if (extents != 0 && m.extents() > extents) {
-            return "JOIN with " + m.extents() + " extents, the slab has " + extents;
-        }
-        host.resync()
-                .join(
-                        stream,
-                        epoch,
-                        m.session(),
-                        m.joinSeq(),
-                        newer,
-                        session,
-                        (status, todo) -> answer(
-                                (code, count, sum) -> new Message.Joined(code, count, sum),
-                                status,
-                                todo,
-                                id,
-                                stream,
-                                epoch));
         return null;
     }
 
@@ -100,21 +56,84 @@ final class ResyncSession {
     }
 
     @FunctionalInterface
-    private interface Answer {
+    private interface ExtentsMessage {
         Message of(int status, int extents, int crc);
     }
 
-    private void answer(
-            Answer answer, StoreStatus status, @Nullable BitSet set, int requestId, long stream, int epoch) {
-        int extents = set == null ? 0 : extents(stream);
-        if (set == null || extents == 0) {
-            StoreStatus told = status == StoreStatus.OK ? StoreStatus.NOT_MEMBER : status;
-            session.answer(answer.of(StatusCode.of(told), 0, 0), requestId, stream, epoch, null);
-            return;
+    /** One of them, from when it came until it is answered. */
+    private final class Question {
+        private final int requestId;
+        private final long stream;
+        private final int epoch;
+
+        Question(int requestId, long stream, int epoch) {
+            this.requestId = requestId;
+            this.stream = stream;
+            this.epoch = epoch;
         }
-        ByteBuf bits = ExtentBits.write(set, extents);
-        int sum = crc.of(bits, 0, bits.readableBytes());
-        session.answer(answer.of(StatusCode.of(status), extents, sum), requestId, stream, epoch, bits);
-        bits.release();
+
+        void prepare() {
+            session.began();
+            host.resync()
+                    .prepare(
+                            stream,
+                            epoch,
+                            session,
+                            (status, cutSeq) -> answer(new Message.Prepared(StatusCode.of(status), cutSeq), null));
+        }
+
+        void newer(Message.Newer m) {
+            session.began();
+            host.resync()
+                    .newer(
+                            stream,
+                            epoch,
+                            m.seq(),
+                            session,
+                            (status, extents) -> answer(Message.NewerExtents::new, status, extents));
+        }
+
+        void join(Message.Join m, BitSet newer) {
+            session.began();
+            host.resync()
+                    .join(
+                            stream,
+                            epoch,
+                            m.session(),
+                            m.joinSeq(),
+                            newer,
+                            session,
+                            (status, todo) -> answer(Message.Joined::new, status, todo));
+        }
+
+        void finish(Message.Finish m) {
+            session.began();
+            host.resync()
+                    .finish(
+                            stream,
+                            epoch,
+                            m.session(),
+                            m.commitSeq(),
+                            session,
+                            status -> answer(new Message.Finished(StatusCode.of(status)), null));
+        }
+
+        private void answer(ExtentsMessage message, StoreStatus status, @Nullable BitSet set) {
+            int extents = set == null ? 0 : extents(stream);
+            if (set == null || extents == 0) {
+                StoreStatus told = status == StoreStatus.OK ? StoreStatus.NOT_MEMBER : status;
+                answer(message.of(StatusCode.of(told), 0, 0), null);
+                return;
+            }
+            ByteBuf bits = ExtentBits.write(set, extents);
+            int sum = crc.of(bits, 0, bits.readableBytes());
+            answer(message.of(StatusCode.of(status), extents, sum), bits);
+            bits.release();
+        }
+
+        private void answer(Message message, @Nullable ByteBuf payload) {
+            session.ended();
+            session.answer(message, requestId, stream, epoch, payload);
+        }
     }
 }

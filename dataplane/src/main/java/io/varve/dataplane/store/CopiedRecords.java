@@ -71,6 +71,17 @@ final class CopiedRecords {
         }
     }
 
+    /** The newest that speaks of the extent; 0 if none does. */
+    long highestSeq(int extent) {
+        for (int i = count - 1; i >= 0; i--) {
+            int at = (first + i) & (seqs.length - 1);
+            if (extents[at] == extent) {
+                return seqs[at];
+            }
+        }
+        return 0;
+    }
+
     /** Sees COPIED records. */
     @FunctionalInterface
     interface Visitor {

@@ -37,7 +37,8 @@ final class ExtentDigest extends StoreRead {
         int crc = new Crc32c().of(data, 0, count * Integer.BYTES);
         data.release();
         int extent = block / Geometry.BLOCKS_PER_EXTENT;
-        long version = Math.max(log.extentVersion(extent), group.overlay.highestSeq(log.slot, extent, Long.MAX_VALUE));
+        long written = group.overlay.highestSeq(log.slot, extent, Long.MAX_VALUE);
+        long version = Math.max(log.extentVersion(extent), Math.max(written, log.copied.highestSeq(extent)));
         told.done(status, crc, version);
     }
 }

@@ -209,15 +209,26 @@ final class Resync {
         SyncRow sync = stream.sync;
         if (sync == null || sync.session() != session) {
             group.loop.execute(() -> told.done(StoreStatus.NOT_MEMBER));
-        } else if (commitSeq > stream.state.lastSeq || !stream.undone().isEmpty()) {
+        } else if (commitSeq > stream.state.lastSeq) {
             group.loop.execute(() -> told.done(StoreStatus.NOT_READY));
         } else {
-            if (stream.state.commitSeq < commitSeq) {
-                stream.state.commitSeq = commitSeq;
-                stream.rowChanged = true;
-            }
-            group.loop.execute(() ->
-                    checkpoints.runOnce(() -> checkpoints.exclusively(() -> commitFinish(stream, session, told))));
+            takeCommit(stream, commitSeq);
+            group.loop.execute(() -> finish(stream, session, told));
+        }
+    }
+
+    private static void takeCommit(StreamLog stream, long commitSeq) {
+        if (stream.state.commitSeq < commitSeq) {
+            stream.state.commitSeq = commitSeq;
+            stream.rowChanged = true;
+        }
+    }
+
+    private void finish(StreamLog stream, long session, ReplicaStore.StatusCallback told) {
+        if (stream.undone().isEmpty()) {
+            checkpoints.runOnce(() -> checkpoints.exclusively(() -> commitFinish(stream, session, told)));
+        } else {
+            told.done(StoreStatus.NOT_READY);
         }
     }
 

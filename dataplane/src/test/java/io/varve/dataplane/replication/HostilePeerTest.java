@@ -94,7 +94,7 @@ class HostilePeerTest {
                 long durableSeq = state.durableSeq();
                 long commitSeq = state.commitSeq();
                 int promisedEpoch = state.promisedEpoch();
-                ByteBuf frame = message(random, writer, state);
+                ByteBuf frame = message(random, writer, state, false);
                 violation = reader.feed(frame);
                 frame.release();
                 scheduler.runFor(random.nextInt(400_000));
@@ -116,13 +116,56 @@ class HostilePeerTest {
         appended += state.lastSeq();
     }
 
+    /** The steps of a resync may cut the log, and let it go on elsewhere; but never below what is committed, and never with a gap. */
+    @Test
+    void keepsWhatIsCommittedWhoeverAsksForAResync() {
+        long joined = 0;
+        for (long seed = 1; seed <= 300; seed++) {
+            SplittableRandom random = new SplittableRandom(seed);
+            SimulatedScheduler scheduler = new SimulatedScheduler(seed);
+            SimulatedLoop loop = scheduler.newLoop("node");
+            MemoryDisk disk = new MemoryDisk("g");
+            MemoryStore store = new MemoryStore(loop, disk, seed);
+            store.create(STREAM, 5, 4096, status -> {});
+            ReplicaHost host = new ReplicaHost(loop, store);
+            StreamState state = java.util.Objects.requireNonNull(store.stream(STREAM));
+            FrameWriter writer = new FrameWriter();
+            long session = 0;
+            for (int connection = 0; connection < 8; connection++) {
+                ReplicaSession peer = new ReplicaSession(host, HELLO);
+                peer.opened(new Sink());
+                FrameReader reader = new FrameReader(peer);
+                String violation = null;
+                for (int i = 0; i < 60 && violation == null; i++) {
+                    long commitSeq = state.commitSeq();
+                    ByteBuf frame = message(random, writer, state, true);
+                    violation = reader.feed(frame);
+                    frame.release();
+                    scheduler.runFor(random.nextInt(random.nextInt(4) == 0 ? 40_000_000 : 400_000));
+                    assertThat(state.commitSeq()).as("seed %d", seed).isGreaterThanOrEqualTo(commitSeq);
+                    assertThat(state.lastSeq()).as("seed %d", seed).isGreaterThanOrEqualTo(commitSeq);
+                    joined += state.session() != session && state.session() != 0 ? 1 : 0;
+                    session = state.session();
+                }
+                reader.close();
+                peer.closed("done");
+            }
+            scheduler.runFor(1_000_000_000L);
+            List<Long> log = disk.log(STREAM);
+            for (int i = 0; i < log.size(); i++) {
+                assertThat(log.get(i)).as("gap, seed %d", seed).isEqualTo(state.lastSeq() - log.size() + 1 + i);
+            }
+        }
+        assertThat(joined).isGreaterThan(20);
+    }
+
     /** Half of it would be right if the rest were. */
-    private static ByteBuf message(SplittableRandom random, FrameWriter writer, StreamState state) {
+    private static ByteBuf message(SplittableRandom random, FrameWriter writer, StreamState state, boolean isReturn) {
         long stream = random.nextInt(10) == 0 ? random.nextLong() : STREAM;
         int epoch = random.nextBoolean() ? state.promisedEpoch() : random.nextInt(4);
         int gen = random.nextInt(4) > 0 ? 2 : random.nextInt(3);
         int id = random.nextInt(5);
-        return switch (random.nextInt(16)) {
+        return switch (random.nextInt(isReturn ? 20 : 16)) {
             case 0, 1, 2 -> {
                 long hash = random.nextInt(16) == 0 ? 1 : NodeIdentity.hash("n");
                 Message seal = new Message.Seal(random.nextInt(8) == 0 ? 4 : 5, hash, 3, 1);
@@ -167,6 +210,24 @@ class HostilePeerTest {
                 Message fetch = new Message.FetchTail(1 + random.nextInt(3), 4 + random.nextInt(3));
                 Message other = random.nextBoolean() ? new Message.MapRequest() : fetch;
                 yield MessageCodec.encode(writer, other, id, stream, epoch, gen, 0);
+            }
+            case 16, 17 -> {
+                Message finish = new Message.Finish(1 + random.nextInt(2), random.nextInt(2) * state.lastSeq());
+                Message other = random.nextBoolean() ? new Message.Newer(random.nextInt(9)) : finish;
+                yield MessageCodec.encode(
+                        writer, random.nextBoolean() ? new Message.Prepare() : other, id, stream, epoch, gen, 0);
+            }
+            case 18, 19 -> {
+                int extents = random.nextInt(4) > 0 ? 16 : random.nextInt(20);
+                ByteBuf bits = Buffers.aligned(4).writeZero((extents + 7) / 8);
+                int sum = random.nextInt(8) > 0 ? new Crc32c().of(bits, 0, bits.readableBytes()) : 5;
+                long joinSeq = state.lastSeq() + random.nextInt(3);
+                Message join = new Message.Join(1 + random.nextInt(2), Math.max(1, joinSeq), extents, sum);
+                ByteBuf head = MessageCodec.encode(writer, join, id, stream, epoch, gen, bits.readableBytes());
+                ByteBuf frame = Unpooled.buffer().writeBytes(head).writeBytes(bits);
+                head.release();
+                bits.release();
+                yield frame;
             }
         };
     }

@@ -57,6 +57,10 @@ final class MemoryResync {
             waiting.add(() -> cutWhenDurable(stream, told));
             return;
         }
+        if (state != null) {
+            // As it is while the TRUNCATE is under way.
+            state.lastSeq = Math.min(state.commitSeq, state.durableSeq);
+        }
         afterCheckpoint(() -> {
             changing.merge(stream, -1, Integer::sum);
             MemoryDisk.Stream durable = durable(stream);

@@ -4,7 +4,9 @@ import static io.varve.dataplane.store.StoreRig.STREAM;
 import static io.varve.dataplane.store.StoreRig.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.dataplane.disk.DiskFaults;
 import io.varve.dataplane.store.index.ExtentIndex.Table;
+import io.varve.dataplane.store.index.IndexBatch;
 import java.util.BitSet;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.NullUnmarked;
@@ -188,6 +190,8 @@ final class ResyncTest {
         rig.append(copied(101, 1, SESSION));
         rig.commit(STREAM, 100);
         assertThat(rig.group().undone(STREAM)).isEqualTo(extents(2));
+        rig.scheduler.runFor(6_000_000_000L);
+        assertThat(state().appliedSeq()).isEqualTo(100);
 
         assertThat(prepare().cutSeq).isEqualTo(100);
 
@@ -240,5 +244,209 @@ final class ResyncTest {
             assertThat(newer(4).extents).isEqualTo(extents());
             rig.restart();
         }
+    }
+
+    /** While the worker commits, an extent that only COPIED speaks of is neither in the index nor in the overlay. */
+    @Test
+    void listsWhatIsNewerAtEveryMomentOfACheckpoint() {
+        for (int extent = 0; extent < 40; extent++) {
+            rig.append(write(STREAM, 2 * extent + 1, extent * EXTENT, 1, 1));
+            rig.append(copied(2 * extent + 2, 100 + extent, 0));
+        }
+        rig.commit(STREAM, 80);
+        BitSet all = new BitSet();
+        all.set(0, 40);
+        all.set(100, 140);
+        int[] asked = new int[1];
+        boolean[] over = new boolean[1];
+        rig.run(() -> rig.group().reclaim(() -> over[0] = true));
+        while (!over[0]) {
+            assertThat(rig.scheduler.step()).isTrue();
+            boolean[] told = new boolean[1];
+            rig.run(() -> rig.group().newer(STREAM, 0, (status, set) -> {
+                assertThat(set).as("question %d", asked[0]).isEqualTo(all);
+                told[0] = true;
+                asked[0]++;
+            }));
+            if (asked[0] % 3 == 0) {
+                rig.await(() -> told[0]);
+            }
+        }
+        assertThat(asked[0]).isGreaterThan(20);
+        assertThat(state().appliedSeq()).isEqualTo(80);
+        rig.restart();
+        assertThat(newer(0).extents).isEqualTo(all);
+    }
+
+    @Test
+    void raisesTheVersionOfAnExtentThatWasCopiedElsewhere() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        rig.append(copied(2, 0, 0));
+        rig.append(copied(3, 9, SESSION));
+        for (int round = 0; round < 3; round++) {
+            long[] versions = new long[2];
+            boolean[] told = new boolean[2];
+            for (int i = 0; i < 2; i++) {
+                int at = i;
+                rig.run(() -> rig.group().digest(STREAM, at * 9, (status, crc, version) -> {
+                    versions[at] = version;
+                    told[at] = true;
+                }));
+                rig.await(() -> told[at]);
+            }
+            assertThat(versions).containsExactly(2, 3);
+            assertThat(rig.stamp(STREAM, 0)).isEqualTo(1);
+            assertThat(state().session()).as("nobody fills this copy").isZero();
+            if (round == 0) {
+                rig.commit(STREAM, 3);
+                rig.scheduler.runFor(6_000_000_000L);
+                assertThat(state().appliedSeq()).isEqualTo(3);
+            } else {
+                rig.restart();
+            }
+        }
+    }
+
+    @Test
+    void givesBackTheRoomOfATailThatIsCut() {
+        rig.append(write(STREAM, 1, 0, EXTENT, 1));
+        rig.append(write(STREAM, 2, EXTENT, 20, 2));
+        rig.commit(STREAM, 2);
+        rig.scheduler.runFor(6_000_000_000L);
+        long pieces = rig.group().credits().pieces();
+        for (int i = 0; i < 5; i++) {
+            rig.append(write(STREAM, 3 + i, (5 + i) * EXTENT, i % 2 == 0 ? EXTENT : 20, 3));
+        }
+        assertThat(rig.group().credits().pieces()).isLessThan(pieces);
+
+        assertThat(prepare().cutSeq).isEqualTo(2);
+
+        assertThat(rig.group().stats().reservedBytes()).isZero();
+        join(SESSION, 100, 5, extents(0, 7));
+        rig.run(() -> rig.group().reclaim(() -> {}));
+        rig.scheduler.runFor(1_000_000_000L);
+        for (int round = 0; round < 2; round++) {
+            assertThat(rig.group().credits().pieces()).isEqualTo(pieces);
+            assertThat(rig.group().stats().reservedBytes()).isZero();
+            BitSet[] allocated = new BitSet[1];
+            rig.run(() -> rig.group().allocatedPieces(STREAM, set -> allocated[0] = set));
+            rig.await(() -> allocated[0] != null);
+            assertThat(allocated[0].cardinality()).isEqualTo(18);
+            rig.restart();
+        }
+        // Zeros that are copied give back what stood there.
+        TestRecord unmap = new TestRecord(STREAM, Op.UNMAP, 100, 0, EXTENT);
+        unmap.epoch = 5;
+        rig.append(unmap);
+        rig.commit(STREAM, 100);
+        rig.scheduler.runFor(6_000_000_000L);
+        assertThat(rig.group().credits().pieces()).isEqualTo(pieces + 16);
+    }
+
+    @Test
+    void takesNoRecordWhileTheLogIsAboutToGoOnElsewhere() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        rig.commit(STREAM, 1);
+        Answer prepared = new Answer();
+        TestRecord late = write(STREAM, 2, 0, 1, 2);
+        TestRecord seal = new TestRecord(STREAM, Op.SEAL, 0, 0, 0);
+        seal.epoch = 6;
+        rig.run(() -> {
+            rig.group().prepare(STREAM, (status, cutSeq) -> prepared.done(status, null));
+            rig.group().append(late);
+            rig.group().append(seal);
+        });
+        rig.await(() -> prepared.status != null && late.status != null && seal.status != null);
+        assertThat(prepared.status).isEqualTo(StoreStatus.OK);
+        assertThat(late.status).isEqualTo(StoreStatus.NO_SPACE);
+        assertThat(seal.status).isEqualTo(StoreStatus.OK);
+        Answer joined = new Answer();
+        TestRecord promise = new TestRecord(STREAM, Op.SEAL, 0, 0, 0);
+        promise.epoch = 7;
+        rig.run(() -> {
+            rig.group().join(STREAM, SESSION, 50, 5, extents(3), joined::done);
+            rig.group().append(promise);
+        });
+        rig.await(() -> joined.status != null && promise.status != null);
+        assertThat(joined.status).isEqualTo(StoreStatus.OK);
+        rig.restart();
+        assertThat(state().promisedEpoch()).isEqualTo(7);
+        assertThat(state().lastSeq()).isEqualTo(49);
+    }
+
+    @Test
+    void keepsAPromiseThatIsMadeWhileTheIndexIsWritten() {
+        long other = STREAM + 1;
+        rig.create(other, 1024);
+        for (int delay = 0; delay < 60; delay++) {
+            prepare();
+            TestRecord seal = new TestRecord(STREAM, Op.SEAL, 0, 0, 0);
+            seal.epoch = 10 + delay;
+            long joinSeq = 100L * (delay + 1);
+            Answer joined = new Answer();
+            rig.run(() -> rig.group().append(seal));
+            for (int i = 0; i < delay % 20; i++) {
+                rig.scheduler.step();
+            }
+            rig.run(() -> rig.group().join(STREAM, SESSION, joinSeq, 5, extents(3), joined::done));
+            rig.await(() -> joined.status != null && seal.status != null);
+            rig.append(write(other, delay + 1, 0, 1, 1));
+            rig.commit(other, delay + 1);
+            rig.scheduler.runFor(6_000_000_000L);
+            rig.restart();
+            assertThat(state().promisedEpoch()).as("delay %d", delay).isEqualTo(10 + delay);
+            assertThat(state().lastSeq()).isEqualTo(joinSeq - 1);
+        }
+    }
+
+    @Test
+    void forgetsWhatIsMissingWithTheReplica() {
+        prepare();
+        join(SESSION, 100, 5, extents(0, 1, 2));
+        StoreStatus[] status = new StoreStatus[1];
+        rig.run(() -> rig.group().delete(STREAM, done -> status[0] = done));
+        rig.await(() -> status[0] != null);
+        assertThat(rig.index.get(Table.SYNC, StreamRow.key(STREAM))).isNull();
+        assertThat(prepare().status).isEqualTo(StoreStatus.NOT_MEMBER);
+        assertThat(newer(0).status).isEqualTo(StoreStatus.NOT_MEMBER);
+        assertThat(join(SESSION, 200, 5, extents()).status).isEqualTo(StoreStatus.NOT_MEMBER);
+        assertThat(finish(SESSION, 99)).isEqualTo(StoreStatus.NOT_MEMBER);
+        rig.create(STREAM, 65_536);
+        rig.restart();
+        assertThat(state().session()).isZero();
+        assertThat(rig.group().undone(STREAM)).isEqualTo(extents());
+        assertThat(state().lastSeq()).isZero();
+    }
+
+    @Test
+    void doesNotOpenWhatANewerVersionWrote() {
+        prepare();
+        join(SESSION, 100, 5, extents(0));
+        rig.close();
+        byte[] row = rig.index.get(Table.SYNC, StreamRow.key(STREAM)).clone();
+        assertThat(row).hasSize(24 + 32);
+        assertThat(SyncRow.decode(row)).isNotNull();
+        row[0] = 2;
+        IndexBatch batch = new IndexBatch();
+        batch.put(Table.SYNC, StreamRow.key(STREAM), row);
+        rig.index.commit(batch);
+        assertThat(((OpenResult.Refused) rig.tryOpen()).message()).contains("newer version");
+    }
+
+    @Test
+    void answersEverybodyWhenTheGroupFails() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        rig.disks.getFirst().faults().fail(DiskFaults.Target.WRITE, 5);
+        Answer prepared = new Answer();
+        TestRecord late = write(STREAM, 2, 0, 1, 2);
+        rig.run(() -> {
+            rig.group().append(late);
+            rig.group().prepare(STREAM, (status, cutSeq) -> prepared.done(status, null));
+        });
+        rig.await(() -> prepared.status != null);
+        assertThat(prepared.status).isEqualTo(StoreStatus.IO_ERROR);
+        assertThat(newer(0).status).isEqualTo(StoreStatus.IO_ERROR);
+        assertThat(join(SESSION, 200, 5, extents()).status).isEqualTo(StoreStatus.IO_ERROR);
+        assertThat(finish(SESSION, 99)).isEqualTo(StoreStatus.IO_ERROR);
     }
 }

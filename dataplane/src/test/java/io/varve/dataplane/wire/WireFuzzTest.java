@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.varve.dataplane.buffer.Crc32c;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +23,7 @@ class WireFuzzTest {
     private static final int ROUNDS = 20_000;
 
     /** Decodes everything as both ends do. */
-    private static final class Decoder implements Receiver {
+    private static class Decoder implements Receiver {
         final List<String> decoded = new ArrayList<>();
         private final WireRecord record = new WireRecord();
 
@@ -112,9 +114,81 @@ class WireFuzzTest {
                     meta[i] = 0;
                 }
             }
-            int payload = random.nextInt(3) == 0 ? 4096 * random.nextInt(4) : 0;
+            int payload = random.nextInt(3) == 0 ? 4096 * random.nextInt(4) : random.nextInt(3);
             feed(new Decoder(), frame(1 + random.nextInt(50), meta, payload), 1 + random.nextInt(5000));
         }
+    }
+
+    /** A count of extents and the bytes that hold them belong together; session 0 means that nothing is missing. */
+    @Test
+    void takesTheMessagesOfAResyncOnlyWhole() {
+        BitSet set = new BitSet();
+        set.set(0);
+        set.set(16);
+        ByteBuf bits = ExtentBits.write(set, 17);
+        int sum = new Crc32c().of(bits, 0, 3);
+        assertThat(bits.readableBytes()).isEqualTo(3);
+        assertThat(ExtentBits.read(bits, 17, sum, new Crc32c())).isEqualTo(set);
+        assertThat(ExtentBits.read(bits, 16, sum, new Crc32c()))
+                .as("other length")
+                .isNull();
+        assertThat(ExtentBits.read(bits, 17, sum + 1, new Crc32c())).isNull();
+        bits.setByte(2, 3);
+        assertThat(ExtentBits.read(bits, 17, new Crc32c().of(bits, 0, 3), new Crc32c()))
+                .as("a bit behind the last extent")
+                .isNull();
+        List<Message> messages = List.of(
+                new Message.Prepare(),
+                new Message.Prepared(0, 9),
+                new Message.Newer(8),
+                new Message.NewerExtents(0, 17, 5),
+                new Message.Join(-3, 10, 17, 5),
+                new Message.Joined(0, 17, 5),
+                new Message.Finish(-3, 11),
+                new Message.Finished(5));
+        for (Message message : messages) {
+            boolean hasPayload = message instanceof Message.NewerExtents
+                    || message instanceof Message.Join
+                    || message instanceof Message.Joined;
+            for (int payload = 0; payload < 5; payload++) {
+                for (int extra = -4; extra <= 4; extra += 4) {
+                    boolean isWhole = extra == 0 && payload == (hasPayload ? 3 : 0);
+                    assertThat(decoded(message, payload, extra))
+                            .as("%s, payload %d, %d more", message, payload, extra)
+                            .isEqualTo(isWhole ? message : null);
+                }
+            }
+        }
+        assertThat(decoded(new Message.Join(0, 10, 17, 5), 3, 0)).isNull();
+        assertThat(decoded(new Message.Join(1, 0, 17, 5), 3, 0)).isNull();
+        assertThat(decoded(new Message.Finish(0, 1), 0, 0)).isNull();
+        assertThat(decoded(new Message.Finish(1, -1), 0, 0)).isNull();
+        assertThat(decoded(new Message.Newer(-1), 0, 0)).isNull();
+        assertThat(decoded(new Message.Join(1, 1, 8193, 0), 1025, 0))
+                .as("more than a slab")
+                .isNull();
+        assertThat(decoded(new Message.Join(1, 1, 8192, 0), 1024, 0)).isNotNull();
+    }
+
+    /** Null if it is a violation. {@code extra}: so many bytes of metadata more than are right. */
+    private static @Nullable Message decoded(Message message, int payload, int extra) {
+        FrameWriter writer = new FrameWriter();
+        ByteBuf head = MessageCodec.encode(writer, message, 7, 42, 1, 1, payload);
+        byte[] meta = new byte[Math.max(0, head.readableBytes() - Header.BYTES + extra)];
+        head.getBytes(Header.BYTES, meta, 0, Math.min(meta.length, head.readableBytes() - Header.BYTES));
+        head.release();
+        @Nullable Message[] found = new Message[1];
+        Decoder decoder = new Decoder() {
+            @Override
+            public @Nullable String received(Header header, ByteBuf at, int index, @Nullable ByteBuf bytes) {
+                found[0] = MessageCodec.decode(header, at, index);
+                return super.received(header, at, index, bytes);
+            }
+        };
+        boolean isAccepted = feed(decoder, frame(message.type().code(), meta, payload), 1000) == null;
+        assertThat(isAccepted).isEqualTo(found[0] != null);
+        // Nothing to leave out.
+        return extra < 0 && meta.length == 0 && message instanceof Message.Prepare ? null : found[0];
     }
 
     @Test
