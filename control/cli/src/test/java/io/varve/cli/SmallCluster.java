@@ -41,6 +41,7 @@ import io.vertx.grpc.server.GrpcServerResponse;
 import io.vertx.grpc.server.StatusException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /** A cluster of one node that speaks the management API over a real socket and keeps volumes in a map. */
 final class SmallCluster extends ManagementService implements AutoCloseable {
@@ -167,7 +168,7 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
 
     /** A copy of that volume leaves the in-sync set. */
     synchronized void loseACopy(String name) {
-        var volume = volumes.get(name).toBuilder();
+        var volume = Objects.requireNonNull(volumes.get(name)).toBuilder();
         volume.getSlabsBuilder(0).clearIsr().addIsr("g-1");
         volumes.put(
                 name,

@@ -17,12 +17,22 @@ public final class ApiServer {
     /** A person, a few scripts, and two connections from each of a few hundred nodes. */
     private static final int ACCEPT_BACKLOG = 1_024;
 
+    /**
+     * How often a member asks the others whom they heard from. A node asks its own member first, so the others would not know when a node that
+     * is lost together with its member was last there; several times within the silence that counts as gone (15 s).
+     */
+    private static final long SIGHTINGS_MILLIS = 4_000;
+
+    private final Vertx vertx;
     private final HttpServer http;
     private final NodeCalls calls;
+    private final long timer;
 
-    private ApiServer(HttpServer http, NodeCalls calls) {
+    private ApiServer(Vertx vertx, HttpServer http, NodeCalls calls, Runnable every) {
+        this.vertx = vertx;
         this.http = http;
         this.calls = calls;
+        this.timer = vertx.setPeriodic(SIGHTINGS_MILLIS, fired -> every.run());
     }
 
     /**
@@ -42,6 +52,7 @@ public final class ApiServer {
         GrpcServer grpc =
                 GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
         Services.nodeControl(grpc, local);
+        Runnable every = () -> {};
         if (member.isPresent()) {
             MetaGroup group = new MetaGroup(vertx, member.get());
             Sightings sightings = new Sightings(System::nanoTime);
@@ -49,14 +60,18 @@ public final class ApiServer {
             Services.truth(grpc, new TruthEndpoint(group, sightings));
             ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
             Services.management(grpc, management, management::verifyVolume);
+            every = () -> {
+                var _ = report.heard();
+            };
         } else {
             ForwardingManagement.serve(grpc, calls, members, local);
         }
+        Runnable often = every;
         HttpServer http = vertx.createHttpServer(
                 new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG));
         return http.requestHandler(grpc)
                 .listen(listen)
-                .map(listening -> new ApiServer(listening, calls))
+                .map(listening -> new ApiServer(vertx, listening, calls, often))
                 .onFailure(refused -> calls.close());
     }
 
@@ -67,6 +82,7 @@ public final class ApiServer {
 
     /** Stops listening and ends what is under way. */
     public Future<Void> close() {
+        vertx.cancelTimer(timer);
         return http.close().eventually(calls::close);
     }
 }

@@ -24,7 +24,11 @@ public final class CopiesInSync {
         return volume.toBuilder().setSync(of(volume, groups)).build();
     }
 
-    /** @param groups by uuid; a group that is not among them is named by its uuid */
+    /**
+     * What there is and what is missing.
+     *
+     * @param groups by uuid; a group that is not among them is named by its uuid
+     */
     public static VolumeSync of(Volume volume, Map<String, DiskGroup> groups) {
         int fewest = volume.getReplicas();
         int incomplete = 0;
@@ -58,11 +62,5 @@ public final class CopiesInSync {
             return SyncState.SYNC_HEALTHY;
         }
         return fewest > Redundancy.minInSync(replicas) ? SyncState.SYNC_DEGRADED : SyncState.SYNC_AT_MINIMUM;
-    }
-
-    /** {@code n2/flash}: how people know a disk group. */
-    static String name(MissingCopies copies) {
-        String name = copies.getGroupName().isEmpty() ? copies.getGroup() : copies.getGroupName();
-        return copies.getNode().isEmpty() ? name : copies.getNode() + "/" + name;
     }
 }
