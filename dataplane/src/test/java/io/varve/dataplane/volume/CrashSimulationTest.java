@@ -21,13 +21,21 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class CrashSimulationTest {
     private static final int BLOCKS = 12;
+    private static final long STRIDE_BYTES = 640 << 10;
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
     void losesNothingAndReadsNothingStale(int part) {
+        int shrinks = 0;
+        int grows = 0;
         for (long seed = part * 25L + 1; seed <= part * 25L + 25; seed++) {
-            new Run(seed, 300, false).run();
+            Run run = new Run(seed, 300, false);
+            run.run();
+            shrinks += run.cluster.truth.shrinks;
+            grows += run.cluster.truth.grows;
         }
+        assertThat(shrinks).as("copies lost").isGreaterThan(25);
+        assertThat(grows).as("copies back").isGreaterThan(25);
     }
 
     @Test
@@ -43,9 +51,13 @@ class CrashSimulationTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2})
     void losesNothingOnRealStores(int part) {
+        int grows = 0;
         for (long seed = part * 8L + 1; seed <= part * 8L + 8; seed++) {
-            new Run(seed, 200, true).run();
+            Run run = new Run(seed, 200, true);
+            run.run();
+            grows += run.cluster.truth.grows;
         }
+        assertThat(grows).as("copies back").isGreaterThan(4);
     }
 
     @Test
@@ -95,8 +107,8 @@ class CrashSimulationTest {
                     for (int n = random.nextInt(8); n > 0; n--) {
                         request();
                     }
-                    long pause = random.nextInt(20) == 0
-                            ? 3_000_000_000L
+                    long pause = random.nextInt(8) == 0
+                            ? 4_000_000_000L
                             : random.nextInt(3) == 0 ? 50_000_000L : 2_000_000L;
                     cluster.scheduler.runFor(1 + random.nextLong(pause));
                 }
@@ -108,7 +120,7 @@ class CrashSimulationTest {
 
         private void disturb() {
             for (Node node : cluster.nodes) {
-                if (!node.isUp() && random.nextInt(6) == 0) {
+                if (!node.isUp() && random.nextInt(10) == 0) {
                     node.start();
                 }
             }
@@ -122,6 +134,11 @@ class CrashSimulationTest {
             if (random.nextInt(12) == 0) {
                 damage(node, cluster.node(random.nextInt(3)));
             }
+        }
+
+        /** Some blocks share an extent, others do not. */
+        private long offset(int block) {
+            return block / blocksPerSlab * Geometry.SLAB_BYTES + block % blocksPerSlab * STRIDE_BYTES;
         }
 
         /** Somebody has an access point of the newest epoch, open or on its way. */
@@ -189,7 +206,7 @@ class CrashSimulationTest {
             }
             int index = random.nextInt(blocks.size());
             BlockHistory block = blocks.get(index);
-            long offset = index / blocksPerSlab * Geometry.SLAB_BYTES + index % blocksPerSlab * 4096L;
+            long offset = offset(index);
             if (random.nextBoolean()) {
                 Request read = cluster.readOf(offset, 4096);
                 long floor = block.floor();
@@ -236,7 +253,7 @@ class CrashSimulationTest {
             int on = random.nextInt(3);
             cluster.open(on);
             for (int i = 0; i < blocks.size(); i++) {
-                long offset = i / blocksPerSlab * Geometry.SLAB_BYTES + i % blocksPerSlab * 4096L;
+                long offset = offset(i);
                 blocks.get(i)
                         .wasRead(cluster.read(on, offset, 4096), blocks.get(i).floor());
             }

@@ -25,7 +25,9 @@ final class SimulatedTruth {
 
     int opens;
 
-    int changes;
+    int shrinks;
+
+    int grows;
 
     SimulatedTruth(long seed, List<List<String>> isrs) {
         random = new SplittableRandom(seed);
@@ -68,7 +70,6 @@ final class SimulatedTruth {
 
             @Override
             public void changeIsr(long volume, int ofEpoch, List<SlabIsr> asked, OpenCallback callback) {
-                changes += asked.size();
                 compareAndSet(loop, ofEpoch, asked, callback);
             }
         };
@@ -91,6 +92,8 @@ final class SimulatedTruth {
                 boolean isCurrent = slab.gen == each.gen();
                 if (isCurrent) {
                     slab.gen++;
+                    shrinks += each.isr().size() < slab.isr.size() ? 1 : 0;
+                    grows += each.isr().size() > slab.isr.size() ? 1 : 0;
                     slab.isr = each.isr();
                 }
                 answers.add(new Truth.SlabOpened(
