@@ -55,6 +55,9 @@ final class InSyncSet {
         enter(member, ReplicaState.LEARNER);
         member.isRequired = true;
         member.isJoining = true;
+        // Why it left: a frozen process comes back on the same connection, without another promise.
+        member.isLost = false;
+        member.silentBeats = 0;
         member.hasAnswered = true;
         member.ackedSeq = numbering.inFlight().nextSeq() - 1;
         member.toldCommitSeq = 0;

@@ -39,6 +39,25 @@ class LostCopyTest {
         assertThat(volume.accessPoints().state()).isEqualTo("DEGRADED");
     }
 
+    /** A process that was stopped for a while: its connection is still there, and it never says anything of a pause. */
+    @Test
+    void bringsBackACopyThatWasFrozenOnTheSameConnection() {
+        SimulatedCluster cluster = new SimulatedCluster(9, 3, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).life().loop.pause(3 * SECOND);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        assertThat(volume.accessPoints().state()).isEqualTo("DEGRADED");
+        for (int i = 0; i < 100; i++) {
+            assertThat(cluster.write(0, 4096L * i, SimulatedCluster.stamp(4096, i)))
+                    .isEqualTo(BlockStatus.OK);
+            cluster.scheduler.runFor(SECOND / 10);
+        }
+        assertThat(volume.accessPoints().state())
+                .as(volume.accessPoints().detail())
+                .isEqualTo("HEALTHY");
+        cluster.assertCopiesEqual(2);
+    }
+
     @Test
     void acknowledgesNothingBeforeTheSetHasChanged() {
         SimulatedCluster cluster = new SimulatedCluster(3, 3, 2, 1);
