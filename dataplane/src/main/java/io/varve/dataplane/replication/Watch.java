@@ -7,19 +7,19 @@ import io.varve.dataplane.time.Loop;
  * somebody is away. Confined to the volume's loop.
  */
 final class Watch {
-    private static final long BEAT_NANOS = 500_000_000L;
+    private static final long BEAT_NANOS = 400_000_000L;
 
-    /** Without a connection: 0.5 to 1 s. */
+    /** Without a connection: 0.4 to 0.8 s. */
     private static final int BEATS_AWAY = 2;
 
-    /** Without an acknowledgement although it owes one: 1 to 1.5 s. */
+    /** Without an acknowledgement although it owes one: 1.2 to 1.6 s. */
     private static final int BEATS_STUCK = 3;
 
     /**
-     * Before an epoch is open nobody is served, and after a start of all nodes the others come a little later: 3.5 to 4 s, which a takeover spends waiting for
+     * Before an epoch is open nobody is served, and after a start of all nodes the others come a little later: 3.6 to 4 s, which a takeover spends waiting for
      * leases anyway.
      */
-    private static final int BEATS_AT_ATTACH = 8;
+    private static final int BEATS_AT_ATTACH = 10;
 
     private final AccessPointHost host;
     private final SlabHost[] slabs;
