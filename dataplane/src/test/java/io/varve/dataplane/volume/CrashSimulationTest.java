@@ -107,9 +107,8 @@ class CrashSimulationTest {
                     for (int n = random.nextInt(8); n > 0; n--) {
                         request();
                     }
-                    long pause = random.nextInt(8) == 0
-                            ? 4_000_000_000L
-                            : random.nextInt(3) == 0 ? 50_000_000L : 2_000_000L;
+                    long pause =
+                            random.nextInt(8) == 0 ? 4_000_000_000L : random.nextInt(3) == 0 ? 50_000_000L : 2_000_000L;
                     cluster.scheduler.runFor(1 + random.nextLong(pause));
                 }
                 settle();

@@ -65,8 +65,11 @@ class LostCopyTest {
         cluster.truth.isAway = true;
         cluster.node(1).crash();
         Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
-        cluster.scheduler.runFor(10 * SECOND);
+        cluster.scheduler.runFor(5 * SECOND);
+        Request later = cluster.submit(0, cluster.writeOf(4096, SimulatedCluster.stamp(4096, 2)));
+        cluster.scheduler.runFor(5 * SECOND);
         assertThat(request.status).isNull();
+        assertThat(later.status).isNull();
         assertThat(cluster.node(0).life().volume().accessPoints().state()).isEqualTo("STALLED");
         cluster.truth.isAway = false;
         cluster.scheduler.runFor(SECOND);
@@ -90,6 +93,21 @@ class LostCopyTest {
         cluster.scheduler.runFor(10 * SECOND);
         assertThat(volume.accessPoints().state()).isEqualTo("HEALTHY");
         cluster.assertCopiesEqual(3);
+    }
+
+    @Test
+    void doesNotOpenBelowTheMinimum() {
+        SimulatedCluster cluster = new SimulatedCluster(10, 3, 3, 1);
+        cluster.open(0);
+        cluster.node(0).crash();
+        cluster.node(1).crash();
+        cluster.node(2).life().attach();
+        cluster.scheduler.runFor(20 * SECOND);
+        assertThat(cluster.node(2).life().isOpen).isFalse();
+        cluster.node(1).start();
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(cluster.node(2).life().isOpen).isTrue();
+        assertThat(cluster.truth.isr(0)).containsExactlyInAnyOrder("group-n1", "group-n2");
     }
 
     @ParameterizedTest
@@ -185,6 +203,43 @@ class LostCopyTest {
                             .as("seed %d place %d", seed, place)
                             .isEqualTo(newest[place]);
                 }
+            }
+        }
+    }
+
+    /** So many writes that some are on their way at every step of a return, and some hit what is being read for the copy. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void fillsACopyBetweenWritesThatNeverCease(boolean onDisk) {
+        for (long seed = 1; seed <= 5; seed++) {
+            SimulatedCluster cluster = new SimulatedCluster(seed, 3, 2, 1, 64 * MIB, onDisk);
+            SlabVolume volume = cluster.open(0);
+            for (int i = 0; i < 64; i++) {
+                assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(4096, i)))
+                        .isEqualTo(BlockStatus.OK);
+            }
+            for (int round = 0; round < 3; round++) {
+                cluster.node(1).crash();
+                assertThat(cluster.write(0, 0, SimulatedCluster.stamp(65536, round)))
+                        .isEqualTo(BlockStatus.OK);
+                cluster.node(1).start();
+                List<Request> all = new ArrayList<>();
+                long end = cluster.scheduler.nanos() + 4 * SECOND;
+                while (cluster.scheduler.nanos() < end && cluster.truth.isr(0).size() < 2) {
+                    // Half of them where the copy begins, the others anywhere.
+                    long block = cluster.random.nextBoolean()
+                            ? cluster.random.nextInt(16)
+                            : cluster.random.nextInt(64) * 256 + cluster.random.nextInt(4);
+                    all.add(cluster.submit(
+                            0, cluster.writeOf(block * 4096, SimulatedCluster.stamp(4096, cluster.random.nextLong()))));
+                    cluster.scheduler.runFor(1 + cluster.random.nextLong(200_000L));
+                }
+                all.forEach(request -> assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK));
+                cluster.scheduler.runFor(10 * SECOND);
+                assertThat(volume.accessPoints().state())
+                        .as(volume.accessPoints().detail())
+                        .isEqualTo("HEALTHY");
+                assertEqual(cluster, onDisk);
             }
         }
     }
