@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+LAUNCHER = pathlib.Path(__file__).resolve().parent.parent.parent / "varve"
+
 
 def unavailable() -> str | None:
     """Why this machine cannot attach, or None."""
@@ -18,6 +20,55 @@ def unavailable() -> str | None:
         if not os.path.exists(device):
             return f"needs {device}"
     return None
+
+
+class Served:
+    """`varve attach` as a process: the volume on a Unix socket wherever it is open, and as a block device if wanted."""
+
+    def __init__(self, volume: str, servers: str, path: pathlib.Path, device: bool, log: pathlib.Path, seconds: float = 90):
+        self.uri, self.log = f"nbd+unix:///{volume}?socket={path}", log
+        self.device: str | None = None
+        self.mountpoint: pathlib.Path | None = None
+        self.directory = path.parent
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                [LAUNCHER, "attach", volume, "--server", servers, "--socket", str(path), "--device" if device else "--no-device"],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        deadline = time.monotonic() + seconds
+        wanted = "Device " if device else "Serving "
+        while not any(line.startswith(wanted) for line in self.said().splitlines()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise RuntimeError(f"varve attach does not serve:\n{self.said()}")
+            time.sleep(0.05)
+        if device:
+            self.device = next(line for line in self.said().splitlines() if line.startswith(wanted)).split()[1]
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def mount(self, mebibytes: int) -> pathlib.Path:
+        """Makes an ext4 of that size at the begin of the device, and mounts it."""
+        subprocess.run(["mkfs.ext4", "-F", "-q", "-E", "nodiscard", self.device, f"{mebibytes}M"], check=True, capture_output=True,
+                       timeout=300)
+        target = self.directory / "mount"
+        target.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-o", "noatime", self.device, str(target)], check=True, timeout=300)
+        self.mountpoint = target
+        return target
+
+    def close(self) -> None:
+        if self.mountpoint:
+            done = subprocess.run(["umount", str(self.mountpoint)], capture_output=True, timeout=60, check=False)
+            if done.returncode != 0:
+                subprocess.run(["umount", "-l", str(self.mountpoint)], capture_output=True, timeout=60, check=False)
+            self.mountpoint = None
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Attachment:

@@ -32,7 +32,7 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
 
     private static final long WATCH_NANOS = 250_000_000L;
     private static final long FIRST_PAUSE_NANOS = 50_000_000L;
-    private static final long LONGEST_PAUSE_NANOS = 500_000_000L;
+    private static final long LONGEST_PAUSE_NANOS = 200_000_000L;
     private static final long REMIND_NANOS = 5_000_000_000L;
     /** Questions about allocation that nobody came back for, because their connection ended. */
     private static final int MAX_ALLOCATIONS = 32;

@@ -4,9 +4,11 @@ import io.varve.api.AttachVolumeRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetStatusRequest;
+import io.varve.api.GetVolumeRequest;
 import io.varve.api.InitClusterRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.NodeStats;
+import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.cli.client.CallResult;
 import io.varve.cli.client.ManagementConnection;
@@ -16,9 +18,12 @@ import io.varve.cli.process.Teardown;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** What the demo asks of its cluster: the same calls as the commands make. */
 final class ClusterClient implements AutoCloseable {
@@ -155,6 +160,26 @@ final class ClusterClient implements AutoCloseable {
             }
         }
         return new LiveFigures(System.nanoTime(), answers);
+    }
+
+    /** The volume as the node that knows most about it sees it; empty when none answers in time. */
+    Optional<Volume> volume() {
+        var request =
+                GetVolumeRequest.newBuilder().setName(DemoDirectory.VOLUME).build();
+        var calls = nodes.stream()
+                .map(node ->
+                        connection.callAt(node.management(), ManagementGrpcClient.GetVolume, request, FIGURES_LIMIT))
+                .toList();
+        Future.join(calls).await();
+        return calls.stream()
+                .flatMap(call -> call.result() instanceof CallResult.Answered<Volume>(var found)
+                        ? Stream.of(found)
+                        : Stream.<Volume>empty())
+                .max(Comparator.comparingInt(Volume::getEpoch).thenComparingInt(ClusterClient::changes));
+    }
+
+    private static int changes(Volume volume) {
+        return volume.getSlabsList().stream().mapToInt(Slab::getGen).sum();
     }
 
     @Override

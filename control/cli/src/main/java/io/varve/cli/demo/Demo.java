@@ -2,6 +2,7 @@ package io.varve.cli.demo;
 
 import io.varve.api.Volume;
 import io.varve.api.VolumeStats;
+import io.varve.cli.attach.AttachedVolume;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
@@ -10,11 +11,14 @@ import io.varve.cli.output.Text;
 import io.varve.cli.process.Teardown;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Supplier;
 
 /** One run of the demo, from the first process to the last figure. */
@@ -23,12 +27,18 @@ final class Demo {
     /** As many as there are event loops and copies to keep busy on a small machine. */
     private static final int DATABASE_CLIENTS = 8;
 
+    private static final int MAX_NOTES = 100;
+    private static final Duration ATTACHMENT_LIMIT = Duration.ofSeconds(3);
+
     private final DemoOptions options;
     private final DemoDirectory directory;
     private final PrintWriter out;
     private final Teardown teardown;
     private final long startedNanos = System.nanoTime();
     private Volume volume = Volume.getDefaultInstance();
+    private Optional<AttachedVolume> attached = Optional.empty();
+    /** What the attachment says, a few lines for each node that dies, until the picture's next frame. */
+    private final Queue<String> notes = new LinkedBlockingQueue<>(MAX_NOTES);
 
     Demo(DemoOptions options, DemoDirectory directory, PrintWriter out, Teardown teardown) {
         this.options = options;
@@ -105,10 +115,39 @@ final class Demo {
         return summarize(client, "The volume was exported for " + elapsed(), true);
     }
 
+    /** Beside the mounts; for a user who may not write there, in the directory for temporary files: a socket's path is short. */
+    private Path socket() {
+        var mounts = directory.mounts();
+        return Files.isWritable(mounts.getParent())
+                ? mounts.resolve("volume.sock")
+                : Path.of(System.getProperty("java.io.tmpdir", "/tmp"))
+                        .resolve(mounts.getFileName())
+                        .resolve("volume.sock");
+    }
+
+    /** The volume on a socket of this machine, wherever it is open: what drives it sees a pause when a node dies. */
+    private AttachedVolume attachHere() {
+        var servers = directory.nodeList().stream().map(DemoNode::management).toList();
+        var here = new AttachedVolume(
+                DemoDirectory.VOLUME, servers, socket(), Duration.ZERO, line -> notes.offer("varve attach: " + line));
+        teardown.add("end the attachment", ATTACHMENT_LIMIT, limit -> {
+            here.close();
+            return "";
+        });
+        here.open();
+        attached = Optional.of(here);
+        return here;
+    }
+
     private boolean driveFromUserSpace(ClusterClient client, NodeProcesses processes, String uri)
-            throws InterruptedException {
+            throws IOException, InterruptedException {
         say("Driving the volume with " + StampLoad.CLIENTS + " NBD clients in user space.");
-        var load = StampLoad.start(uri, teardown);
+        var place = Files.createDirectories(socket().getParent());
+        teardown.add("remove " + place, ATTACHMENT_LIMIT, limit -> {
+            Files.deleteIfExists(place);
+            return "";
+        });
+        var load = StampLoad.start(attachHere().uri(), teardown);
         var found = load.awaitFound();
         say("The volume answered its first requests " + elapsed() + " after the start.");
         say(found == 0 ? "The volume is empty." : "Found " + found + " blocks that an earlier run stamped, all right.");
@@ -125,7 +164,8 @@ final class Demo {
     private boolean driveDatabase(ClusterClient client, NodeProcesses processes, String uri, DatabaseTemplate template)
             throws IOException, InterruptedException {
         var mount = new FileSystemMount(directory.mounts(), teardown);
-        var fileSystem = mount.mount(uri, directory.root().resolve("nbdfuse.log"));
+        mount.prepare();
+        var fileSystem = mount.mount(attachHere().uri(), directory.root().resolve("nbdfuse.log"));
         say((mount.isFresh() ? "Made" : "Found") + " ext4, mounted on " + fileSystem);
         var database = new Database(
                 programs(),
@@ -188,6 +228,8 @@ final class Demo {
         say("  ./varve node show n1 --server " + server);
         say("  nbdinfo " + uri);
         sql.ifPresent(command -> say("  " + command));
+        say("  ./varve demo kill n2 --dir " + directory.root() + "      any node: a pause, and it goes on");
+        say("  ./varve demo start n2 --dir " + directory.root() + "     its copies come back");
         say("  ./varve demo kill all --dir " + directory.root() + "     then start the demo again\n");
     }
 
@@ -214,16 +256,34 @@ final class Demo {
                 return "stopped";
             }
             var now = client.figures();
+            client.volume().ifPresent(view::update);
+            for (var note = notes.poll(); note != null; note = notes.poll()) {
+                view.note(note);
+            }
             var elapsed = Duration.ofNanos(System.nanoTime() - begin);
-            view.show(new LiveView.Moment(elapsed, load.words.get(), before, now, states(processes)));
+            view.show(new LiveView.Moment(elapsed, load.words.get() + pauses(), before, now, states(processes)));
             before = now;
             load.remember.run();
-            var failure = load.failure.get();
+            var failure =
+                    processes.nodes().stream().anyMatch(processes::isAlive) ? load.failure.get() : "all nodes are gone";
             if (!failure.isEmpty()) {
                 return afterFailure(failure, processes);
             }
         }
         return "";
+    }
+
+    /** What the client side saw of lost access points. */
+    private String pauses() {
+        return attached.map(AttachedVolume::pauses)
+                .filter(seen -> seen.isPausing() || seen.count() > 0)
+                .map(seen -> seen.isPausing()
+                        ? ", waiting for another access point"
+                        : ", %d pause(s), longest %s"
+                                .formatted(
+                                        seen.count(),
+                                        Text.latency(seen.longest().toNanos() / 1e3)))
+                .orElse("");
     }
 
     private static Map<String, String> states(NodeProcesses processes) {

@@ -68,6 +68,19 @@ final class DemoDirectory implements AutoCloseable {
         }
     }
 
+    /** Whether a demo runs in it. */
+    boolean isHeld() {
+        try (var other = FileChannel.open(root.resolve("lock"), CREATE, WRITE)) {
+            var free = other.tryLock();
+            if (free != null) {
+                free.close();
+            }
+            return free == null;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + root, e);
+        }
+    }
+
     private static Path file(Path root) {
         return root.resolve("demo.properties");
     }

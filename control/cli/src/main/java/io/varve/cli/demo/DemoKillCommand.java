@@ -12,9 +12,14 @@ import picocli.CommandLine.Spec;
 /** {@code varve demo kill}: what a power failure does to a process. */
 @Command(
         name = "kill",
-        description = "Kills nodes of a running demo at once, as kill -9 does.",
+        description = {
+            "Kills nodes of a running demo at once, as kill -9 does. One node, whichever it is: transactions go on.",
+            "If it had a copy, requests wait up to 2 s and the volume is DEGRADED; if the volume was open on it, they wait",
+            "some seconds until it is open on another one. 'varve demo start NODE' brings it back: its copies are brought",
+            "up to date by themselves, and are then 'in sync' again. All nodes: as a loss of power; start the demo again.",
+        },
         footerHeading = "%nExamples:%n",
-        footer = {"  varve demo kill n2", "  varve demo kill all"})
+        footer = {"  varve demo kill n2", "  varve demo start n2", "  varve demo kill all"})
 final class DemoKillCommand implements Runnable {
     @Parameters(paramLabel = "NODE", description = "A node's name, or all.")
     private String name = "";

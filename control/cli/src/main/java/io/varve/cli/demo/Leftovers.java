@@ -1,5 +1,6 @@
 package io.varve.cli.demo;
 
+import io.varve.cli.attach.BlockDevice;
 import io.varve.cli.process.Tool;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -67,11 +68,7 @@ final class Leftovers {
 
     /** Whether something is mounted there, also when it no longer answers: the kernel's list is asked, not the path. */
     static boolean isMounted(Path point) {
-        try (var lines = Files.lines(Path.of("/proc/self/mounts"))) {
-            return lines.anyMatch(line -> line.split(" ", 3)[1].equals(point.toString()));
-        } catch (IOException e) {
-            return false;
-        }
+        return BlockDevice.isMounted(point);
     }
 
     /** A living process by its id, if its command line contains the text: ids are given again to others. */

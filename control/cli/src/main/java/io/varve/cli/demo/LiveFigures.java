@@ -4,10 +4,12 @@ import io.varve.api.GroupStats;
 import io.varve.api.NodeStats;
 import io.varve.api.ReplicaStats;
 import io.varve.api.VolumeStats;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What all nodes said at one moment.
@@ -16,6 +18,9 @@ import java.util.Optional;
  * @param nodes by name; a node that did not answer in time is absent
  */
 record LiveFigures(long atNanos, Map<String, NodeStats> nodes) {
+    /** States of an access point that was replaced, or never came to serve. */
+    private static final Set<String> NOT_SERVING = Set.of("FENCED", "DETACHED", "REFUSED");
+
     static final LiveFigures NONE = new LiveFigures(0, Map.of());
 
     LiveFigures {
@@ -24,8 +29,22 @@ record LiveFigures(long atNanos, Map<String, NodeStats> nodes) {
 
     /** The volume as its access point sees it. */
     Optional<VolumeStats> volume(String name) {
-        return nodes.values().stream()
-                .flatMap(node -> node.getVolumesList().stream())
+        return nodeOf(name).flatMap(node -> volumeAt(node, name));
+    }
+
+    /** The node whose access point serves the volume; one that was replaced may not know it yet. */
+    private Optional<String> nodeOf(String name) {
+        return nodes.keySet().stream()
+                .filter(node -> volumeAt(node, name).isPresent())
+                .min(Comparator.comparing((String node) -> volumeAt(node, name)
+                                .map(volume -> NOT_SERVING.contains(volume.getState()))
+                                .orElse(true))
+                        .thenComparing(Comparator.naturalOrder()));
+    }
+
+    private Optional<VolumeStats> volumeAt(String node, String name) {
+        return Optional.ofNullable(nodes.get(node)).stream()
+                .flatMap(stats -> stats.getVolumesList().stream())
                 .filter(volume -> volume.getName().equals(name))
                 .findFirst();
     }
@@ -33,7 +52,7 @@ record LiveFigures(long atNanos, Map<String, NodeStats> nodes) {
     /** Reads and writes of the volume for each second since an earlier moment. */
     Rates since(LiveFigures before, String name) {
         var now = volume(name);
-        var then = before.volume(name);
+        var then = nodeOf(name).flatMap(node -> before.volumeAt(node, name)); // Each access point counts for itself.
         var seconds = (atNanos - before.atNanos) / 1e9;
         if (now.isEmpty() || then.isEmpty() || seconds <= 0) {
             return new Rates(0, 0, 0, 0);

@@ -19,10 +19,10 @@ final class LiveView {
     private final PrintWriter out;
     private final boolean interactive;
     private final List<String> nodes;
-    private final Volume volume;
+    private Volume volume;
     private int linesShown;
 
-    /** @param volume as it was when it opened: in this version its in-sync copies change only then */
+    /** @param volume as the cluster knows it now; {@link #update} tells what changed */
     LiveView(PrintWriter out, boolean interactive, List<String> nodes, Volume volume) {
         this.out = out;
         this.interactive = interactive;
@@ -39,6 +39,21 @@ final class LiveView {
      * @param processes state of each node's process, by name
      */
     record Moment(Duration elapsed, String load, LiveFigures before, LiveFigures now, Map<String, String> processes) {}
+
+    /** The volume as the cluster knows it now: which copies are in sync, and where it is open. */
+    void update(Volume now) {
+        volume = now;
+    }
+
+    /** A line that stays. */
+    void note(String line) {
+        if (linesShown > 0) {
+            out.print("\u001b[" + linesShown + "A\u001b[J");
+            linesShown = 0;
+        }
+        out.println(line);
+        out.flush();
+    }
 
     void show(Moment moment) {
         if (!interactive) {
@@ -106,7 +121,7 @@ final class LiveView {
         var text = new StringBuilder();
         text.append(clock(moment.elapsed)).append("   ").append(moment.load).append('\n');
         text.append("volume  ")
-                .append(volume.map(LiveView::volumeState).orElse("no answer from its node"))
+                .append(volume.map(this::volumeState).orElse("no answer from its node"))
                 .append('\n');
         text.append("\n          ops/s        bytes/s       p50       p99\n");
         var figures = volume.orElse(VolumeStats.getDefaultInstance());
@@ -127,9 +142,10 @@ final class LiveView {
                 .formatted(name, Text.rate(operations), Text.size((long) bytes), Text.latency(p50), Text.latency(p99));
     }
 
-    private static String volumeState(VolumeStats volume) {
-        var state = volume.getState().toLowerCase(Locale.ROOT);
-        return volume.getDetail().isEmpty() ? state : state + ": " + volume.getDetail();
+    private String volumeState(VolumeStats figures) {
+        var node = volume.getAttachment().getNode();
+        var state = figures.getState().toLowerCase(Locale.ROOT) + (node.isEmpty() ? "" : " at " + node);
+        return figures.getDetail().isEmpty() ? state : state + ": " + figures.getDetail();
     }
 
     private String nodeTable(Moment moment) {
@@ -183,11 +199,12 @@ final class LiveView {
 
     /** What the replica says of itself; in sync it is only if the truth says so too. */
     private String state(ReplicaStats replica) {
-        var inSync = replica.getState().equals("INSYNC")
-                && volume.getSlabsList().stream()
-                        .filter(slab -> slab.getIndex() == slabOf(replica))
-                        .anyMatch(slab -> slab.getIsrList().contains(replica.getGroup()));
-        return inSync ? "in sync" : replica.getState().toLowerCase(Locale.ROOT);
+        var inSync = volume.getSlabsList().stream()
+                .filter(slab -> slab.getIndex() == slabOf(replica))
+                .anyMatch(slab -> slab.getIsrList().contains(replica.getGroup()));
+        return !replica.getState().equals("INSYNC")
+                ? replica.getState().toLowerCase(Locale.ROOT)
+                : inSync ? "in sync" : "returning";
     }
 
     private static int slabOf(ReplicaStats replica) {

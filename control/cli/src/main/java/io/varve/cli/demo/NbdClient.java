@@ -2,12 +2,18 @@ package io.varve.cli.demo;
 
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
+import java.io.Closeable;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
@@ -41,38 +47,62 @@ final class NbdClient implements AutoCloseable {
     /** A volume waits this long for a copy that is gone before it fails a request; then a little longer. */
     private static final Duration REPLY_LIMIT = Duration.ofSeconds(90);
 
-    private final Socket socket;
+    private final Closeable socket;
     private final DataInputStream in;
     private final DataOutputStream out;
     private long sizeBytes;
     private long cookie;
 
-    private NbdClient(Socket socket) throws IOException {
+    private NbdClient(Closeable socket, InputStream in, OutputStream out) {
         this.socket = socket;
-        this.in = new DataInputStream(new BufferedInputStream(socket.getInputStream(), BUFFER_BYTES));
-        this.out = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream(), BUFFER_BYTES));
+        this.in = new DataInputStream(new BufferedInputStream(in, BUFFER_BYTES));
+        this.out = new DataOutputStream(new BufferedOutputStream(out, BUFFER_BYTES));
     }
 
     /**
      * Connects to an export.
      *
-     * @param uri {@code nbd://host:port/export}
+     * @param uri {@code nbd://host:port/export} or {@code nbd+unix:///export?socket=path}
      * @throws IOException when the server cannot be reached, or refuses; the message says which
      */
     static NbdClient connect(String uri) throws IOException {
         var address = URI.create(uri);
+        if ("nbd+unix".equals(address.getScheme())) {
+            return connectHere(address);
+        }
         var socket = new Socket();
         try {
             socket.setTcpNoDelay(true);
             socket.setSoTimeout((int) REPLY_LIMIT.toMillis());
             var port = address.getPort() < 0 ? DEFAULT_PORT : address.getPort();
             socket.connect(new InetSocketAddress(address.getHost(), port), CONNECT_MILLIS);
-            var client = new NbdClient(socket);
-            var path = address.getPath();
-            client.negotiate(path.startsWith("/") ? path.substring(1) : path);
+            var client = new NbdClient(socket, socket.getInputStream(), socket.getOutputStream());
+            client.negotiate(export(address));
             return client;
         } catch (IOException e) {
             socket.close();
+            throw e;
+        }
+    }
+
+    private static String export(URI address) {
+        var path = address.getPath();
+        return path.startsWith("/") ? path.substring(1) : path;
+    }
+
+    /** Without a limit of time: who serves this socket waits for the volume as long as it takes. */
+    private static NbdClient connectHere(URI address) throws IOException {
+        var query = String.valueOf(address.getQuery());
+        if (!query.startsWith("socket=")) {
+            throw new IOException(address + " names no socket");
+        }
+        var channel = SocketChannel.open(UnixDomainSocketAddress.of(query.substring("socket=".length())));
+        try {
+            var client = new NbdClient(channel, Channels.newInputStream(channel), Channels.newOutputStream(channel));
+            client.negotiate(export(address));
+            return client;
+        } catch (IOException e) {
+            channel.close();
             throw e;
         }
     }

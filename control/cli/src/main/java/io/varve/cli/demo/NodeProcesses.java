@@ -18,7 +18,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /** The nodes of the demo as child processes: the same program, started the way an operator would. */
 final class NodeProcesses {
@@ -60,8 +62,8 @@ final class NodeProcesses {
         }
     }
 
-    /** Starts one node. */
-    synchronized void launch(DemoNode node) throws IOException {
+    /** Starts one node, and answers the id of its process. */
+    synchronized long launch(DemoNode node) throws IOException {
         logSizesBefore.put(node.name(), Files.exists(node.log()) ? Files.size(node.log()) : 0L);
         var process = new ProcessBuilder(Tool.ownSession(command(node.configFile())))
                 .redirectInput(Path.of("/dev/null").toFile())
@@ -70,6 +72,7 @@ final class NodeProcesses {
                 .start();
         processes.put(node.name(), process);
         node.writePid(process.pid());
+        return process.pid();
     }
 
     /** This JVM and class path, with the flags of a node and its classes in the form in which they load fastest. */
@@ -180,23 +183,36 @@ final class NodeProcesses {
         return process;
     }
 
-    /** Whether the node's process lives. */
+    /** Whether the node's process lives: the one that was started here, or a later one that 'varve demo start' started. */
     boolean isAlive(DemoNode node) {
-        return processOf(node).isAlive();
+        return processOf(node).isAlive() || node.process().isPresent();
     }
 
     long pid(DemoNode node) {
         return processOf(node).pid();
     }
 
+    private static boolean endsUntil(long endNanos, ProcessHandle process) throws InterruptedException {
+        try {
+            process.onExit().get(Math.max(1, endNanos - System.nanoTime()), TimeUnit.NANOSECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (ExecutionException e) {
+            return !process.isAlive();
+        }
+    }
+
     /** Asks all nodes to stop, waits, kills what is left. Answers what had to be killed. */
     synchronized String stop(Duration limit) throws InterruptedException {
-        processes.values().forEach(Process::destroy);
+        var running = new LinkedHashMap<String, ProcessHandle>();
+        processes.forEach((name, process) -> running.put(name, process.toHandle()));
+        nodes.forEach(node -> node.process().ifPresent(later -> running.put(node.name(), later)));
+        running.values().forEach(ProcessHandle::destroy);
         var end = System.nanoTime() + limit.minus(KILL_LIMIT).toNanos();
         var killed = new ArrayList<String>();
-        for (var entry : processes.entrySet()) {
-            var left = Math.max(1, end - System.nanoTime());
-            if (!entry.getValue().waitFor(left, TimeUnit.NANOSECONDS)) {
+        for (var entry : running.entrySet()) {
+            if (!endsUntil(end, entry.getValue())) {
                 entry.getValue().destroyForcibly();
                 killed.add(entry.getKey());
             }
