@@ -293,6 +293,10 @@ public final class AccessPointHost {
                 / Geometry.BLOCK_BYTES);
     }
 
+    int slabExtents(SlabHost at) {
+        return (slabBlocks(at) + Geometry.BLOCKS_PER_EXTENT - 1) / Geometry.BLOCKS_PER_EXTENT;
+    }
+
     /** True if this is still the access point, for certain: what FLUSH asks. */
     public boolean mayAnswer() {
         long now = loop.nanos();

@@ -140,6 +140,8 @@ final class Learner {
             giveUp("cannot join: " + status);
             return;
         }
+        // A peer that names extents behind the end of the slab.
+        todo.clear(host.slabExtents(slab), Math.max(todo.length(), host.slabExtents(slab)));
         total = todo.cardinality();
         LOG.info(
                 "copy joined stream={} group={} cut={} joinSeq={} extents={}",
