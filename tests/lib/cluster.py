@@ -64,6 +64,7 @@ class Node:
         self.name, self.directory = name, directory
         self.management, self.peer, self.raft, self.nbd, self.metrics = free_ports(5)
         self.process: subprocess.Popen | None = None
+        self.frozen = False
         self.log = directory.parent / f"{name}.log"
         self.config = directory.parent / f"{name}.yaml"
 
@@ -77,6 +78,7 @@ class Node:
 
     def start(self) -> None:
         assert not self.running, f"{self.name} runs already"
+        self.frozen = False
         with open(self.log, "ab") as log:
             log.write(f"---- started by the rig at {time.time():.3f}\n".encode())
             self.process = subprocess.Popen([LAUNCHER, "server", "--config", self.config], stdout=log, stderr=log,
@@ -85,6 +87,7 @@ class Node:
     def signal(self, number: int) -> None:
         if self.running:
             self.process.send_signal(number)
+            self.frozen = number == signal.SIGSTOP or (self.frozen and number != signal.SIGCONT)
 
     def kill(self) -> None:
         """As if its power went, except that the operating system keeps what it was given."""
@@ -210,7 +213,9 @@ disks:
             node.kill()
 
     def cli(self, *command: str, timeout: float = 120) -> str:
-        servers = [a for n in self.nodes if n.running for a in ("--server", f"127.0.0.1:{n.management}")]
+        # The command line gives the first server all of its time: one that is frozen comes last.
+        asked = sorted((n for n in self.nodes if n.running), key=lambda n: n.frozen)
+        servers = [a for n in asked for a in ("--server", f"127.0.0.1:{n.management}")]
         done = subprocess.run([LAUNCHER, *command, *servers], capture_output=True, text=True, timeout=timeout, check=False,
                               stdin=subprocess.DEVNULL)
         if done.returncode != 0:
