@@ -22,12 +22,17 @@ START_SECONDS = 60
 OPEN_SECONDS = 90
 
 
+_given: set[int] = set()
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, each the first of four that are free (one for each event loop)."""
+    """Ports that nobody listens on now, each the first of four that are free (one for each event loop); none is given twice, as nobody listens on
+    those given before a moment either."""
     found: list[int] = []
     while len(found) < count:
         first = random.randrange(12000, 30000, 4)
-        if first not in found and all(_is_free(first + i) for i in range(4)):
+        if first not in _given and all(_is_free(first + i) for i in range(4)):
+            _given.add(first)
             found.append(first)
     return found
 
