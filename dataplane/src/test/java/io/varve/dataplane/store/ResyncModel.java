@@ -366,8 +366,12 @@ final class ResyncModel {
 
     /** Everybody becomes whole; then nothing is put aside for anything any more. */
     private void settle() {
-        comeBack();
-        comeBack();
+        for (Copy copy : copies) {
+            // It may die while it prepares, more than once.
+            while (!copy.isIn) {
+                join(copy);
+            }
+        }
         for (Copy learner = learner(); learner != null; learner = learner()) {
             while (!learner.undone.isEmpty()) {
                 copySome();
