@@ -3,6 +3,7 @@ package io.varve.control.health;
 import io.varve.api.DiskGroup;
 import io.varve.api.MissingCopies;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.SyncState;
 import io.varve.api.Volume;
@@ -37,7 +38,7 @@ public final class CopiesInSync {
             fewest = Math.min(fewest, slab.getIsrCount());
             incomplete += slab.getIsrCount() < volume.getReplicas() ? 1 : 0;
             for (Replica replica : slab.getReplicasList()) {
-                if (!slab.getIsrList().contains(replica.getGroup())) {
+                if (isAwaited(volume, slab, replica) && !slab.getIsrList().contains(replica.getGroup())) {
                     missing.merge(replica.getGroup(), 1, Integer::sum);
                 }
             }
@@ -55,6 +56,11 @@ public final class CopiesInSync {
                     .setSlabs(slabs));
         });
         return sync.build();
+    }
+
+    /** Whether the slab lacks this copy when it is not in sync: not one that is to go, nor one beside as many as there should be. */
+    static boolean isAwaited(Volume volume, Slab slab, Replica replica) {
+        return replica.getPhase() != ReplicaPhase.REPLICA_LEAVING && slab.getIsrCount() < volume.getReplicas();
     }
 
     private static SyncState state(int replicas, int fewest) {

@@ -52,6 +52,9 @@ record LiveCopies(
                     live++;
                     continue;
                 }
+                if (!inSync && !CopiesInSync.isAwaited(volume, slab, replica)) {
+                    continue;
+                }
                 missing.add(group.getNode() + "/" + (group.getName().isEmpty() ? group.getUuid() : group.getName()));
                 behind |= there;
                 if (!there) {

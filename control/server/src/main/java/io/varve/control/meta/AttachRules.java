@@ -14,7 +14,6 @@ import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.WantNode;
-import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -247,7 +246,7 @@ final class AttachRules {
         }
         Set<String> isr = new HashSet<>(asked.getIsrList());
         boolean admissible = isr.size() == asked.getIsrCount()
-                && isr.size() >= Redundancy.minInSync(volume.getReplicas())
+                && IsrRules.isEnough(volume, slab, isr)
                 // Only who was in sync can be found to hold everything; others come back through a resync.
                 && new HashSet<>(slab.getIsrList()).containsAll(isr)
                 // A start below the last one would be a history that lost something.

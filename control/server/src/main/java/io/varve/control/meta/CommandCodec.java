@@ -12,11 +12,15 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.meta.CommandRecord;
+import io.varve.api.meta.CopiesRecord;
+import io.varve.api.meta.CopyRecord;
 import io.varve.api.meta.CreateVolumeRecord;
 import io.varve.api.meta.DeleteVolumeRecord;
+import io.varve.api.meta.ForgetCopiesRecord;
 import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.ResultRecord;
+import io.varve.api.meta.SetReplicasRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
@@ -24,14 +28,20 @@ import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
@@ -72,12 +82,21 @@ public final class CommandCodec {
                 record.setReplicasCreated(ReplicasCreatedRequest.newBuilder()
                         .setVolume(c.volume())
                         .setGroup(c.group())
-                        .addAllSlabs(c.slabs()));
+                        .addAllSlabs(c.slabs())
+                        .addAllCreationIds(c.creationIds()));
             case ReplicasDeleted c ->
                 record.setReplicasDeleted(ReplicasDeletedRequest.newBuilder()
                         .setVolume(c.volume())
                         .setGroup(c.group())
-                        .addAllSlabs(c.slabs()));
+                        .addAllSlabs(c.slabs())
+                        .addAllCreationIds(c.creationIds()));
+            case PlaceCopies c -> record.setPlaceCopies(encodePlaced(c));
+            case RetireCopies c -> record.setRetireCopies(encodeRetired(c));
+            case SetReplicas c ->
+                record.setSetReplicas(
+                        SetReplicasRecord.newBuilder().setVolume(c.volume()).setReplicas(c.replicas()));
+            case ForgetCopies c ->
+                record.setForgetCopies(ForgetCopiesRecord.newBuilder().setGroup(c.group()));
             case Attach c ->
                 record.setAttach(AttachRequest.newBuilder()
                         .setVolume(c.volume())
@@ -139,6 +158,13 @@ public final class CommandCodec {
             case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
             case REPLICAS_CREATED -> of(record.getReplicasCreated());
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
+            case PLACE_COPIES -> decodePlaced(record.getPlaceCopies());
+            case RETIRE_COPIES -> decodeRetired(record.getRetireCopies());
+            case SET_REPLICAS ->
+                new SetReplicas(
+                        record.getSetReplicas().getVolume(),
+                        record.getSetReplicas().getReplicas());
+            case FORGET_COPIES -> new ForgetCopies(record.getForgetCopies().getGroup());
             case ATTACH -> of(record.getAttach());
             case OPEN -> of(record.getOpen());
             case CHANGE_ISR -> of(record.getChangeIsr());
@@ -189,6 +215,41 @@ public final class CommandCodec {
         return new MoveVolume(m.getVolume(), m.getFrom(), m.getTo(), m.getRequestId());
     }
 
+    private static CopiesRecord encodePlaced(PlaceCopies command) {
+        CopiesRecord.Builder record = CopiesRecord.newBuilder().setVolume(command.volume());
+        for (PlacedCopy copy : command.copies()) {
+            record.addCopies(CopyRecord.newBuilder().setSlab(copy.slab()).setGroup(copy.group()));
+        }
+        return record.build();
+    }
+
+    private static PlaceCopies decodePlaced(CopiesRecord record) {
+        return new PlaceCopies(
+                record.getVolume(),
+                record.getCopiesList().stream()
+                        .map(copy -> new PlacedCopy(copy.getSlab(), copy.getGroup()))
+                        .toList());
+    }
+
+    private static CopiesRecord encodeRetired(RetireCopies command) {
+        CopiesRecord.Builder record = CopiesRecord.newBuilder().setVolume(command.volume());
+        for (RetiredCopy copy : command.copies()) {
+            record.addCopies(CopyRecord.newBuilder()
+                    .setSlab(copy.slab())
+                    .setGroup(copy.group())
+                    .setGen(copy.gen()));
+        }
+        return record.build();
+    }
+
+    private static RetireCopies decodeRetired(CopiesRecord record) {
+        return new RetireCopies(
+                record.getVolume(),
+                record.getCopiesList().stream()
+                        .map(copy -> new RetiredCopy(copy.getSlab(), copy.getGen(), copy.getGroup()))
+                        .toList());
+    }
+
     /** What a node asked for, as the command that does it. */
     public static MetaCommand of(RegisterNodeRequest r) {
         return new RegisterNode(r.getNode(), r.getClusterUuid());
@@ -199,11 +260,11 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(ReplicasCreatedRequest r) {
-        return new ReplicasCreated(r.getVolume(), r.getGroup(), r.getSlabsList());
+        return new ReplicasCreated(r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList());
     }
 
     public static MetaCommand of(ReplicasDeletedRequest r) {
-        return new ReplicasDeleted(r.getVolume(), r.getGroup(), r.getSlabsList());
+        return new ReplicasDeleted(r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList());
     }
 
     public static MetaCommand of(AttachRequest r) {

@@ -1,6 +1,5 @@
 package io.varve.control.meta;
 
-import io.varve.api.DiskGroup;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
@@ -80,15 +79,27 @@ final class IsrRules {
         Set<String> isr = new HashSet<>(asked.getIsrList());
         boolean admissible = slab.getOpenedEpoch() == volume.getEpoch()
                 && isr.size() == asked.getIsrCount()
-                && isr.size() >= Redundancy.minInSync(volume.getReplicas())
-                && created(slab).containsAll(isr);
+                && isEnough(volume, slab, isr)
+                && admissible(slab).containsAll(isr);
         return admissible ? TruthCode.TRUTH_OK : TruthCode.TRUTH_REFUSED;
     }
 
-    private static Set<String> created(Slab slab) {
+    /**
+     * Whether a slab may go on with these. Never fewer than it takes, unless nobody leaves: the set may be smaller than that since the volume was
+     * given more replicas.
+     */
+    static boolean isEnough(Volume volume, Slab slab, Set<String> isr) {
+        return isr.size() >= Redundancy.minInSync(volume.getReplicas())
+                || (!isr.isEmpty() && isr.containsAll(slab.getIsrList()));
+    }
+
+    /** Who may be in the set: whoever is durable on its disk group; one that is to go only if it is there already. */
+    private static Set<String> admissible(Slab slab) {
         Set<String> groups = new HashSet<>();
         for (Replica replica : slab.getReplicasList()) {
-            if (replica.getPhase() == ReplicaPhase.REPLICA_CREATED) {
+            boolean stays = replica.getPhase() == ReplicaPhase.REPLICA_LEAVING
+                    && slab.getIsrList().contains(replica.getGroup());
+            if (stays || replica.getPhase() == ReplicaPhase.REPLICA_CREATED) {
                 groups.add(replica.getGroup());
             }
         }
@@ -118,42 +129,20 @@ final class IsrRules {
             slabs.add(before.getIndex());
             for (String group : before.getIsrList()) {
                 if (!after.getIsrList().contains(group)) {
-                    left.add(named(group));
+                    left.add(LogNames.group(state, group));
                 }
             }
             for (String group : after.getIsrList()) {
                 if (!before.getIsrList().contains(group)) {
-                    joined.add(named(group));
+                    joined.add(LogNames.group(state, group));
                 }
             }
-        }
-
-        private String named(String uuid) {
-            return state.group(uuid).map(Changed::named).orElse(uuid);
-        }
-
-        private static String named(DiskGroup group) {
-            return group.getNode() + "/" + (group.getName().isEmpty() ? group.getUuid() : group.getName());
         }
 
         String event(Volume volume, int epoch) {
-            return "in-sync copies changed volume=" + volume.getName() + " epoch=" + epoch + " slabs=" + ranges()
-                    + " left=" + String.join(",", left) + " joined=" + String.join(",", joined);
-        }
-
-        /** As short as can be: a node that is lost takes a copy of every slab of a volume with it. */
-        private String ranges() {
-            StringBuilder text = new StringBuilder();
-            List<Integer> sorted = slabs.stream().sorted().toList();
-            for (int i = 0; i < sorted.size(); i++) {
-                int first = sorted.get(i);
-                int last = first;
-                while (i + 1 < sorted.size() && sorted.get(i + 1) == last + 1) {
-                    last = sorted.get(++i);
-                }
-                text.append(text.isEmpty() ? "" : ",").append(first).append(last > first ? "-" + last : "");
-            }
-            return text.toString();
+            return "in-sync copies changed volume=" + volume.getName() + " epoch=" + epoch + " slabs="
+                    + LogNames.ranges(slabs) + " left=" + String.join(",", left) + " joined="
+                    + String.join(",", joined);
         }
     }
 }

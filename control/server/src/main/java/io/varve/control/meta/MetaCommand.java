@@ -57,17 +57,60 @@ public sealed interface MetaCommand {
 
     record DeleteVolume(long volume) implements MetaCommand {}
 
-    record ReplicasCreated(long volume, String group, List<Integer> slabs) implements MetaCommand {
+    /**
+     * A disk group made these replicas.
+     *
+     * @param creationIds one for each slab, so that a late report is not taken for that of a replica placed since; empty: whichever there is
+     */
+    record ReplicasCreated(long volume, String group, List<Integer> slabs, List<Long> creationIds)
+            implements MetaCommand {
         public ReplicasCreated {
             slabs = List.copyOf(slabs);
+            creationIds = List.copyOf(creationIds);
+        }
+
+        public ReplicasCreated(long volume, String group, List<Integer> slabs) {
+            this(volume, group, slabs, List.of());
         }
     }
 
-    record ReplicasDeleted(long volume, String group, List<Integer> slabs) implements MetaCommand {
+    /** A disk group holds these replicas no longer. Creation ids as in {@link ReplicasCreated}. */
+    record ReplicasDeleted(long volume, String group, List<Integer> slabs, List<Long> creationIds)
+            implements MetaCommand {
         public ReplicasDeleted {
             slabs = List.copyOf(slabs);
+            creationIds = List.copyOf(creationIds);
+        }
+
+        public ReplicasDeleted(long volume, String group, List<Integer> slabs) {
+            this(volume, group, slabs, List.of());
         }
     }
+
+    /** Slabs get a further replica each: all of them, or none when one objects. */
+    record PlaceCopies(long volume, List<PlacedCopy> copies) implements MetaCommand {
+        public PlaceCopies {
+            copies = List.copyOf(copies);
+        }
+    }
+
+    record PlacedCopy(int slab, String group) {}
+
+    /** Replicas shall go: all of them, or none when one objects. */
+    record RetireCopies(long volume, List<RetiredCopy> copies) implements MetaCommand {
+        public RetireCopies {
+            copies = List.copyOf(copies);
+        }
+    }
+
+    /** {@code gen} of the slab as the caller saw it: what else is in sync must not have changed since. */
+    record RetiredCopy(int slab, int gen, String group) {}
+
+    /** How many copies there should be from now on. */
+    record SetReplicas(long volume, int replicas) implements MetaCommand {}
+
+    /** The disk group will never say that it deleted what it was to delete. */
+    record ForgetCopies(String group) implements MetaCommand {}
 
     record Attach(long volume, int expectedEpoch, String node, long incarnation, String attachId)
             implements MetaCommand {}

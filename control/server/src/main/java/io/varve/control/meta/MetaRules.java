@@ -6,14 +6,18 @@ import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 
 /**
@@ -40,6 +44,10 @@ public final class MetaRules {
             case ReplicasCreated created -> VolumeRules.replicasCreated(state, index, created);
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
+            case PlaceCopies place -> CopyRules.place(state, index, place);
+            case RetireCopies retire -> CopyRules.retire(state, index, retire);
+            case SetReplicas set -> CopyRules.setReplicas(state, index, set);
+            case ForgetCopies forget -> CopyRules.forget(state, index, forget);
             case WantNode want -> AttachRules.wantNode(state, index, want);
             case MoveVolume move -> AttachRules.moveVolume(state, index, move);
             case Attach attach -> AttachRules.attach(state, index, attach);

@@ -135,16 +135,19 @@ final class VolumeRules {
             return no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is being deleted");
         }
         List<Slab> after = new ArrayList<>();
-        for (int slabIndex : command.slabs()) {
+        for (int i = 0; i < command.slabs().size(); i++) {
+            int slabIndex = command.slabs().get(i);
+            long creation = CopyRules.creationAt(command.creationIds(), i);
             Optional<Slab> slab = state.slab(command.volume(), slabIndex);
-            if (slab.isEmpty() || replicaOf(slab.get(), command.group()) < 0) {
+            if (slab.isEmpty() || CopyRules.replicaOf(slab.get(), command.group(), creation) < 0) {
                 return no(
                         TruthCode.TRUTH_UNKNOWN,
                         index,
                         "slab " + slabIndex + " of volume '" + volume.getName() + "' has no replica on group "
                                 + command.group());
             }
-            after.add(withPhase(slab.get(), command.group(), ReplicaPhase.REPLICA_CREATED));
+            after.add(CopyRules.withPhase(
+                    slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED));
         }
         after.forEach(slab -> state.putSlab(command.volume(), slab));
         if (volume.getState() == VolumeState.VOLUME_CREATING
@@ -195,50 +198,49 @@ final class VolumeRules {
                     : no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
         }
         Volume volume = found.get();
-        if (volume.getState() != VolumeState.VOLUME_DELETING) {
-            return no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is not being deleted");
+        Optional<Outcome> objection = CopyRules.unlessToGo(state, index, volume, command);
+        if (objection.isPresent()) {
+            return objection.get();
         }
         Outcome outcome = changed(state, index, volume);
-        for (int slabIndex : command.slabs()) {
+        boolean anyGone = false;
+        for (int i = 0; i < command.slabs().size(); i++) {
+            int slabIndex = command.slabs().get(i);
+            long creation = CopyRules.creationAt(command.creationIds(), i);
             Optional<Slab> slab = state.slab(command.volume(), slabIndex);
-            int position = slab.isEmpty() ? -1 : replicaOf(slab.get(), command.group());
+            int position = slab.isEmpty() ? -1 : CopyRules.replicaOf(slab.get(), command.group(), creation);
             if (position >= 0) {
                 // The ISR of a volume that is being deleted means nothing any more; it goes with the slab.
                 state.putSlab(
                         command.volume(),
                         slab.get().toBuilder().removeReplicas(position).build());
+                anyGone = true;
             }
         }
-        if (state.slabs(volume.getId()).stream().allMatch(slab -> slab.getReplicasCount() == 0)) {
-            state.bury(
-                    volume,
-                    TombRecord.newBuilder()
-                            .setName(volume.getName())
-                            .setDeletedAtIndex(index)
-                            .build());
+        if (buryIfGone(state, index, volume)) {
             return new Outcome(MetaResult.ok(index), outcome.concerned(), false);
         }
-        return new Outcome(MetaResult.ok(index).withVolume(state.withSlabs(volume)), outcome.concerned(), false);
+        MetaResult result = MetaResult.ok(index).withVolume(state.withSlabs(volume));
+        return anyGone ? new Outcome(result, outcome.concerned(), false) : Outcome.nobody(result);
+    }
+
+    /** With its last replica a volume that is being deleted goes, and only its tomb stays. */
+    static boolean buryIfGone(MetaState state, long index, Volume volume) {
+        if (volume.getState() != VolumeState.VOLUME_DELETING
+                || !state.slabs(volume.getId()).stream().allMatch(slab -> slab.getReplicasCount() == 0)) {
+            return false;
+        }
+        state.bury(
+                volume,
+                TombRecord.newBuilder()
+                        .setName(volume.getName())
+                        .setDeletedAtIndex(index)
+                        .build());
+        return true;
     }
 
     private static boolean isComplete(Slab slab) {
         return slab.getReplicasList().stream().allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED);
-    }
-
-    private static int replicaOf(Slab slab, String group) {
-        for (int i = 0; i < slab.getReplicasCount(); i++) {
-            if (slab.getReplicas(i).getGroup().equals(group)) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    private static Slab withPhase(Slab slab, String group, ReplicaPhase phase) {
-        int position = replicaOf(slab, group);
-        return slab.toBuilder()
-                .setReplicas(position, slab.getReplicas(position).toBuilder().setPhase(phase))
-                .build();
     }
 
     /** OK, with the volume as it stands in the map now, waking every node that has to do with it. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.varve.api.DiskGroup;
 import io.varve.api.MissingCopies;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.SyncState;
 import io.varve.api.Volume;
@@ -59,5 +60,15 @@ class CopiesInSyncTest {
                         .setGroupName("flash")
                         .setSlabs(2)
                         .build());
+    }
+
+    @Test
+    void neitherACopyThatIsToGoNorOneTooManyIsMissing() {
+        Slab leaving = slab(2, 1).toBuilder()
+                .setReplicas(1, Replica.newBuilder().setGroup("u2").setPhase(ReplicaPhase.REPLICA_LEAVING))
+                .build();
+        assertThat(sync(2, leaving).getMissingList()).isEmpty();
+        assertThat(sync(2, leaving).getIncompleteSlabs()).isEqualTo(1);
+        assertThat(sync(1, slab(2, 1)).getMissingList()).isEmpty();
     }
 }

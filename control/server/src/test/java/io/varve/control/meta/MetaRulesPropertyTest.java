@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.varve.api.Attachment;
 import io.varve.api.Node;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
@@ -15,12 +16,18 @@ import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.model.Redundancy;
 import java.util.ArrayList;
@@ -32,6 +39,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -40,17 +48,22 @@ class MetaRulesPropertyTest {
     private static final int COMMANDS = 2_000;
 
     private final Map<Long, String> everUsed = new HashMap<>();
+    private final Set<Long> creations = new HashSet<>();
+    private static int placed;
+    private static int joined;
+    private static int gone;
 
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void keepsItsPromisesWhateverIsAsked(long seed) {
         Random random = new Random(seed);
-        Truths truths = Truths.ofThreeNodes();
-        Truths replayed = Truths.ofThreeNodes();
+        Truths truths = Truths.ofNodes(5);
+        Truths replayed = Truths.ofNodes(5);
         for (int i = 0; i < COMMANDS; i++) {
             MetaCommand command = anyCommand(random, truths);
             String before = truths.map.dump();
             Map<String, Integer> counters = truths.counters();
+            Map<String, Slab> slabs = slabs(truths);
             Outcome outcome = truths.apply(command);
             String where = "seed " + seed + " command " + i + " " + command + " → " + outcome.result();
             if (!outcome.result().isOk()) {
@@ -58,6 +71,7 @@ class MetaRulesPropertyTest {
             }
             countersNeverFall(counters, truths.counters(), where);
             checkVolumes(truths, where);
+            checkSteps(slabs, truths, where);
             assertThat(replayed.apply(command)).as(where).isEqualTo(outcome);
             repeatedAtOnceItChangesNothing(truths, command, outcome, where);
             assertThat(replayed.apply(command).result().code())
@@ -68,6 +82,13 @@ class MetaRulesPropertyTest {
         assertThat(everUsed.size())
                 .as("the generator reaches deletion and creation again")
                 .isGreaterThan(4);
+    }
+
+    @AfterAll
+    static void theGeneratorReachesCopiesElsewhere() {
+        assertThat(placed).as("placed").isGreaterThan(100);
+        assertThat(joined).as("joined the set").isGreaterThan(20);
+        assertThat(gone).as("retired and gone").isGreaterThan(10);
     }
 
     /** A command whose answer was lost reaches the log a second time. */
@@ -115,15 +136,84 @@ class MetaRulesPropertyTest {
         if (open) {
             assertThat(slab.getOpenedEpoch()).as(where).isEqualTo(volume.getEpoch());
         }
-        assertThat(slab.getIsrCount()).as(where).isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas()));
+        assertThat(slab.getIsrCount()).as(where).isGreaterThanOrEqualTo(1);
         assertThat(new HashSet<>(slab.getIsrList())).as(where).hasSize(slab.getIsrCount());
         if (volume.getState() != VolumeState.VOLUME_DELETING) {
             Set<String> groups = new HashSet<>();
             for (Replica replica : slab.getReplicasList()) {
                 groups.add(replica.getGroup());
             }
-            assertThat(groups).as(where).hasSize(volume.getReplicas()).containsAll(slab.getIsrList());
+            assertThat(groups).as(where).hasSize(slab.getReplicasCount()).containsAll(slab.getIsrList());
+            assertThat(slab.getReplicasCount()).as(where).isLessThanOrEqualTo(CopyRules.MAX_MEMBERS);
         }
+    }
+
+    private static Map<String, Slab> slabs(Truths truths) {
+        Map<String, Slab> slabs = new HashMap<>();
+        for (Volume volume : truths.state.volumes()) {
+            truths.state.slabs(volume.getId()).forEach(slab -> slabs.put(volume.getId() + "/" + slab.getIndex(), slab));
+        }
+        return slabs;
+    }
+
+    /** What one command may do to a slab. */
+    private void checkSteps(Map<String, Slab> before, Truths truths, String where) {
+        for (Volume volume : truths.state.volumes()) {
+            for (Slab after : truths.state.slabs(volume.getId())) {
+                Slab was = before.get(volume.getId() + "/" + after.getIndex());
+                if (was != null && !was.equals(after) && volume.getState() != VolumeState.VOLUME_DELETING) {
+                    checkStep(volume, was, after, where);
+                }
+            }
+        }
+    }
+
+    private void checkStep(Volume volume, Slab was, Slab after, String where) {
+        Set<String> left = new HashSet<>(was.getIsrList());
+        after.getIsrList().forEach(left::remove);
+        if (!left.isEmpty()) {
+            assertThat(after.getIsrCount())
+                    .as(where)
+                    .isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas()));
+        }
+        for (String group : after.getIsrList()) {
+            if (!was.getIsrList().contains(group)) {
+                joined++;
+                assertThat(phase(was, group)).as("joins " + where).isEqualTo(ReplicaPhase.REPLICA_CREATED);
+            }
+        }
+        for (Replica replica : was.getReplicasList()) {
+            int position = CopyRules.replicaOf(after, replica.getGroup(), replica.getCreationId());
+            if (position < 0) {
+                gone++;
+                assertThat(replica.getPhase()).as("goes " + where).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+                assertThat(was.getIsrList()).as("goes " + where).doesNotContain(replica.getGroup());
+            } else {
+                assertThat(after.getReplicas(position).getPhase())
+                        .as("phases only go on " + where)
+                        .isGreaterThanOrEqualTo(replica.getPhase());
+                if (after.getReplicas(position).getPhase() != replica.getPhase()
+                        && phase(after, replica.getGroup()) == ReplicaPhase.REPLICA_LEAVING) {
+                    assertThat(after.getIsrList())
+                            .as("somebody in sync stays " + where)
+                            .anyMatch(group -> phase(after, group) == ReplicaPhase.REPLICA_CREATED);
+                }
+            }
+        }
+        for (Replica replica : after.getReplicasList()) {
+            if (CopyRules.replicaOf(was, replica.getGroup(), replica.getCreationId()) < 0) {
+                placed++;
+                assertThat(creations.add(replica.getCreationId())).as(where).isTrue();
+                assertThat(after.getIsrList()).as(where).doesNotContain(replica.getGroup());
+            }
+        }
+    }
+
+    private static ReplicaPhase phase(Slab slab, String group) {
+        int position = CopyRules.replicaOf(slab, group, 0);
+        return position < 0
+                ? ReplicaPhase.REPLICA_PHASE_UNSPECIFIED
+                : slab.getReplicas(position).getPhase();
     }
 
     private static MetaCommand anyCommand(Random random, Truths truths) {
@@ -135,15 +225,16 @@ class MetaRulesPropertyTest {
                 truths.volume(volumes.get(random.nextInt(volumes.size())).getId());
         int epoch = random.nextInt(6) == 0 ? volume.getEpoch() + random.nextInt(3) - 1 : volume.getEpoch();
         String node = random.nextInt(3) == 0 ? "n" + (1 + random.nextInt(3)) : volume.getWantedNode();
-        String group = "g" + (1 + random.nextInt(3));
-        return switch (random.nextInt(13)) {
+        String group = "g" + (1 + random.nextInt(5));
+        int slab = random.nextInt(2);
+        return switch (random.nextInt(22)) {
             case 0 -> new WantNode(volume.getId(), random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)));
             case 1 -> new Attach(volume.getId(), epoch, node, incarnation(truths, node), "id" + random.nextInt(5));
             case 2, 3 -> new Open(volume.getId(), epoch, opens(random, volume));
             case 4 -> new Opened(volume.getId(), epoch, "nbd://x");
             case 5 -> new Detached(volume.getId(), epoch);
             case 6 -> new DeleteVolume(volume.getId());
-            case 7 -> new ReplicasCreated(volume.getId(), group, holding(volume, group));
+            case 7, 19, 20 -> new ReplicasCreated(volume.getId(), group, holding(volume, group));
             case 8 -> new ReplicasDeleted(volume.getId(), group, List.of(random.nextInt(3), 1));
             case 9, 10 -> new ChangeIsr(volume.getId(), epoch, changes(random, volume));
             case 11 ->
@@ -152,6 +243,29 @@ class MetaRulesPropertyTest {
                         random.nextInt(3) == 0 ? "" : volume.getWantedNode(),
                         "n" + (1 + random.nextInt(4)),
                         "move" + random.nextInt(20));
+            case 12, 13 ->
+                new PlaceCopies(
+                        volume.getId(),
+                        random.nextInt(4) == 0
+                                ? List.of(new PlacedCopy(0, group), new PlacedCopy(1, group))
+                                : List.of(new PlacedCopy(slab, group)));
+            case 14, 15 ->
+                new RetireCopies(
+                        volume.getId(),
+                        List.of(new RetiredCopy(
+                                slab, volume.getSlabs(slab).getGen() - (random.nextInt(5) == 0 ? 1 : 0), group)));
+            case 16 -> new SetReplicas(volume.getId(), random.nextInt(5));
+            case 17 -> new ForgetCopies("g" + (1 + random.nextInt(6)));
+            case 18 -> {
+                List<Integer> held = holding(volume, group);
+                yield new ReplicasDeleted(
+                        volume.getId(),
+                        group,
+                        held,
+                        held.stream()
+                                .map(index -> creation(volume, index, group) - (random.nextInt(5) == 0 ? 1 : 0))
+                                .toList());
+            }
             default -> {
                 String id = "n" + (1 + random.nextInt(3));
                 yield new RegisterNode(Truths.node(id, incarnation(truths, id) + random.nextInt(2)), "");
@@ -213,6 +327,11 @@ class MetaRulesPropertyTest {
                         .anyMatch(replica -> replica.getGroup().equals(group)))
                 .map(Slab::getIndex)
                 .toList();
+    }
+
+    private static long creation(Volume volume, int slab, String group) {
+        Slab of = volume.getSlabs(slab);
+        return of.getReplicas(CopyRules.replicaOf(of, group, 0)).getCreationId();
     }
 
     private static long incarnation(Truths truths, String node) {

@@ -29,9 +29,13 @@ final class Truths {
     private long index;
 
     static Truths ofThreeNodes() {
+        return ofNodes(3);
+    }
+
+    static Truths ofNodes(int nodes) {
         Truths truths = new Truths();
         truths.must(new InitCluster("c-uuid", "test"));
-        for (int n = 1; n <= 3; n++) {
+        for (int n = 1; n <= nodes; n++) {
             truths.must(new RegisterNode(node("n" + n, 1), ""));
             truths.must(new RegisterGroup(group("g" + n, "n" + n), 1));
         }

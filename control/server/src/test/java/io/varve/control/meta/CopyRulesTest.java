@@ -1,0 +1,252 @@
+package io.varve.control.meta;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.Slab;
+import io.varve.api.TruthCode;
+import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.RegisterGroup;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.WantNode;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CopyRulesTest {
+    private final Truths truths = Truths.ofNodes(8);
+
+    private Volume opened(String... groups) {
+        Volume volume = truths.attach(truths.createVolume("pg", groups), "n1", 1);
+        truths.open(volume, 1, groups);
+        return truths.volume(volume.getId());
+    }
+
+    private Slab slab(Volume volume) {
+        return truths.volume(volume.getId()).getSlabs(0);
+    }
+
+    private Replica replica(Volume volume, String group) {
+        Slab slab = slab(volume);
+        return slab.getReplicas(CopyRules.replicaOf(slab, group, 0));
+    }
+
+    private static PlaceCopies place(Volume volume, String group) {
+        return new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, group)));
+    }
+
+    private RetireCopies retire(Volume volume, String group) {
+        return new RetireCopies(
+                volume.getId(), List.of(new RetiredCopy(0, slab(volume).getGen(), group)));
+    }
+
+    private void made(Volume volume, String group) {
+        truths.must(place(volume, group));
+        truths.must(new ReplicasCreated(
+                volume.getId(),
+                group,
+                List.of(0),
+                List.of(replica(volume, group).getCreationId())));
+    }
+
+    private TruthCode set(Volume volume, String... isr) {
+        return truths.must(new ChangeIsr(volume.getId(), volume.getEpoch(), List.of(Truths.slabIsr(slab(volume), isr))))
+                .slabs()
+                .get(0)
+                .getCode();
+    }
+
+    @Test
+    void aCopyMovesElsewhereStepByStep() {
+        Volume volume = opened("g1", "g2");
+        Outcome placed = truths.apply(place(volume, "g3"));
+        assertThat(placed.concerned()).containsExactlyInAnyOrder("n1", "n2", "n3");
+        assertThat(placed.event()).isEqualTo("copies placed volume=pg slabs=0 on=n3/g3");
+        assertThat(replica(volume, "g3").getPhase()).isEqualTo(ReplicaPhase.REPLICA_NEW);
+        assertThat(slab(volume).getGen()).as("only the access point moves it").isEqualTo(2);
+        assertThat(slab(volume).getIsrList()).containsExactly("g1", "g2");
+        assertThat(set(volume, "g1", "g2", "g3")).as("not made yet").isEqualTo(TruthCode.TRUTH_REFUSED);
+        truths.must(new ReplicasCreated(volume.getId(), "g3", List.of(0)));
+        assertThat(set(volume, "g1", "g2", "g3")).isEqualTo(TruthCode.TRUTH_OK);
+        truths.must(retire(volume, "g2"));
+        assertThat(replica(volume, "g2").getPhase()).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+        assertThat(slab(volume).getIsrList()).contains("g2");
+        truths.refuses(new ReplicasDeleted(volume.getId(), "g2", List.of(0)), TruthCode.TRUTH_REFUSED);
+        assertThat(set(volume, "g1", "g3")).isEqualTo(TruthCode.TRUTH_OK);
+        assertThat(set(volume, "g1", "g3", "g2")).as("it was to go").isEqualTo(TruthCode.TRUTH_REFUSED);
+        assertThat(truths.apply(new ReplicasDeleted(volume.getId(), "g2", List.of(0)))
+                        .concerned())
+                .contains("n2");
+        assertThat(slab(volume).getReplicasList()).extracting(Replica::getGroup).containsExactly("g1", "g3");
+        truths.must(new ReplicasDeleted(volume.getId(), "g2", List.of(0)));
+    }
+
+    @Test
+    void aSetKeepsACopyThatIsToGoUntilItIsTakenOut() {
+        Volume volume = opened("g1", "g2", "g3");
+        truths.must(retire(volume, "g3"));
+        assertThat(set(volume, "g1", "g3")).as("another leaves").isEqualTo(TruthCode.TRUTH_OK);
+        assertThat(set(volume, "g1", "g2", "g3")).as("and returns").isEqualTo(TruthCode.TRUTH_OK);
+        Volume next = truths.attach(volume, "n1", 1);
+        truths.open(next, 5, "g1", "g3");
+        assertThat(slab(volume).getIsrList()).as("a start names who answered").containsExactly("g1", "g3");
+    }
+
+    @Test
+    void placesOnlyWhereItMay() {
+        Volume volume = opened("g1", "g2");
+        truths.must(new RegisterGroup(Truths.group("g1b", "n1"), 1));
+        truths.refuses(place(volume, "g1b"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(place(volume, "g99"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(
+                new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, "g3"), new PlacedCopy(7, "g3"))),
+                TruthCode.TRUTH_UNKNOWN);
+        truths.refuses(
+                new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, "g3"), new PlacedCopy(1, "g1b"))),
+                TruthCode.TRUTH_REFUSED);
+        assertThat(set(volume, "g2")).isEqualTo(TruthCode.TRUTH_OK);
+        truths.must(place(volume, "g1b"));
+        for (int n = 3; n <= 5; n++) {
+            truths.must(place(volume, "g" + n));
+        }
+        truths.refuses(place(volume, "g6"), TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void neitherBeforeTheFirstCopiesAreMadeNorAfterTheVolumeIsGoing() {
+        Volume creating = truths.must(new CreateVolume("new", 4096, 1, Truths.GIB, 0, List.of(List.of("g1")), ""))
+                .requireVolume();
+        truths.refuses(place(creating, "g2"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(retire(creating, "g1"), TruthCode.TRUTH_REFUSED);
+        truths.must(new DeleteVolume(creating.getId()));
+        truths.refuses(place(creating, "g2"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(creating.getId(), 2), TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void eachCommandRepeatedChangesNothingAndWakesNobody() {
+        Volume volume = opened("g1", "g2", "g3");
+        List<MetaCommand> commands =
+                List.of(place(volume, "g4"), retire(volume, "g2"), new SetReplicas(volume.getId(), 2));
+        for (MetaCommand command : commands) {
+            truths.must(command);
+            String before = truths.map.dump();
+            Outcome again = truths.apply(command);
+            assertThat(again.result().isOk()).isTrue();
+            assertThat(again.concerned()).isEmpty();
+            assertThat(again.event()).isEmpty();
+            assertThat(truths.map.dump()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void aCopyIsRetiredOnlyWhenEnoughAreInSyncWithoutIt() {
+        Volume two = opened("g1", "g2");
+        made(two, "g3");
+        truths.must(retire(two, "g2"));
+        truths.refuses(retire(two, "g1"), TruthCode.TRUTH_REFUSED);
+        assertThat(set(two, "g1", "g2", "g3")).isEqualTo(TruthCode.TRUTH_OK);
+        truths.must(retire(two, "g1"));
+        truths.refuses(retire(two, "g3"), TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void ofThreeCopiesTwoStayInSync() {
+        Volume three = opened("g1", "g2", "g3");
+        made(three, "g4");
+        truths.must(retire(three, "g3"));
+        truths.refuses(retire(three, "g2"), TruthCode.TRUTH_REFUSED);
+        truths.must(retire(three, "g4"));
+    }
+
+    @Test
+    void aCopyIsRetiredFromWhatTheCallerSaw() {
+        Volume volume = opened("g1", "g2");
+        RetireCopies late = retire(volume, "g2");
+        assertThat(set(volume, "g2")).isEqualTo(TruthCode.TRUTH_OK);
+        truths.refuses(late, TruthCode.TRUTH_STALE_GEN);
+        truths.refuses(retire(volume, "g2"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(retire(volume, "g7"), TruthCode.TRUTH_UNKNOWN);
+        truths.must(retire(volume, "g1"));
+    }
+
+    @Test
+    void lateReportsAboutAFormerReplicaSayNothingAboutTheNextOne() {
+        Volume volume = opened("g1", "g2");
+        truths.must(place(volume, "g3"));
+        long former = replica(volume, "g3").getCreationId();
+        truths.must(retire(volume, "g3"));
+        truths.must(new ReplicasCreated(volume.getId(), "g3", List.of(0), List.of(former)));
+        assertThat(replica(volume, "g3").getPhase())
+                .as("it stays on its way out")
+                .isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+        truths.refuses(place(volume, "g3"), TruthCode.TRUTH_REFUSED);
+        ReplicasDeleted deleted = new ReplicasDeleted(volume.getId(), "g3", List.of(0), List.of(former));
+        truths.must(deleted);
+        truths.must(place(volume, "g3"));
+        long next = replica(volume, "g3").getCreationId();
+        assertThat(next).isGreaterThan(former);
+        truths.refuses(new ReplicasCreated(volume.getId(), "g3", List.of(0), List.of(former)), TruthCode.TRUTH_UNKNOWN);
+        truths.must(retire(volume, "g3"));
+        truths.must(deleted);
+        assertThat(replica(volume, "g3").getCreationId()).isEqualTo(next);
+    }
+
+    @Test
+    void moreReplicasThanThereAreCopiesDoNotStopTheVolume() {
+        Volume volume = opened("g1");
+        truths.must(new SetReplicas(volume.getId(), 3));
+        truths.refuses(new SetReplicas(volume.getId(), 0), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(volume.getId(), 4), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(99, 2), TruthCode.TRUTH_UNKNOWN);
+        Volume next = truths.attach(truths.volume(volume.getId()), "n1", 1);
+        assertThat(truths.open(next, 5, "g1").slabs()).allMatch(answer -> answer.getCode() == TruthCode.TRUTH_OK);
+        made(next, "g2");
+        assertThat(set(next, "g2")).as("it may grow, not be exchanged").isEqualTo(TruthCode.TRUTH_REFUSED);
+        assertThat(set(next, "g1", "g2")).isEqualTo(TruthCode.TRUTH_OK);
+        assertThat(set(next, "g2")).as("now two are the least").isEqualTo(TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void aGroupThatWillNeverAnswerIsForgottenWhenNothingOfItIsInSync() {
+        Volume volume = opened("g1", "g2");
+        Volume deleting = truths.createVolume("old", "g2");
+        truths.must(new DeleteVolume(deleting.getId()));
+        truths.refuses(new ForgetCopies("g2"), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new ForgetCopies("g99"), TruthCode.TRUTH_UNKNOWN);
+        truths.must(new WantNode(volume.getId(), "n1"));
+        for (Slab slab : volume.getSlabsList()) {
+            truths.must(new ChangeIsr(volume.getId(), 1, List.of(Truths.slabIsr(slab, "g1"))));
+        }
+        truths.must(retire(volume, "g2"));
+        assertThat(truths.apply(new ForgetCopies("g2")).concernsAll()).isTrue();
+        assertThat(slab(volume).getReplicasList()).extracting(Replica::getGroup).containsExactly("g1");
+        assertThat(truths.volume(volume.getId()).getSlabs(1).getReplicasCount())
+                .as("nobody said that this one is to go")
+                .isEqualTo(2);
+        assertThat(truths.state.volume("old")).isEmpty();
+        assertThat(truths.apply(new ForgetCopies("g2")).concernsAll()).isFalse();
+    }
+
+    @Test
+    void aDetachedVolumeGetsCopiesButItsSetWaitsForAnAccessPoint() {
+        Volume volume = opened("g1", "g2");
+        truths.must(new WantNode(volume.getId(), ""));
+        truths.must(new Detached(volume.getId(), 1));
+        made(volume, "g3");
+        truths.refuses(
+                new ChangeIsr(volume.getId(), 1, List.of(Truths.slabIsr(slab(volume), "g1", "g2", "g3"))),
+                TruthCode.TRUTH_REFUSED);
+    }
+}
