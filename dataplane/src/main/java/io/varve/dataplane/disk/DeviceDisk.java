@@ -6,6 +6,7 @@ import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,7 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
     private int outstanding;
     private @Nullable Runnable closed;
     private boolean released;
+    private boolean isExamined;
 
     DeviceDisk(Loop loop, DeviceFile file, int queueDepth) {
         Invariant.check(queueDepth > 0 && queueDepth <= MAX_OPERATIONS, "queue depth", queueDepth);
@@ -110,6 +112,21 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
         submit(operation);
     }
 
+    /** On a thread of its own: a device that hangs must not hold up the worker. */
+    @Override
+    public final void examine(Consumer<String> told) {
+        Invariant.check(loop.inLoop() && !isExamined, "one look at a device at a time");
+        isExamined = true;
+        Thread.ofPlatform().daemon().name("varve-look-" + file.shortName()).start(() -> {
+            String problem = file.examine();
+            loop.execute(() -> {
+                isExamined = false;
+                told.accept(problem);
+                releaseWhenIdle();
+            });
+        });
+    }
+
     @Override
     public final void close(Runnable then) {
         Invariant.check(closed == null, "a disk is closed once");
@@ -120,7 +137,8 @@ abstract sealed class DeviceDisk implements Disk permits RingDisk, PoolDisk {
     /** Once: a callback that closes the disk comes here a second time when it returns. */
     private void releaseWhenIdle() {
         Runnable then = closed;
-        if (then != null && outstanding == 0 && !released) {
+        // A look that is under way uses the descriptor, which must not be another file's meanwhile.
+        if (then != null && outstanding == 0 && !isExamined && !released) {
             released = true;
             release(then);
         }

@@ -7,7 +7,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Map;
 
 /**
  * An open block device or regular file: its descriptor (O_DIRECT), its exclusive lock, what it is. Opening, closing and
@@ -28,13 +30,22 @@ public final class DeviceFile {
     private final boolean isBlockDevice;
     private final long sizeBytes;
     private final DeviceClass deviceClass;
+    /** What the name led to when it was opened. */
+    private final Map<String, Object> identity;
 
-    private DeviceFile(String path, int fd, boolean isBlockDevice, long sizeBytes, DeviceClass deviceClass) {
+    private DeviceFile(
+            String path,
+            int fd,
+            boolean isBlockDevice,
+            long sizeBytes,
+            DeviceClass deviceClass,
+            Map<String, Object> identity) {
         this.path = path;
         this.fd = fd;
         this.isBlockDevice = isBlockDevice;
         this.sizeBytes = sizeBytes;
         this.deviceClass = deviceClass;
+        this.identity = identity;
     }
 
     /** What became of opening a device. */
@@ -97,6 +108,32 @@ public final class DeviceFile {
                         fd, NativeFile.FALLOC_FL_PUNCH_HOLE | NativeFile.FALLOC_FL_KEEP_SIZE, offset, length);
     }
 
+    /**
+     * What is wrong with the device by its name, its identity and its size; empty if it is still what was opened. Blocks, for ever if the device hangs.
+     */
+    String examine() {
+        long size = isBlockDevice ? NativeFile.blockDeviceLength(fd) : NativeFile.length(fd);
+        if (size < 0) {
+            return "is gone: " + Errno.describe((int) size);
+        }
+        if (size < sizeBytes) {
+            return "shrank from " + sizeBytes + " to " + size + " bytes";
+        }
+        try {
+            return identityOf(Path.of(path), isBlockDevice).equals(identity)
+                    ? ""
+                    : "was replaced: its name leads to another " + (isBlockDevice ? "device" : "file") + " now";
+        } catch (NoSuchFileException gone) {
+            return isBlockDevice ? "is gone" : "was unlinked: what is written to it is lost with this process";
+        } catch (IOException e) {
+            return "cannot be looked at: " + e.getMessage();
+        }
+    }
+
+    private static Map<String, Object> identityOf(Path path, boolean isBlockDevice) throws IOException {
+        return Files.readAttributes(path, isBlockDevice ? "unix:rdev" : "unix:dev,ino");
+    }
+
     /** Ends the lock too. */
     public void close() {
         NativeFile.close(fd);
@@ -136,9 +173,17 @@ public final class DeviceFile {
             NativeFile.close(fd);
             return refused(path, size < 0 ? Errno.describe((int) size) : "it is smaller than one block of 4 KiB");
         }
+        Map<String, Object> identity;
+        try {
+            identity = identityOf(path, isBlockDevice);
+        } catch (IOException e) {
+            NativeFile.close(fd);
+            return refused(path, "its attributes cannot be read: " + e.getMessage());
+        }
         long wholeBlocks = size & -Geometry.BLOCK_BYTES;
         DeviceClass deviceClass = SysfsBlock.deviceClass(path, isBlockDevice);
-        return new Outcome.Ready(new DeviceFile(path.toString(), fd, isBlockDevice, wholeBlocks, deviceClass));
+        return new Outcome.Ready(
+                new DeviceFile(path.toString(), fd, isBlockDevice, wholeBlocks, deviceClass, identity));
     }
 
     /** Makes the file under another name first, so that a crash leaves no half-filled one behind. Empty, or what went wrong. */

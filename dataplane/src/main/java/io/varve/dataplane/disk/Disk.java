@@ -1,6 +1,7 @@
 package io.varve.dataplane.disk;
 
 import io.netty.buffer.ByteBuf;
+import java.util.function.Consumer;
 
 /**
  * One device (a block device or a preallocated file) opened with O_DIRECT and an exclusive lock. Confined to one event loop: calls and
@@ -32,6 +33,12 @@ public interface Disk {
 
     /** Tells the device that a range holds nothing of value. What it reads afterwards is undefined. Best effort: 0 where unsupported. */
     void discard(long offset, long length, DiskCallback callback);
+
+    /**
+     * Looks whether this is still the device that was opened: there, under its name, and as large. {@code told} gets a sentence for people about what
+     * is wrong, empty if nothing is; on the loop, later; never, if the device hangs. One look at a time.
+     */
+    void examine(Consumer<String> told);
 
     /** Waits for what is under way, then closes. No call afterwards. */
     void close(Runnable closed);

@@ -21,6 +21,7 @@ public final class DiskFaults {
     private long extraLatencyNanos;
     private int writesToDrop;
     private long misdirectBytes;
+    private String problem = "";
 
     /** Every operation of that kind which touches the range fails, until {@link #heal}. */
     public void fail(Target target, long offset, long length, int errno) {
@@ -63,6 +64,11 @@ public final class DiskFaults {
         misdirectBytes = bytes;
     }
 
+    /** What a look at the device finds: {@code problem} is a sentence, empty if nothing is wrong. */
+    public void vanish(String sentence) {
+        problem = sentence;
+    }
+
     /** Everything works again, except for a hang: that ends with {@link SimulatedDisk#resume}. */
     public void heal() {
         failures.clear();
@@ -70,10 +76,15 @@ public final class DiskFaults {
         extraLatencyNanos = 0;
         writesToDrop = 0;
         misdirectBytes = 0;
+        problem = "";
     }
 
     void resume() {
         isHanging = false;
+    }
+
+    String problem() {
+        return problem;
     }
 
     boolean isLying() {

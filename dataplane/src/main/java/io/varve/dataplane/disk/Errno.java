@@ -13,6 +13,7 @@ public final class Errno {
     public static final int EACCES = 13;
     public static final int EBUSY = 16;
     public static final int EEXIST = 17;
+    public static final int ENODEV = 19;
     public static final int EINVAL = 22;
     public static final int ENOSPC = 28;
     public static final int EROFS = 30;
@@ -37,6 +38,7 @@ public final class Errno {
             case EACCES -> "permission denied (EACCES)";
             case EBUSY -> "device or resource busy (EBUSY)";
             case EEXIST -> "exists already (EEXIST)";
+            case ENODEV -> "no such device (ENODEV)";
             case EINVAL -> "invalid argument (EINVAL)";
             case ENOSPC -> "no space left (ENOSPC)";
             case EROFS -> "read-only file system (EROFS)";

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -171,6 +172,13 @@ public final class SimulatedDisk implements Disk {
         }
         DiskCallback withoutCount = result -> callback.done(Math.min(0, result));
         submit(new WriteOperation(offset, contents, false, withoutCount, () -> true));
+    }
+
+    @Override
+    public void examine(Consumer<String> told) {
+        if (!faults.isHanging()) {
+            loop.execute(() -> told.accept(faults.problem()));
+        }
     }
 
     @Override

@@ -193,6 +193,8 @@ final class AccessPoint {
             fail(member, "has no such replica: wiped, or made anew");
         } else if (refusal == Refusal.STALE_EPOCH) {
             fence("epoch " + Integer.toUnsignedString(epoch) + " was promised to another process by " + member.group);
+        } else if (refusal == Refusal.IO_ERROR && canChangeSet()) {
+            storeFailed(index);
         } else {
             member.trouble = "cannot promise: " + refusal;
             if (refusal == Refusal.NO_SPACE) {
@@ -341,18 +343,28 @@ final class AccessPoint {
                     refuse("histories differ: " + member.group + " " + why);
                 }
             }
-            case IO_ERROR -> {
-                member.isSealed = false;
-                member.isLost = true;
-                member.fetchingTo = 0;
-                member.trouble = "its disks failed";
-                effects.memberLost();
-                effects.alarm("replica stopped stream=" + stream + " group=" + member.group
-                        + " reason=\"a journal write failed\"");
-            }
+            case IO_ERROR -> storeFailed(index);
             case NOT_MEMBER -> fail(member, "has no such replica: wiped, or made anew");
             case BEHIND, BAD_BLOCK -> member.trouble = "refused a record: " + refusal;
         }
+    }
+
+    /** Its disks failed, it says: as a record's refusal, as a read's, or unasked. Another process, or its next start, may promise again. */
+    void storeFailed(int index) {
+        Member member = members.get(index);
+        if (hasEnded() || !member.isSealed && member.isLost) {
+            return;
+        }
+        member.isSealed = false;
+        member.fetchingTo = 0;
+        member.trouble = "its disks failed";
+        if (InSyncSet.isLearner(member)) {
+            effects.learnerLost(index, member.trouble);
+            return;
+        }
+        member.isLost = true;
+        effects.alarm("replica stopped stream=" + stream + " group=" + member.group + " reason=\"its disks failed\"");
+        effects.memberLost();
     }
 
     private static boolean endsLearning(Refusal refusal) {

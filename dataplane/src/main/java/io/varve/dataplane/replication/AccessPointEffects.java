@@ -35,6 +35,12 @@ interface AccessPointEffects {
     /** Read from the member; {@link ReadGate#answered} follows. */
     void read(int member, SlabRead read);
 
+    /**
+     * The member's answer to the read is not waited for any more; it will not come. True if the read's destination may still be written to: it must
+     * be moved before it is used on.
+     */
+    boolean abandon(int member, SlabRead read);
+
     /** Read each block of it by itself, from whichever copy can give it, and complete it. */
     void readSingly(SlabRead read);
 

@@ -272,6 +272,7 @@ public final class AccessPointHost {
     void read(SlabHost at, SlabRead read) {
         read.stream = at.point.stream();
         at.point.reads().read(read);
+        watch.arm();
     }
 
     /** True if a record that takes so much of the journals can be numbered now; else credits are asked for. */
@@ -327,6 +328,15 @@ public final class AccessPointHost {
     /** Blocks read from another copy because one was damaged, and sent there for repair. */
     public long readsRepaired() {
         return readsRepaired;
+    }
+
+    /** Reads that were asked of another copy because one did not answer, since the attach. */
+    public long lateReads() {
+        long sum = 0;
+        for (SlabHost slab : slabs) {
+            sum += slab.point.reads().lateReads();
+        }
+        return sum;
     }
 
     /** Bytes of extents that were copied to returning copies since the attach. */

@@ -91,6 +91,12 @@ abstract class GroupPort {
     /** {@link PortListener#readAnswered} of its issuer follows, once, also when the group is lost. */
     abstract void read(SlabRead read);
 
+    /**
+     * The read that is with this group is taken back: nobody is told how it ends. True if its destination may be written to at any time from now on: the
+     * port has retained it, and lets go of it then.
+     */
+    abstract boolean abandon(SlabRead read);
+
     abstract void fetchTail(long stream, int epoch, long fromSeq, long toSeq, TailReceiver receiver);
 
     /** Which pieces of the slab take space there; null with a status that is not OK. A lost group answers IO_ERROR. */

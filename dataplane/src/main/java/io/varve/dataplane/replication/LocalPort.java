@@ -17,6 +17,7 @@ import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /** The disk group on this very loop: calls instead of messages. */
+@SuppressWarnings("ReferenceEquality") // identity is meant
 final class LocalPort extends GroupPort implements ReplicaClient {
     private final Loop loop;
     private final ReplicaHost host;
@@ -100,7 +101,20 @@ final class LocalPort extends GroupPort implements ReplicaClient {
         local.count = read.count;
         local.destination = read.destination;
         local.destinationIndex = read.destinationIndex;
+        read.held = local;
         host.store().read(local);
+    }
+
+    /** The disk may write to the destination until it ends what it was asked. */
+    @Override
+    boolean abandon(SlabRead read) {
+        if (read.held instanceof Read local && local.of == read) {
+            read.held = null;
+            local.of = null;
+            java.util.Objects.requireNonNull(local.destination).retain();
+            return true;
+        }
+        return false;
     }
 
     private static void answer(SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock) {
@@ -112,12 +126,18 @@ final class LocalPort extends GroupPort implements ReplicaClient {
 
         @Override
         protected void completed(StoreStatus status) {
-            SlabRead read = java.util.Objects.requireNonNull(of);
+            SlabRead read = of;
+            ByteBuf kept = destination;
             of = null;
             destination = null;
             long highest = highestSeq;
             int damaged = block + badBlock;
             pool.push(this);
+            if (read == null) {
+                java.util.Objects.requireNonNull(kept).release();
+                return;
+            }
+            read.held = null;
             answer(read, status == StoreStatus.OK ? null : ReplicaHost.asRefusal(status), highest, damaged);
         }
     }

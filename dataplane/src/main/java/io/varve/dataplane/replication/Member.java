@@ -55,6 +55,14 @@ final class Member {
     long beatAckedSeq;
     int beatSigns;
 
+    /** Of {@link ReadPreference}: beats for which reads pass it over; the moving mean of its answers' times, 0 before the first. */
+    int lateBeats;
+
+    long answerNanos;
+    boolean isSlow;
+    int slowBeats;
+    boolean isProbeDue;
+
     /** Of {@link Returns}: when it may begin to learn again, and how long it was made to wait last. */
     long notBeforeNanos = Long.MIN_VALUE;
 

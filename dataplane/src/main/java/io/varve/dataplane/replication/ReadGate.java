@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  * when docs/internals/protocol.md (Reads and leases) allows it. Synchronous, part of {@link AccessPoint}, which tells it what changed.
  */
 final class ReadGate {
+    /** A read that is out at so many beats of {@link Watch} is late: 0.4 to 0.8 s. */
+    private static final int BEATS_LATE = 2;
+
     private final AccessPoint point;
     private final AccessPointEffects effects;
     private final List<Member> members;
@@ -19,10 +22,19 @@ final class ReadGate {
     private final Reads behindMembers = new Reads();
     private final Reads behindLeases = new Reads();
 
+    private final ReadPreference preference;
+
+    /** With a copy, in no order. */
+    private @Nullable SlabRead firstOut;
+
+    private int out;
+    private long lateReads;
+
     ReadGate(AccessPoint point, AccessPointEffects effects) {
         this.point = point;
         this.effects = effects;
         this.members = point.members();
+        this.preference = new ReadPreference(members);
     }
 
     void read(SlabRead read) {
@@ -49,18 +61,16 @@ final class ReadGate {
             ask(first, read);
             return;
         }
+        int chosen = preference.choose(read.tried);
+        if (chosen >= 0) {
+            ask(chosen, read);
+            return;
+        }
         int untried = 0;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
             boolean isUntried = (read.tried & 1 << i) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
-            if (isUntried) {
-                untried++;
-            }
-            // Members stand in the order of nearness: the one on this loop first.
-            if (isUntried && member.isSealed) {
-                ask(i, read);
-                return;
-            }
+            untried += isUntried ? 1 : 0;
         }
         if (untried == 0 && read.damagedMember >= 0 && read.count > 1) {
             // Every copy has damage, perhaps none has it in the same place.
@@ -74,15 +84,85 @@ final class ReadGate {
 
     private void ask(int member, SlabRead read) {
         read.leastSeq = point.commitSeq();
+        read.issuedTo = member;
+        read.beatsOut = 0;
+        read.isOut = true;
+        read.outBefore = null;
+        read.outAfter = firstOut;
+        if (firstOut != null) {
+            firstOut.outBefore = read;
+        }
+        firstOut = read;
+        out++;
         effects.read(member, read);
+    }
+
+    private void back(SlabRead read) {
+        read.isOut = false;
+        out--;
+        if (read.outBefore == null) {
+            firstOut = read.outAfter;
+        } else {
+            read.outBefore.outAfter = read.outAfter;
+        }
+        if (read.outAfter != null) {
+            read.outAfter.outBefore = read.outBefore;
+        }
+        read.outBefore = null;
+        read.outAfter = null;
+    }
+
+    /** Looks for reads that are late, and asks another copy for them. True if it wants to be called again. */
+    boolean beat() {
+        boolean goOn = preference.beat();
+        SlabRead each = point.hasEnded() ? null : firstOut;
+        Reads late = null;
+        while (each != null) {
+            SlabRead next = each.outAfter;
+            if (++each.beatsOut >= BEATS_LATE && preference.hasBetterThan(each.issuedTo, each.tried)) {
+                late = late == null ? new Reads() : late;
+                back(each);
+                late.add(each);
+            }
+            each = next;
+        }
+        if (late != null) {
+            askOthers(late);
+        }
+        return goOn || out > 0;
+    }
+
+    private void askOthers(Reads late) {
+        SlabRead each = late.takeAll();
+        while (each != null) {
+            SlabRead next = each.next;
+            preference.late(each.issuedTo);
+            if (effects.abandon(each.issuedTo, each)) {
+                each.moveDestination();
+            }
+            lateReads++;
+            send(each);
+            each = next;
+        }
+    }
+
+    /** Reads that were taken back from a copy that was late, since the attach. */
+    long lateReads() {
+        return lateReads;
     }
 
     /** {@code refusal} null: the data is at its destination and holds nothing newer than {@code highestSeq}. */
     void answered(int index, SlabRead read, @Nullable Refusal refusal, long highestSeq, int damagedBlock, long now) {
+        if (!read.isOut || read.issuedTo != index) {
+            // It ended with the access point, and this answer was on its way through the loop.
+            return;
+        }
+        back(read);
         if (point.hasEnded()) {
             read.completed(endOutcome());
             return;
         }
+        preference.answered(index, now - read.askedNanos);
         if (refusal == null) {
             read.hasData = true;
             read.waitSeq = highestSeq;
@@ -98,7 +178,12 @@ final class ReadGate {
                 }
                 send(read);
             }
-            case IO_ERROR, NOT_MEMBER -> {
+            case IO_ERROR -> {
+                read.tried |= 1 << index;
+                point.storeFailed(index);
+                send(read);
+            }
+            case NOT_MEMBER -> {
                 read.tried |= 1 << index;
                 send(read);
             }
@@ -199,6 +284,13 @@ final class ReadGate {
         end(behindWrites.takeAll());
         end(behindMembers.takeAll());
         end(behindLeases.takeAll());
+        while (firstOut != null) {
+            SlabRead read = firstOut;
+            back(read);
+            // A disk that hangs would hold it, and whoever waits for it, for ever.
+            effects.abandon(read.issuedTo, read);
+            read.completed(endOutcome());
+        }
     }
 
     private void end(@Nullable SlabRead all) {

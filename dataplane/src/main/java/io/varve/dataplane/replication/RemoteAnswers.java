@@ -2,6 +2,7 @@ package io.varve.dataplane.replication;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.util.collection.IntObjectHashMap;
+import io.netty.util.collection.IntObjectMap;
 import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.wire.DataPath;
@@ -23,6 +24,7 @@ import org.slf4j.LoggerFactory;
  * What a {@link RemotePort} has asked over its connection and was not answered yet, by request id; each is answered once, with IO_ERROR if the
  * connection is lost. Bounded by those who ask: each limits what it has under way. Confined to the port's loop.
  */
+@SuppressWarnings("ReferenceEquality") // identity is meant
 final class RemoteAnswers {
     private static final Logger LOG = LoggerFactory.getLogger(RemoteAnswers.class);
 
@@ -33,6 +35,14 @@ final class RemoteAnswers {
     private final IntObjectHashMap<Object> receivers = new IntObjectHashMap<>();
     private int lastRequestId;
 
+    /** In place of a read that was taken back. */
+    private static final SlabRead FORGOTTEN = new SlabRead() {
+        @Override
+        protected void completed(Outcome outcome) {
+            throw new IllegalStateException("a read that was taken back is answered");
+        }
+    };
+
     RemoteAnswers(String group) {
         this.group = group;
     }
@@ -42,6 +52,16 @@ final class RemoteAnswers {
         int id = nextRequestId();
         reads.put(id, read);
         return id;
+    }
+
+    /** The answer to the read is nobody's any more; that it may come is remembered, so that it is no violation. */
+    void forget(SlabRead read) {
+        for (IntObjectMap.PrimitiveEntry<SlabRead> each : reads.entries()) {
+            if (each.value() == read) {
+                each.setValue(FORGOTTEN);
+                return;
+            }
+        }
     }
 
     /** The same for anything but reads; {@code receiver} is one of those that {@link GroupPort} names. */
@@ -64,7 +84,7 @@ final class RemoteAnswers {
         List<Object> lost = new ArrayList<>(receivers.values());
         reads.clear();
         receivers.clear();
-        lostReads.forEach(read -> answer(read, Refusal.NEED_SEAL, 0, 0));
+        lostReads.stream().filter(read -> read != FORGOTTEN).forEach(read -> answer(read, Refusal.NEED_SEAL, 0, 0));
         lost.forEach(RemoteAnswers::fail);
     }
 
@@ -90,6 +110,9 @@ final class RemoteAnswers {
         SlabRead read = reads.remove(header.requestId);
         if (read == null) {
             return header.type + " that nobody asked for";
+        }
+        if (read == FORGOTTEN) {
+            return null;
         }
         if (payload == null) {
             Refusal refusal = java.util.Objects.requireNonNull(Refusal.of(DataPath.readRefusedCode(meta, at)));

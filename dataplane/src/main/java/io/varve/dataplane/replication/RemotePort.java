@@ -150,6 +150,12 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
     }
 
     @Override
+    boolean abandon(SlabRead read) {
+        answers.forget(read);
+        return false;
+    }
+
+    @Override
     void fetchTail(long stream, int epoch, long fromSeq, long toSeq, TailReceiver receiver) {
         request(new Message.FetchTail(fromSeq, toSeq), stream, epoch, receiver);
     }

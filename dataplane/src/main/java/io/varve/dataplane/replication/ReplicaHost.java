@@ -44,6 +44,7 @@ public final class ReplicaHost {
         this.store = store;
         this.startedNanos = loop.nanos();
         this.resync = new ReplicaResync(loop, this);
+        store.onFailure(this::storeFailed);
     }
 
     ReplicaStore store() {
@@ -194,6 +195,16 @@ public final class ReplicaHost {
         for (Served each : served.values()) {
             if (each.pending != null && each.pending.client == client) {
                 each.pending = null;
+            }
+        }
+    }
+
+    /** Nothing is served any more: whoever writes or reads here is told, also where nothing is being written now. */
+    private void storeFailed() {
+        for (Served each : served.values()) {
+            if (each.replica.boundTo() instanceof ReplicaClient client) {
+                int epoch = each.replica.promisedEpoch();
+                client.sealRefused(each.replica.state().stream(), epoch, Refusal.IO_ERROR, epoch);
             }
         }
     }

@@ -1,5 +1,7 @@
 package io.varve.dataplane.replication;
 
+import io.varve.model.Geometry;
+
 /**
  * Reads the blocks of one read one after the other: each may be damaged on another copy. Rare, so it is made for each. The blocks take effect
  * at different moments, as those of one request may. Confined to the volume's loop.
@@ -23,10 +25,18 @@ final class SingleReads extends SlabRead {
         point.reads().read(this);
     }
 
+    /** The memory is that of the whole. */
+    @Override
+    protected void moveDestination() {
+        whole.moveDestination();
+        destination = whole.destination;
+        destinationIndex = whole.destinationIndex + (block - whole.block) * Geometry.BLOCK_BYTES;
+    }
+
     @Override
     protected void completed(Outcome outcome) {
         block++;
-        destinationIndex += io.varve.model.Geometry.BLOCK_BYTES;
+        destinationIndex += Geometry.BLOCK_BYTES;
         if (outcome != Outcome.OK || block == whole.block + whole.count) {
             whole.completed(outcome);
         } else {

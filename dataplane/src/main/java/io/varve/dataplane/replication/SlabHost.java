@@ -280,9 +280,15 @@ final class SlabHost implements AccessPointEffects {
     @Override
     public void read(int member, SlabRead read) {
         read.issuer = host.events();
-        read.issuedTo = member;
         read.issuedEpoch = host.epoch();
+        read.askedNanos = loop.nanos();
         ports[member].read(read);
+    }
+
+    @Override
+    public boolean abandon(int member, SlabRead read) {
+        LOG.debug("read taken back stream={} block={} group={}", read.stream, read.block, ports[member].group());
+        return ports[member].abandon(read);
     }
 
     @Override

@@ -1,7 +1,10 @@
 package io.varve.dataplane.replication;
 
 import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.store.StoreStatus;
+import io.varve.model.Geometry;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** One read of one slab. Pooled by whoever reads; it belongs to the access point until {@link #completed}. */
@@ -36,6 +39,20 @@ public abstract class SlabRead {
         // Who reads for a client does not wait for it.
     }
 
+    /**
+     * Whatever reads into the destination may go on doing so at any time: the data goes elsewhere from now on. What lies there already comes along.
+     * Called before {@link #completed}; the old memory is kept by who may still write to it.
+     */
+    protected void moveDestination() {
+        ByteBuf old = Objects.requireNonNull(destination);
+        int bytes = count * Geometry.BLOCK_BYTES;
+        ByteBuf other = Buffers.aligned(bytes);
+        other.writeBytes(old, destinationIndex, bytes);
+        destination = other;
+        destinationIndex = 0;
+        old.release();
+    }
+
     /** Waits until everything up to here is committed. */
     long waitSeq;
 
@@ -61,6 +78,20 @@ public abstract class SlabRead {
 
     int issuedTo;
     int issuedEpoch;
+
+    /** When it was sent to the copy that has it now, and how many beats of {@link Watch} ago. */
+    long askedNanos;
+
+    int beatsOut;
+    boolean isOut;
+
+    /** Of the port that has it: what does the reading there. */
+    @Nullable Object held;
+
+    /** With a copy: neighbours among those that are. */
+    @Nullable SlabRead outBefore;
+
+    @Nullable SlabRead outAfter;
 
     @Nullable SlabRead next;
 }

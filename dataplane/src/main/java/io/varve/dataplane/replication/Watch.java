@@ -55,7 +55,7 @@ final class Watch {
                 }
             }
             slab.advanceLearners();
-            goOn |= !isOpen;
+            goOn |= slab.point.reads().beat() || !isOpen;
         }
         if (anyLost) {
             host.considerSet();

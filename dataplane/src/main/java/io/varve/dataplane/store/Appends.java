@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.varve.dataplane.check.Invariant;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.store.journal.Journal;
 import java.util.ArrayList;
 import java.util.List;
@@ -267,9 +268,8 @@ final class Appends implements Journal.Listener, Journal.Uncommitted {
 
     @Override
     public void failed(int errno) {
-        if (group.failure == null) {
-            group.failure = "journal write failed: errno " + -errno;
-        }
+        group.fail(
+                "cannot write the journal on " + group.devices.getFirst().disk().name() + ": " + Errno.describe(errno));
         Runnable waiting = begun;
         begun = null;
         if (waiting != null) {

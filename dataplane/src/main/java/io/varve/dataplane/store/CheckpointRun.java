@@ -1,5 +1,6 @@
 package io.varve.dataplane.store;
 
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.store.index.EntryCache;
 import io.varve.dataplane.store.index.EntryCodec;
 import io.varve.dataplane.store.index.EntryLoads;
@@ -173,7 +174,7 @@ final class CheckpointRun {
         }
         on.checksums().writeDirty(batch.maxTransfers(), result -> {
             if (result < 0) {
-                fail("cannot write checksums to " + on.disk().name() + ": errno " + -result);
+                fail("cannot write checksums to " + on.disk().name() + ": " + Errno.describe(result));
             } else {
                 writeChecksums(device + 1);
             }
@@ -188,7 +189,7 @@ final class CheckpointRun {
         GroupDevice on = group.devices.get(device);
         on.disk().flush(result -> {
             if (result < 0) {
-                fail("cannot flush " + on.disk().name() + ": errno " + -result);
+                fail("cannot flush " + on.disk().name() + ": " + Errno.describe(result));
             } else {
                 flush(device + 1);
             }

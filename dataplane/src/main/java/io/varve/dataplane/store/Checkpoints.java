@@ -170,7 +170,7 @@ final class Checkpoints {
         group.space.checkpointBegins();
         new CheckpointRun(group, journal, batch, error -> {
                     if (error != null && group.failure == null) {
-                        group.failure = error;
+                        group.fail(error);
                         journal.fail(-1);
                     }
                     completed++;

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.store.index.ExtentIndex;
 import io.varve.dataplane.store.journal.Journal;
 import io.varve.dataplane.store.journal.JournalGeometry;
@@ -77,8 +78,27 @@ public final class DiskGroup implements ReplicaStore {
                 cut,
                 () -> checkpoints.makeRoomForStart(appends, () -> {
                     begun.accept(group.failure);
+                    watchDevices();
                     changes.resumeDeletions();
                 }));
+    }
+
+    private void watchDevices() {
+        for (GroupDevice device : group.devices) {
+            device.watched().watch(why -> {
+                group.fail(why);
+                journal.fail(-Errno.EIO);
+            });
+        }
+    }
+
+    @Override
+    public void onFailure(Runnable task) {
+        if (group.failure == null) {
+            group.onFailure = task;
+        } else {
+            group.loop.execute(task);
+        }
     }
 
     @Override

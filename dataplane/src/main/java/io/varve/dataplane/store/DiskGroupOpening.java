@@ -117,7 +117,7 @@ final class DiskGroupOpening {
                 refuse("disk " + i + " of disk group " + expected.group() + " is missing");
                 return;
             }
-            devices.add(new GroupDevice(disks[i], superblock, options.checksumPages()));
+            devices.add(new GroupDevice(loop, disks[i], superblock, options.checksumPages()));
         }
         flush(0);
     }

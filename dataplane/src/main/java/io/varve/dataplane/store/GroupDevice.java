@@ -3,23 +3,29 @@ package io.varve.dataplane.store;
 import io.varve.dataplane.disk.Disk;
 import io.varve.dataplane.store.index.Allocator;
 import io.varve.dataplane.store.index.ChecksumTable;
+import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
 
 /** One member of the group: the disk, what its superblock says, which units are taken, and the checksums of its blocks. */
 final class GroupDevice {
-    private final CountedDisk disk;
+    private final WatchedDisk disk;
     private final Superblock superblock;
     private final Allocator allocator;
     private final ChecksumTable checksums;
 
-    GroupDevice(Disk disk, Superblock superblock, int checksumPages) {
-        this.disk = new CountedDisk(disk);
+    GroupDevice(Loop loop, Disk disk, Superblock superblock, int checksumPages) {
+        this.disk = new WatchedDisk(loop, disk);
         this.superblock = superblock;
         allocator = new Allocator(superblock.units());
         checksums = new ChecksumTable(this.disk, superblock.checksumOffset(), checksumPages);
     }
 
     Disk disk() {
+        return disk;
+    }
+
+    /** The same, as who looks after it sees it. */
+    WatchedDisk watched() {
         return disk;
     }
 

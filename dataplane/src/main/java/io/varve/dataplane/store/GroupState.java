@@ -8,11 +8,15 @@ import io.varve.dataplane.time.Loop;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the parts of one disk group share. Confined to the group's loop. */
 final class GroupState {
     /** Streams of one group over its process's life: their numbers are 16 bits of a table key. 65 536 full slabs are 512 TiB. */
     static final int MAX_STREAMS = 1 << 16;
+
+    private static final Logger LOG = LoggerFactory.getLogger(GroupState.class);
 
     final Loop loop;
     final DiskGroupOptions options;
@@ -29,8 +33,11 @@ final class GroupState {
     private final LongIntTable slots = new LongIntTable();
     private final List<@Nullable StreamLog> streams = new ArrayList<>();
 
-    /** Set once, by the first failed journal write, flush, destage or index commit. Nothing is served afterwards. */
+    /** Set once, by {@link #fail}. Nothing is served afterwards. */
     @Nullable String failure;
+
+    /** Told once, in a turn of its own, when the group fails. */
+    @Nullable Runnable onFailure;
 
     /** Closing has begun: no copying of tails, no checkpoint but the last. */
     boolean closing;
@@ -51,6 +58,22 @@ final class GroupState {
         space = new Space(devices);
         directUnits = new DirectUnits(devices);
         overlay = new Overlay(directUnits);
+    }
+
+    /** A journal write, flush, destage or index commit failed, or a device cannot be trusted: {@code why} is a sentence for people. The first one counts. */
+    void fail(String why) {
+        if (failure != null) {
+            return;
+        }
+        failure = why;
+        LOG.error(
+                "disk group failed group={} reason=\"{}\" now=\"its copies leave their sets; look at the device, then restart the node, or replace the disk\"",
+                devices.getFirst().superblock().group(),
+                why);
+        Runnable told = onFailure;
+        if (told != null) {
+            loop.execute(told);
+        }
     }
 
     boolean isServing() {

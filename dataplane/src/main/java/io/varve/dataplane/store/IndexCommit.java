@@ -24,8 +24,8 @@ final class IndexCommit implements Runnable {
     /** On the loop, afterwards. */
     void told() {
         group.loads.committed();
-        if (error != null && group.failure == null) {
-            group.failure = error;
+        if (error != null) {
+            group.fail(error);
         }
     }
 }

@@ -14,6 +14,9 @@ public interface ReplicaStore {
     /** UUID of the disk group. */
     String uuid();
 
+    /** {@code task} runs once, on the loop, when the store has failed and serves nothing any more; at once if it has already. One task. */
+    void onFailure(Runnable task);
+
     /** Null if the stream is not here. */
     @Nullable StreamState stream(long stream);
 

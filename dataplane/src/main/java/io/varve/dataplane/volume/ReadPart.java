@@ -8,14 +8,14 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The part of a READ that lies in one extent. Pooled by its volume. */
+@SuppressWarnings("ReferenceEquality") // identity is meant
 final class ReadPart extends SlabRead {
     private final SlabVolume volume;
     private @Nullable RequestRun run;
 
-    /** Where the bytes go if they cannot be read straight to their place; null if they can. */
-    private @Nullable ByteBuf target;
+    /** Where the part's bytes begin in the request's data. */
+    private int dataIndex;
 
-    private int targetIndex;
     private int skipBytes;
     private int bytes;
 
@@ -30,31 +30,36 @@ final class ReadPart extends SlabRead {
         skipBytes = (int) (slabOffset % Geometry.BLOCK_BYTES);
         bytes = length;
         count = (skipBytes + length + Geometry.BLOCK_BYTES - 1) / Geometry.BLOCK_BYTES;
+        dataIndex = index;
         boolean isWhole = skipBytes == 0 && length % Geometry.BLOCK_BYTES == 0;
         if (isWhole && Buffers.isAligned(data, index)) {
             destination = data.retain();
             destinationIndex = index;
-            target = null;
         } else {
             ByteBuf bounce = Buffers.aligned(count * Geometry.BLOCK_BYTES);
             bounce.writerIndex(count * Geometry.BLOCK_BYTES);
             destination = bounce;
             destinationIndex = 0;
-            target = data.retain();
-            targetIndex = index;
         }
+    }
+
+    /** If the old one was the request's own data, the request gets other data: its reply must not lie where a late disk may write. */
+    @Override
+    protected void moveDestination() {
+        ByteBuf old = Objects.requireNonNull(destination);
+        Objects.requireNonNull(run).moveData(old);
+        super.moveDestination();
     }
 
     @Override
     protected void completed(Outcome outcome) {
         RequestRun of = Objects.requireNonNull(run);
         ByteBuf from = Objects.requireNonNull(destination);
-        if (target != null) {
-            if (outcome == Outcome.OK && !of.isAnswered()) {
-                target.setBytes(targetIndex, from, skipBytes, bytes);
+        if (outcome == Outcome.OK && !of.isAnswered()) {
+            ByteBuf data = Objects.requireNonNull(of.request().data);
+            if (data != from) {
+                data.setBytes(dataIndex, from, destinationIndex + skipBytes, bytes);
             }
-            target.release();
-            target = null;
         }
         from.release();
         destination = null;

@@ -1,5 +1,7 @@
 package io.varve.dataplane.volume;
 
+import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.buffer.Buffers;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -7,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * One request on its way: how much of it was cut into parts, how many parts are out, and the one answer. Pooled by its volume. A request may be
  * answered (it waited too long) before its last part came back; the run then stays until that.
  */
+@SuppressWarnings("ReferenceEquality") // identity is meant
 final class RequestRun implements Runnable {
     private final SlabVolume volume;
     private @Nullable BlockRequest request;
@@ -51,6 +54,21 @@ final class RequestRun implements Runnable {
 
     BlockRequest request() {
         return Objects.requireNonNull(request);
+    }
+
+    /**
+     * A late disk may write to {@code old} at any time. If that is the request's data, the request gets a copy in its place; parts that were read to the
+     * old one are copied when they come back.
+     */
+    void moveData(ByteBuf old) {
+        BlockRequest of = request;
+        if (of != null && of.data == old) {
+            ByteBuf other = Buffers.aligned(old.capacity());
+            other.setBytes(0, old, 0, old.capacity());
+            other.setIndex(old.readerIndex(), old.writerIndex());
+            of.data = other;
+            old.release();
+        }
     }
 
     boolean isAnswered() {

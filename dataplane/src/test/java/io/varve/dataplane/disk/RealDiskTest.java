@@ -102,6 +102,33 @@ abstract class RealDiskTest extends DiskContractTest {
     }
 
     @Test
+    void noticesThatItsFileShrankWasReplacedOrUnlinked() throws Exception {
+        Disk disk = ready(tryOpen(DeviceSpec.file(path("looked-at"), 1 << 20)));
+        assertThat(examined(disk)).isEmpty();
+        try (FileChannel file = FileChannel.open(path("looked-at"), StandardOpenOption.WRITE)) {
+            file.truncate(1 << 19);
+        }
+        assertThat(examined(disk)).contains("shrank from 1048576 to 524288 bytes");
+        try (FileChannel file = FileChannel.open(path("looked-at"), StandardOpenOption.WRITE)) {
+            file.write(java.nio.ByteBuffer.allocate(1), (1 << 20) - 1);
+        }
+        assertThat(examined(disk)).isEmpty();
+        Files.move(path("looked-at"), path("moved"));
+        assertThat(examined(disk)).contains("was unlinked");
+        Files.createFile(path("looked-at"));
+        assertThat(examined(disk)).contains("was replaced");
+        CompletableFuture<Integer> closed = new CompletableFuture<>();
+        loop.execute(() -> disk.close(() -> closed.complete(0)));
+        await(closed);
+    }
+
+    private String examined(Disk disk) throws Exception {
+        CompletableFuture<String> problem = new CompletableFuture<>();
+        loop.execute(() -> disk.examine(problem::complete));
+        return await(problem);
+    }
+
+    @Test
     void fillsNewFilesWithZerosAndReservesAllOfThem() throws Exception {
         Disk partly = ready(tryOpen(DeviceSpec.file(path("partly"), 8 << 20, 1 << 20)));
         assertThat(partly.sizeBytes()).isEqualTo(8 << 20);

@@ -73,6 +73,12 @@ final class AccessPointScript {
         }
 
         @Override
+        public boolean abandon(int member, SlabRead read) {
+            log.add("abandon " + member);
+            return false;
+        }
+
+        @Override
         public void readSingly(SlabRead read) {
             log.add("singly " + read.block);
         }

@@ -45,6 +45,12 @@ public final class MemoryStore implements ReplicaStore {
 
     public long repaired;
 
+    /** Reads do not end while set, and what they read to is written to all the time: the worst that a hung disk may do. */
+    public boolean readsHang;
+
+    private boolean hasFailed;
+    private @Nullable Runnable whenFailed;
+
     public MemoryStore(Loop loop, MemoryDisk disk, long seed) {
         this.loop = loop;
         this.disk = disk;
@@ -103,7 +109,22 @@ public final class MemoryStore implements ReplicaStore {
     }
 
     @Override
+    public void onFailure(Runnable task) {
+        whenFailed = task;
+    }
+
+    /** From now on it serves nothing, as a group whose device was given up. */
+    public void fail() {
+        hasFailed = true;
+        loop.execute(java.util.Objects.requireNonNull(whenFailed));
+    }
+
+    @Override
     public void append(JournalRecord record) {
+        if (hasFailed) {
+            loop.execute(() -> record.appended(StoreStatus.IO_ERROR));
+            return;
+        }
         StreamState state = states.get(record.stream);
         if (state == null) {
             loop.execute(() -> record.appended(StoreStatus.NOT_MEMBER));
@@ -198,6 +219,29 @@ public final class MemoryStore implements ReplicaStore {
 
     @Override
     public void read(StoreRead read) {
+        if (hasFailed) {
+            loop.execute(() -> read.completed(StoreStatus.IO_ERROR));
+        } else if (readsHang) {
+            scribble(read);
+        } else {
+            readNow(read);
+        }
+    }
+
+    private void scribble(StoreRead read) {
+        if (!readsHang) {
+            readNow(read);
+            return;
+        }
+        ByteBuf destination = java.util.Objects.requireNonNull(read.destination);
+        Invariant.check(destination.refCnt() > 0, "memory that a disk reads to was given back");
+        for (int i = 0; i < read.count * 4096; i += 4096) {
+            destination.setLong(read.destinationIndex + i, 0xBAD0_BAD0_BAD0_BAD0L);
+        }
+        loop.schedule(20_000, () -> scribble(read));
+    }
+
+    private void readNow(StoreRead read) {
         loop.schedule(random.nextLong(10_000, 200_000), () -> {
             MemoryDisk.Stream durable = disk.streams.get(read.stream);
             ByteBuf destination = read.destination;

@@ -226,7 +226,7 @@ final class SpaceTest {
                 0,
                 0,
                 units);
-        return new GroupDevice(disk, superblock, 8);
+        return new GroupDevice(rig.loop, disk, superblock, 8);
     }
 
     @Test

@@ -90,6 +90,10 @@ interface SimulatedBacking {
             medium = java.util.Objects.requireNonNull(disk).processKilled();
         }
 
+        SimulatedDisk disk() {
+            return java.util.Objects.requireNonNull(disk);
+        }
+
         private List<GroupDisk> disks(SimulatedLoop loop) {
             SimulatedDisk made = new SimulatedDisk(loop, "disk", medium, scheduler.newRandom(), 16);
             disk = made;

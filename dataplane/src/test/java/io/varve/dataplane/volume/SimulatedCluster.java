@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Buffers;
+import io.varve.dataplane.disk.DiskFaults;
 import io.varve.dataplane.replication.AttachSpec;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.ReplicaHost;
@@ -51,6 +52,15 @@ final class SimulatedCluster {
 
         MemoryDisk disk() {
             return ((SimulatedBacking.InMemory) backing).disk;
+        }
+
+        /** Of its disk, if it has one. */
+        DiskFaults faults() {
+            return ((SimulatedBacking.OnDisk) backing).disk().faults();
+        }
+
+        void resumeDisk() {
+            ((SimulatedBacking.OnDisk) backing).disk().resume();
         }
 
         void start() {
