@@ -9,6 +9,7 @@ import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
 import io.varve.api.Device;
 import io.varve.api.DiskGroup;
+import io.varve.api.Event;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.GetVolumeRequest;
@@ -16,6 +17,8 @@ import io.varve.api.GroupStats;
 import io.varve.api.InitClusterRequest;
 import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ListDiskGroupsResponse;
+import io.varve.api.ListEventsRequest;
+import io.varve.api.ListEventsResponse;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementGrpcService;
@@ -39,7 +42,9 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerResponse;
 import io.vertx.grpc.server.StatusException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -277,6 +282,35 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setIoBackend("io_uring")
                 .setResidentBytes(200L << 20)
                 .addGroups(GroupStats.newBuilder().setName("fast").setCapacityBytes(10L << 30))
+                .build());
+    }
+
+    private final List<Event> events = new ArrayList<>();
+
+    synchronized void tell(Event event) {
+        events.add(event.toBuilder().setNumber(events.size() + 1L).build());
+    }
+
+    /** The last question about events. */
+    volatile ListEventsRequest asked = ListEventsRequest.getDefaultInstance();
+
+    /** From this many questions on the answer is a refusal: what follows for ever ends. */
+    volatile int refusesEventsAfter = Integer.MAX_VALUE;
+
+    private int eventQuestions;
+
+    @Override
+    public synchronized Future<ListEventsResponse> listEvents(ListEventsRequest request) {
+        asked = request;
+        if (++eventQuestions > refusesEventsAfter) {
+            return failed(GrpcStatus.FAILED_PRECONDITION, "no more");
+        }
+        return Future.succeededFuture(ListEventsResponse.newBuilder()
+                .addAllEvents(events.stream()
+                        .filter(event -> event.getNumber() > request.getAfterNumber())
+                        .toList())
+                .setLastNumber(events.size())
+                .setCurrent(safe)
                 .build());
     }
 

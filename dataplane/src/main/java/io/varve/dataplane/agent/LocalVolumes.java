@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,7 @@ public final class LocalVolumes {
     private final List<VolumeLoop> loops = new ArrayList<>();
     private final Map<Long, Served> served = new HashMap<>();
     private long attaches;
+    private BiConsumer<String, String> notOpened = (volume, why) -> {};
 
     /** One attach of one volume. {@code opened}: the NBD URI; fails if it ends first. Futures complete on the home loop. */
     record Served(int epoch, VolumeLoop place, Future<String> opened, Future<Void> ended) {}
@@ -46,6 +48,11 @@ public final class LocalVolumes {
         this.node = node;
         this.incarnation = incarnation;
         this.loops.addAll(loops);
+    }
+
+    /** Who hears, on the home loop, of a volume that could not be opened here, and why; not of one that another node has taken. */
+    void onNotOpened(BiConsumer<String, String> listener) {
+        notOpened = listener;
     }
 
     /** One more loop on which volumes may be put. */
@@ -116,6 +123,9 @@ public final class LocalVolumes {
                                 spec.epoch(),
                                 fenced,
                                 why);
+                        if (!fenced) {
+                            home.execute(() -> notOpened.accept(volume.getName(), why));
+                        }
                         gone.run();
                     }
                 }));

@@ -6,14 +6,17 @@ import io.varve.api.OpenedRequest;
 import io.varve.api.RegisterGroupRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.Slab;
 import io.varve.api.Truth;
 import io.varve.api.TruthCode;
 import io.varve.api.TruthResult;
 import io.varve.api.Volume;
 import io.varve.api.WatchNodeRequest;
+import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.Volumes;
+import io.varve.model.EventReason;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
@@ -59,10 +62,15 @@ public final class NodeAgent {
     /** Volumes that are being let go because the truth wants it. */
     private final Set<Long> dropping = new HashSet<>();
 
+    private final EventReports events;
+    private final Map<String, Long> damagedTold = new HashMap<>();
+
     private NodeView view = NodeView.getDefaultInstance();
+    private boolean reporting;
     private boolean planQueued;
     private boolean viewSeen;
     private boolean closed;
+    private Promise<Void> stopTold = Promise.promise();
     private String lastTrouble = "";
 
     public NodeAgent(
@@ -73,6 +81,9 @@ public final class NodeAgent {
         this.incarnation = incarnation;
         groups.forEach(group -> this.groups.put(group.uuid(), group));
         this.volumes = volumes;
+        this.events = new EventReports(node, incarnation);
+        volumes.onNotOpened(
+                (volume, why) -> tell(EventReason.VOLUME_NOT_OPENED, volume, volume, "could not be opened: " + why));
     }
 
     /** On the loop. Groups are told first: nobody places or attaches anything on a group that the truth does not know. */
@@ -97,7 +108,11 @@ public final class NodeAgent {
             return;
         }
         Promise<io.varve.api.DiskGroup> described = Promise.promise();
-        group.loop().execute(() -> described.complete(group.describe(node)));
+        group.loop().execute(() -> {
+            StoreStats stats = group.store().stats();
+            loop.execute(() -> tellDamage(group, stats));
+            described.complete(group.describe(node));
+        });
         described
                 .future()
                 .compose(description -> truth.registerGroup(RegisterGroupRequest.newBuilder()
@@ -114,6 +129,63 @@ public final class NodeAgent {
                                 answer.cause());
                     }
                     loop.schedule((taken ? REPORT : PAUSE).toNanos(), () -> report(group));
+                }));
+    }
+
+    /** Damage is found by reads, one block after the other: what came together is told together. */
+    private void tellDamage(LocalGroup group, StoreStats stats) {
+        long before = damagedTold.getOrDefault(group.uuid(), 0L);
+        long found = stats.checksumErrors() - before;
+        if (found > 0
+                && tell(
+                        EventReason.BLOCKS_REPAIRED,
+                        group.name(),
+                        "",
+                        "disk group " + group.name() + ": " + found
+                                + " damaged blocks were found; repaired since the start: " + stats.repairedBlocks())) {
+            damagedTold.put(group.uuid(), stats.checksumErrors());
+        }
+    }
+
+    /** Has the cluster's events say so; false: it was told lately. On the loop. */
+    private boolean tell(EventReason reason, String subject, String volume, String message) {
+        boolean taken = events.offer(reason, subject, volume, message, loop.nanos(), System.currentTimeMillis());
+        sendReports();
+        return taken;
+    }
+
+    /**
+     * The node is told to stop, and says so. On the loop.
+     *
+     * @return completes when the report was taken; a stop does not depend on it
+     */
+    public Future<Void> tellStopping() {
+        Promise<Void> told = Promise.promise();
+        events.offer(EventReason.NODE_STOPPING, node, "", "was told to stop", loop.nanos(), System.currentTimeMillis());
+        stopTold = told;
+        sendReports();
+        return told.future();
+    }
+
+    /** One at a time, in their order: the truth takes only rising numbers. */
+    private void sendReports() {
+        ReportEventRequest report = events.next();
+        if (reporting || report == null) {
+            return;
+        }
+        reporting = true;
+        truth.reportEvent(report)
+                .onComplete(answer -> loop.execute(() -> {
+                    reporting = false;
+                    if (answer.succeeded()) {
+                        events.done();
+                        if (report.getReason().equals(EventReason.NODE_STOPPING.code())) {
+                            stopTold.tryComplete();
+                        }
+                        sendReports();
+                    } else if (!closed) {
+                        loop.schedule(PAUSE.toNanos(), this::sendReports);
+                    }
                 }));
     }
 

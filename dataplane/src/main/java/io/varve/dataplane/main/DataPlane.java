@@ -42,6 +42,9 @@ public final class DataPlane {
     /** How often Vert.x looks for a blocked loop: each look wakes an idle process, and a loop that hangs still hangs after ten seconds. */
     private static final int BLOCKED_CHECK_SECONDS = 10;
 
+    /** For the event that this node stops: a metadata group that answers takes milliseconds, and one that does not must not hold up a stop. */
+    private static final long STOP_TOLD_WITHIN_MILLIS = 500;
+
     private final DataPlaneConfig config;
     private final Truth truth;
     private final Vertx vertx;
@@ -199,10 +202,16 @@ public final class DataPlane {
                 stopRegistering.run();
             }
             lag.stop();
+            Future<Void> told = agent == null
+                    ? Future.succeededFuture()
+                    : agent.tellStopping()
+                            .timeout(STOP_TOLD_WITHIN_MILLIS, TimeUnit.MILLISECONDS)
+                            .otherwiseEmpty();
             if (agent != null) {
                 agent.close();
             }
             (volumes == null ? Future.<Void>succeededFuture() : volumes.dropAll())
+                    .compose(dropped -> told)
                     .compose(dropped -> each(stack -> stack.nbd.stop()))
                     .compose(quiet -> each(this::closeStack))
                     .eventually(vertx::close)

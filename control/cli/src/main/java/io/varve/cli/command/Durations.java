@@ -3,9 +3,9 @@ package io.varve.cli.command;
 import java.time.Duration;
 import java.util.regex.Pattern;
 
-/** Times as people write them: {@code 500ms}, {@code 60s}, {@code 5m}, {@code 2h}. */
+/** Times as people write them: {@code 500ms}, {@code 60s}, {@code 5m}, {@code 2h}, {@code 7d}. */
 final class Durations {
-    private static final Pattern SYNTAX = Pattern.compile("([0-9]{1,9})(ms|s|m|h)");
+    private static final Pattern SYNTAX = Pattern.compile("([0-9]{1,9})(ms|s|m|h|d)");
 
     private Durations() {}
 
@@ -19,7 +19,8 @@ final class Durations {
             case "ms" -> Duration.ofMillis(number);
             case "s" -> Duration.ofSeconds(number);
             case "m" -> Duration.ofMinutes(number);
-            default -> Duration.ofHours(number);
+            case "h" -> Duration.ofHours(number);
+            default -> Duration.ofDays(number);
         };
     }
 }

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             NodeCommand.class,
             DiskCommand.class,
             VolumeCommand.class,
+            EventsCommand.class,
             CompletionCommand.class,
             VersionCommand.class,
         },

@@ -25,6 +25,11 @@ public final class MessageTree {
                         .toJson(tree(message)) + "\n";
     }
 
+    /** The same as one line, for scripts that read as it comes. */
+    public static String jsonLine(Message message) {
+        return new GsonBuilder().disableHtmlEscaping().create().toJson(tree(message)) + "\n";
+    }
+
     public static String yaml(Message message) {
         var options = new DumperOptions();
         options.setDefaultFlowStyle(DumperOptions.FlowStyle.BLOCK);

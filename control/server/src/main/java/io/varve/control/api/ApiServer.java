@@ -60,8 +60,9 @@ public final class ApiServer {
             Services.truth(grpc, new TruthEndpoint(group, sightings));
             ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
             Services.management(grpc, management, management::verifyVolume);
+            SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
             every = () -> {
-                var _ = report.heard();
+                var _ = report.heard().compose(silence::look);
             };
         } else {
             ForwardingManagement.serve(grpc, calls, members, local);

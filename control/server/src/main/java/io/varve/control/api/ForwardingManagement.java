@@ -55,6 +55,7 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.DetachVolume, passing.to(ManagementGrpcClient.DetachVolume));
         bind(server, ManagementGrpcService.DeleteVolume, passing.to(ManagementGrpcClient.DeleteVolume));
         bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
+        bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
         bindStream(
                 server, ManagementGrpcService.VerifyVolume, (request, report) -> passing.verifyAt(0, request, report));
     }

@@ -14,6 +14,8 @@ import io.varve.api.GetVolumeRequest;
 import io.varve.api.InitClusterRequest;
 import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ListDiskGroupsResponse;
+import io.varve.api.ListEventsRequest;
+import io.varve.api.ListEventsResponse;
 import io.varve.api.ListNodesRequest;
 import io.varve.api.ListNodesResponse;
 import io.varve.api.ListVolumesRequest;
@@ -45,6 +47,7 @@ final class ManagementEndpoint extends ManagementService {
     private final StatusReport report;
     private final VolumeCalls volumes;
     private final VolumePlaces places;
+    private final EventCalls events;
     private final NodeCalls calls;
     private final NodeLocal local;
 
@@ -53,6 +56,7 @@ final class ManagementEndpoint extends ManagementService {
         this.report = report;
         this.volumes = new VolumeCalls(group, report);
         this.places = new VolumePlaces(group, report, volumes);
+        this.events = new EventCalls(group);
         this.calls = calls;
         this.local = local;
     }
@@ -125,6 +129,11 @@ final class ManagementEndpoint extends ManagementService {
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
         return local.stats();
+    }
+
+    @Override
+    public Future<ListEventsResponse> listEvents(ListEventsRequest request) {
+        return events.list(request);
     }
 
     @Override

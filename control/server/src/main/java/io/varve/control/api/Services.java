@@ -27,6 +27,7 @@ final class Services {
         bind(server, TruthGrpcService.ChangeIsr, truth::changeIsr);
         bind(server, TruthGrpcService.Opened, truth::opened);
         bind(server, TruthGrpcService.Detached, truth::detached);
+        bind(server, TruthGrpcService.ReportEvent, truth::reportEvent);
         bind(server, TruthGrpcService.Sightings, truth::sightings);
     }
 
@@ -47,6 +48,7 @@ final class Services {
         bind(server, ManagementGrpcService.DetachVolume, management::detachVolume);
         bind(server, ManagementGrpcService.DeleteVolume, management::deleteVolume);
         bind(server, ManagementGrpcService.GetNodeStats, management::getNodeStats);
+        bind(server, ManagementGrpcService.ListEvents, management::listEvents);
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);
     }
 

@@ -17,6 +17,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
 import io.varve.api.TruthCode;
@@ -186,6 +187,11 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
+        return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
+    }
+
+    @Override
+    public Future<TruthResult> reportEvent(ReportEventRequest request) {
         return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
     }
 

@@ -14,6 +14,7 @@ import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.model.EventReason;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -38,11 +39,17 @@ final class AttachRules {
         }
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
         Volume after = wanted(volume, command.node(), "");
+        List<ClusterEvent> detached = List.of();
         if (command.node().isEmpty()) {
             // Nobody is left to say Detached when who was attached is a former incarnation.
             Optional<Node> attached = state.node(volume.getAttachment().getNode());
             if (attached.isPresent() && isAttachedToFormer(volume, attached.get())) {
                 after = withoutAttachment(after);
+                detached = List.of(new ClusterEvent(
+                        EventReason.VOLUME_DETACHED,
+                        volume.getName(),
+                        volume.getAttachment().getNode(),
+                        "detached"));
             }
         } else {
             if (state.node(command.node()).isEmpty()) {
@@ -60,7 +67,7 @@ final class AttachRules {
                 after = volume;
             }
         }
-        return wantedNow(state, index, before, after);
+        return wantedNow(state, index, before, after).telling(detached);
     }
 
     /**
@@ -94,7 +101,10 @@ final class AttachRules {
                             + ", and was not moved to " + command.to());
         }
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
-        return wantedNow(state, index, before, wanted(volume, command.to(), command.requestId()));
+        String message = "is to be served by " + command.to()
+                + (command.from().isEmpty() ? "" : " instead of " + command.from());
+        return wantedNow(state, index, before, wanted(volume, command.to(), command.requestId()))
+                .telling(new ClusterEvent(EventReason.VOLUME_MOVED, volume.getName(), command.to(), message));
     }
 
     private static Volume wanted(Volume volume, String node, String moveRequestId) {
@@ -147,7 +157,25 @@ final class AttachRules {
         state.putVolume(after);
         Outcome outcome = attachedAs(state, index, after);
         before.addAll(outcome.concerned());
-        return new Outcome(outcome.result(), before, false);
+        return new Outcome(outcome.result(), before, false).telling(takenFrom(attachment, after));
+    }
+
+    /** Nothing to tell when nobody had it: that it is open is told when it is. */
+    private static List<ClusterEvent> takenFrom(Attachment former, Volume after) {
+        String node = after.getAttachment().getNode();
+        String name = after.getName();
+        if (!former.getNode().isEmpty() && !former.getNode().equals(node)) {
+            String message =
+                    node + " takes it from " + former.getNode() + ", which is fenced, epoch=" + after.getEpoch();
+            return List.of(new ClusterEvent(EventReason.VOLUME_TAKEN_OVER, name, node, message));
+        }
+        return former.getOpen()
+                ? List.of(new ClusterEvent(
+                        EventReason.VOLUME_INTERRUPTED,
+                        name,
+                        node,
+                        "what served it there ended; it is opened again, epoch=" + after.getEpoch()))
+                : List.of();
     }
 
     /** Why this node must not attach the volume, whatever the epoch; empty when it may. */
@@ -189,7 +217,7 @@ final class AttachRules {
         }
         Volume volume = state.volume(command.volume()).orElseThrow();
         List<SlabOpened> answers = new ArrayList<>();
-        boolean anyChanged = false;
+        CopyChanges changed = new CopyChanges();
         for (SlabOpen asked : command.slabs()) {
             Optional<Slab> slab = state.slab(volume.getId(), asked.getIndex());
             if (slab.isEmpty()) {
@@ -210,7 +238,7 @@ final class AttachRules {
                         .setOpenedEpoch(volume.getEpoch())
                         .build();
                 state.putSlab(volume.getId(), after);
-                anyChanged = true;
+                changed.add(slab.get(), after);
             }
             answers.add(SlabOpened.newBuilder()
                     .setIndex(asked.getIndex())
@@ -220,7 +248,8 @@ final class AttachRules {
                     .build());
         }
         Outcome outcome = VolumeRules.changed(state, index, volume);
-        return new Outcome(outcome.result().withSlabs(answers), anyChanged ? outcome.concerned() : Set.of(), false);
+        return new Outcome(outcome.result().withSlabs(answers), changed.any() ? outcome.concerned() : Set.of(), false)
+                .telling(changed.events(state, volume, command.epoch()));
     }
 
     /** Why whoever holds that epoch has no say any more; empty when the volume is attached in it. */
@@ -282,7 +311,14 @@ final class AttachRules {
                 .setAttachment(volume.getAttachment().toBuilder().setOpen(true).setNbdUri(command.nbdUri()))
                 .build();
         state.putVolume(after);
-        return VolumeRules.changed(state, index, after);
+        Outcome outcome = VolumeRules.changed(state, index, after);
+        return volume.getAttachment().getOpen()
+                ? outcome
+                : outcome.telling(new ClusterEvent(
+                        EventReason.VOLUME_OPENED,
+                        volume.getName(),
+                        volume.getAttachment().getNode(),
+                        "open on " + volume.getAttachment().getNode() + ", epoch=" + volume.getEpoch()));
     }
 
     static Outcome detached(MetaState state, long index, Detached command) {
@@ -301,7 +337,9 @@ final class AttachRules {
         Volume after = withoutAttachment(volume);
         state.putVolume(after);
         Outcome outcome = VolumeRules.changed(state, index, after);
-        return new Outcome(outcome.result(), before, false);
+        String node = volume.getAttachment().getNode();
+        return new Outcome(outcome.result(), before, false)
+                .telling(new ClusterEvent(EventReason.VOLUME_DETACHED, volume.getName(), node, "closed on " + node));
     }
 
     /** Whether an older incarnation of that node attached the volume. */

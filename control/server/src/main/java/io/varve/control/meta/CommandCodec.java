@@ -10,6 +10,7 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.meta.CommandRecord;
 import io.varve.api.meta.CopiesRecord;
@@ -22,6 +23,7 @@ import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.SetReplicasRecord;
 import io.varve.api.meta.SlabPlacementRecord;
+import io.varve.api.meta.TellSilenceRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
@@ -39,9 +41,11 @@ import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
@@ -54,8 +58,17 @@ public final class CommandCodec {
 
     private CommandCodec() {}
 
-    public static byte[] encode(MetaCommand command) {
-        CommandRecord.Builder record = CommandRecord.newBuilder().setVersion(VERSION);
+    /**
+     * A command as it stands in the log.
+     *
+     * @param unixMillis when it was proposed, by the proposer's clock
+     */
+    public record Proposed(long unixMillis, MetaCommand command) {}
+
+    public static byte[] encode(Proposed proposed) {
+        MetaCommand command = proposed.command();
+        CommandRecord.Builder record =
+                CommandRecord.newBuilder().setVersion(VERSION).setProposedUnixMillis(proposed.unixMillis());
         switch (command) {
             case InitCluster c ->
                 record.setInitCluster(
@@ -122,6 +135,12 @@ public final class CommandCodec {
             case Detached c ->
                 record.setDetached(
                         DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
+            case TellSilence c ->
+                record.setTellSilence(TellSilenceRecord.newBuilder()
+                        .setNode(c.node())
+                        .setSilent(c.silent())
+                        .setSeconds(c.seconds()));
+            case ReportEvent c -> record.setReportEvent(c.report());
         }
         return record.build().toByteArray();
     }
@@ -132,7 +151,7 @@ public final class CommandCodec {
      * @throws IllegalStateException when a later version of Varve wrote it, or it is damaged: the member must stop, because
      *     leaving the command out would make it differ from the others
      */
-    public static MetaCommand decode(byte[] bytes) {
+    public static Proposed decode(byte[] bytes) {
         CommandRecord record;
         try {
             record = CommandRecord.parseFrom(bytes);
@@ -143,6 +162,10 @@ public final class CommandCodec {
             throw new IllegalStateException("a command in the metadata log is of version " + record.getVersion()
                     + ", this Varve reads " + VERSION + ": upgrade this node");
         }
+        return new Proposed(record.getProposedUnixMillis(), decode(record));
+    }
+
+    private static MetaCommand decode(CommandRecord record) {
         return switch (record.getCommandCase()) {
             case INIT_CLUSTER ->
                 new InitCluster(
@@ -170,6 +193,12 @@ public final class CommandCodec {
             case CHANGE_ISR -> of(record.getChangeIsr());
             case OPENED -> of(record.getOpened());
             case DETACHED -> of(record.getDetached());
+            case TELL_SILENCE ->
+                new TellSilence(
+                        record.getTellSilence().getNode(),
+                        record.getTellSilence().getSilent(),
+                        record.getTellSilence().getSeconds());
+            case REPORT_EVENT -> of(record.getReportEvent());
             case COMMAND_NOT_SET ->
                 throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
         };
@@ -285,6 +314,10 @@ public final class CommandCodec {
 
     public static MetaCommand of(DetachedRequest r) {
         return new Detached(r.getVolume(), r.getEpoch());
+    }
+
+    public static MetaCommand of(ReportEventRequest r) {
+        return new ReportEvent(r);
     }
 
     public static byte[] encode(MetaResult result) {

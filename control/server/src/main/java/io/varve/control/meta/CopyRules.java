@@ -15,6 +15,7 @@ import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.model.EventReason;
 import io.varve.model.Redundancy;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,7 +72,7 @@ final class CopyRules {
             return unchanged(state, index, volume);
         }
         state.putCluster(cluster.toBuilder().setNextCreation(creation).build());
-        return stored(state, index, volume, after, "copies placed", on);
+        return stored(state, index, volume, after, EventReason.COPIES_PLACED, on);
     }
 
     /** Why the slab must not get a replica on that group; empty when it may. */
@@ -133,7 +134,7 @@ final class CopyRules {
         }
         return after.isEmpty()
                 ? unchanged(state, index, volume)
-                : stored(state, index, volume, after, "copies retired", on);
+                : stored(state, index, volume, after, EventReason.COPIES_RETIRED, on);
     }
 
     /**
@@ -281,15 +282,11 @@ final class CopyRules {
     }
 
     private static Outcome stored(
-            MetaState state, long index, Volume volume, Map<Integer, Slab> after, String what, Set<String> on) {
+            MetaState state, long index, Volume volume, Map<Integer, Slab> after, EventReason reason, Set<String> on) {
         after.values().forEach(slab -> state.putSlab(volume.getId(), slab));
         Outcome outcome = VolumeRules.changed(state, index, volume);
-        return new Outcome(
-                outcome.result(),
-                outcome.concerned(),
-                false,
-                what + " volume=" + volume.getName() + " slabs=" + LogNames.ranges(after.keySet()) + " on="
-                        + String.join(",", on));
+        String message = "slabs=" + LogNames.ranges(after.keySet()) + " on=" + String.join(",", on);
+        return outcome.telling(new ClusterEvent(reason, volume.getName(), "", message));
     }
 
     private static String of(Volume volume, int slab) {

@@ -14,7 +14,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Which replicas of an open slab are in sync. Only the access point that opened the slab in the newest epoch knows, so only it is believed: the
@@ -30,7 +29,7 @@ final class IsrRules {
         }
         Volume volume = state.volume(command.volume()).orElseThrow();
         List<SlabOpened> answers = new ArrayList<>();
-        Changed changed = new Changed(state);
+        CopyChanges changed = new CopyChanges();
         for (SlabIsr asked : command.slabs()) {
             Optional<Slab> found = state.slab(volume.getId(), asked.getIndex());
             if (found.isEmpty()) {
@@ -60,13 +59,10 @@ final class IsrRules {
                     .build());
         }
         MetaResult result = MetaResult.ok(index).withSlabs(answers);
-        return changed.slabs.isEmpty()
-                ? Outcome.nobody(result)
-                : new Outcome(
-                        result,
-                        VolumeRules.nodesOf(state, state.withSlabs(volume)),
-                        false,
-                        changed.event(volume, command.epoch()));
+        return changed.any()
+                ? new Outcome(result, VolumeRules.nodesOf(state, state.withSlabs(volume)), false)
+                        .telling(changed.events(state, volume, command.epoch()))
+                : Outcome.nobody(result);
     }
 
     private static TruthCode judge(Volume volume, Slab slab, SlabIsr asked) {
@@ -112,37 +108,5 @@ final class IsrRules {
                 && slab.getGen() == asked.getGen() + 1
                 && slab.getIsrCount() == asked.getIsrCount()
                 && new HashSet<>(slab.getIsrList()).equals(new HashSet<>(asked.getIsrList()));
-    }
-
-    /** What one command did, for the log. */
-    private static final class Changed {
-        private final MetaState state;
-        private final List<Integer> slabs = new ArrayList<>();
-        private final Set<String> left = new TreeSet<>();
-        private final Set<String> joined = new TreeSet<>();
-
-        Changed(MetaState state) {
-            this.state = state;
-        }
-
-        void add(Slab before, Slab after) {
-            slabs.add(before.getIndex());
-            for (String group : before.getIsrList()) {
-                if (!after.getIsrList().contains(group)) {
-                    left.add(LogNames.group(state, group));
-                }
-            }
-            for (String group : after.getIsrList()) {
-                if (!before.getIsrList().contains(group)) {
-                    joined.add(LogNames.group(state, group));
-                }
-            }
-        }
-
-        String event(Volume volume, int epoch) {
-            return "in-sync copies changed volume=" + volume.getName() + " epoch=" + epoch + " slabs="
-                    + LogNames.ranges(slabs) + " left=" + String.join(",", left) + " joined="
-                    + String.join(",", joined);
-        }
     }
 }

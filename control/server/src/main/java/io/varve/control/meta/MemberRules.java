@@ -9,7 +9,11 @@ import io.varve.api.meta.ClusterRecord;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.TellSilence;
+import io.varve.model.EventReason;
 import io.varve.model.NodeName;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /** Who belongs to the cluster: its name, its nodes, their disk groups. */
@@ -36,7 +40,12 @@ final class MemberRules {
                 .setNextVolume(1)
                 .setNextCreation(1)
                 .build());
-        return Outcome.all(MetaResult.ok(index).withCluster(command.uuid()));
+        return Outcome.all(MetaResult.ok(index).withCluster(command.uuid()))
+                .telling(new ClusterEvent(
+                        EventReason.CLUSTER_MADE,
+                        "",
+                        "",
+                        "cluster " + command.name() + " was made: " + command.uuid()));
     }
 
     static Outcome registerNode(MetaState state, long index, RegisterNode command) {
@@ -74,19 +83,44 @@ final class MemberRules {
             return Outcome.nobody(ok);
         }
         state.putNode(stored);
-        closeFormerAttachments(state, stored);
-        return Outcome.all(ok);
+        Outcome outcome = Outcome.all(ok);
+        if (known.isEmpty() || known.get().getIncarnation() != stored.getIncarnation()) {
+            outcome = outcome.telling(started(stored, known));
+        }
+        return outcome.telling(closeFormerAttachments(state, stored));
+    }
+
+    private static ClusterEvent started(Node node, Optional<Node> known) {
+        String version = node.getVersion().isEmpty() ? "" : ", version " + node.getVersion();
+        boolean isOther = known.isPresent() && !known.get().getVersion().equals(node.getVersion());
+        return new ClusterEvent(
+                known.isEmpty() ? EventReason.NODE_JOINED : EventReason.NODE_STARTED,
+                "",
+                node.getId(),
+                (known.isEmpty() ? "joined the cluster" : "started, start " + node.getIncarnation())
+                        + version
+                        + (isOther ? ", before " + known.get().getVersion() : ""));
     }
 
     /** What an older incarnation of this node had attached is open no longer: that process is gone. */
-    private static void closeFormerAttachments(MetaState state, Node node) {
+    private static List<ClusterEvent> closeFormerAttachments(MetaState state, Node node) {
+        List<ClusterEvent> events = new ArrayList<>();
         for (Volume volume : state.volumes()) {
             if (!AttachRules.isAttachedToFormer(volume, node)) {
                 continue;
             }
             if (volume.getWantedNode().isEmpty()) {
                 state.putVolume(AttachRules.withoutAttachment(volume));
+                events.add(new ClusterEvent(
+                        EventReason.VOLUME_DETACHED, volume.getName(), node.getId(), "its node started anew"));
             } else {
+                if (volume.getAttachment().getOpen()) {
+                    events.add(new ClusterEvent(
+                            EventReason.VOLUME_INTERRUPTED,
+                            volume.getName(),
+                            node.getId(),
+                            "the node that served it started anew; it is opened again on " + volume.getWantedNode()));
+                }
                 state.putVolume(volume.toBuilder()
                         .setState(VolumeState.VOLUME_ATTACHING)
                         .setAttachment(volume.getAttachment().toBuilder()
@@ -95,6 +129,27 @@ final class MemberRules {
                         .build());
             }
         }
+        return events;
+    }
+
+    /** Only people look at it: whether a node is there is decided nowhere by this. */
+    static Outcome tellSilence(MetaState state, long index, TellSilence command) {
+        if (state.node(command.node()).isEmpty()) {
+            return no(TruthCode.TRUTH_UNKNOWN, index, "node '" + command.node() + "' is not registered");
+        }
+        Outcome ok = Outcome.nobody(MetaResult.ok(index));
+        if (state.isSilent(command.node()) == command.silent()) {
+            return ok;
+        }
+        state.putSilent(command.node(), command.silent());
+        return ok.telling(
+                command.silent()
+                        ? new ClusterEvent(
+                                EventReason.NODE_SILENT,
+                                "",
+                                command.node(),
+                                "was not heard from for " + command.seconds() + " s")
+                        : new ClusterEvent(EventReason.NODE_BACK, "", command.node(), "was heard from again"));
     }
 
     static Outcome registerGroup(MetaState state, long index, RegisterGroup command) {
@@ -126,7 +181,7 @@ final class MemberRules {
         // Space alone wakes nobody; a new address does, because others hold replicas of the same volumes.
         boolean seenByOthers = known.isEmpty() || !known.get().getPeerAddress().equals(group.getPeerAddress());
         MetaResult ok = MetaResult.ok(index);
-        return seenByOthers ? Outcome.all(ok) : Outcome.nobody(ok);
+        return (seenByOthers ? Outcome.all(ok) : Outcome.nobody(ok)).telling(GroupEvents.of(known, group));
     }
 
     private static Outcome refused(long index, String message) {

@@ -2,6 +2,7 @@ package io.varve.control.meta;
 
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import java.util.List;
@@ -131,4 +132,14 @@ public sealed interface MetaCommand {
     record Opened(long volume, int epoch, String nbdUri) implements MetaCommand {}
 
     record Detached(long volume, int epoch) implements MetaCommand {}
+
+    /**
+     * The leader hears nothing of a node any more, or hears it again.
+     *
+     * @param seconds for how long nothing was heard
+     */
+    record TellSilence(String node, boolean silent, long seconds) implements MetaCommand {}
+
+    /** What happened on a node, for people. */
+    record ReportEvent(ReportEventRequest report) implements MetaCommand {}
 }

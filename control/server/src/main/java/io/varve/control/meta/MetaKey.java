@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 final class MetaKey {
     static final byte[] APPLIED = {'a'};
     static final byte[] CLUSTER = {'c'};
+    static final byte[] EVENT_BOUNDS = {'E'};
     static final byte[] NODES = {'n'};
     static final byte[] GROUPS = {'g'};
     static final byte[] VOLUMES = {'v'};
@@ -40,6 +41,18 @@ final class MetaKey {
                 .putLong(volume)
                 .putShort((short) index)
                 .array();
+    }
+
+    static byte[] event(long number) {
+        return ByteBuffer.allocate(9).put((byte) 'e').putLong(number).array();
+    }
+
+    static byte[] silent(String node) {
+        return text('q', node);
+    }
+
+    static byte[] reported(String node) {
+        return text('r', node);
     }
 
     static byte[] tomb(long volume) {

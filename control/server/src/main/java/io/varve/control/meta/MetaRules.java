@@ -16,8 +16,10 @@ import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
 
 /**
@@ -28,11 +30,18 @@ public final class MetaRules {
     private MetaRules() {}
 
     /**
-     * Applies one command.
+     * Applies one command, and writes the events that it gave.
      *
-     * @param index the command's place in the log; it only ends up in results and tombs
+     * @param index the command's place in the log; it only ends up in results, tombs and events
+     * @param unixMillis when it was proposed, by the proposer's clock: the time of its events, and of nothing else
      */
-    public static Outcome apply(MetaState state, long index, MetaCommand command) {
+    public static Outcome apply(MetaState state, long index, long unixMillis, MetaCommand command) {
+        Outcome outcome = decide(state, index, command);
+        EventLog.append(state, index, unixMillis, outcome.events());
+        return outcome;
+    }
+
+    private static Outcome decide(MetaState state, long index, MetaCommand command) {
         if (!(command instanceof InitCluster) && state.cluster().isEmpty()) {
             return Outcome.nobody(notInitialised());
         }
@@ -55,6 +64,8 @@ public final class MetaRules {
             case ChangeIsr change -> IsrRules.changeIsr(state, index, change);
             case Opened opened -> AttachRules.opened(state, index, opened);
             case Detached detached -> AttachRules.detached(state, index, detached);
+            case TellSilence silence -> MemberRules.tellSilence(state, index, silence);
+            case ReportEvent report -> EventLog.report(state, index, report);
         };
     }
 

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
 import io.varve.api.DiskGroup;
+import io.varve.api.Event;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
@@ -132,6 +133,68 @@ public final class MetaState {
 
     public Optional<TombRecord> tomb(long volume) {
         return find(MetaKey.tomb(volume), TombRecord.parser());
+    }
+
+    /** The event of that number, if it is kept still. */
+    Optional<Event> event(long number) {
+        return find(MetaKey.event(number), Event.parser());
+    }
+
+    EventLog.Bounds eventBounds() {
+        byte[] value = map.get(MetaKey.EVENT_BOUNDS);
+        if (value == null) {
+            return EventLog.Bounds.NONE;
+        }
+        ByteBuffer fields = ByteBuffer.wrap(value);
+        return new EventLog.Bounds(fields.getLong(), fields.getLong());
+    }
+
+    EventLog.Reported reported(String node) {
+        byte[] value = map.get(MetaKey.reported(node));
+        if (value == null) {
+            return new EventLog.Reported(0, 0);
+        }
+        ByteBuffer fields = ByteBuffer.wrap(value);
+        return new EventLog.Reported(fields.getLong(), fields.getLong());
+    }
+
+    /** Whether the last that was told of that node is that nothing is heard of it. */
+    public boolean isSilent(String node) {
+        return map.get(MetaKey.silent(node)) != null;
+    }
+
+    void putSilent(String node, boolean silent) {
+        if (silent) {
+            map.put(MetaKey.silent(node), new byte[] {1});
+        } else {
+            map.delete(MetaKey.silent(node));
+        }
+    }
+
+    void putEvent(Event event) {
+        map.put(MetaKey.event(event.getNumber()), event.toByteArray());
+    }
+
+    void deleteEvent(long number) {
+        map.delete(MetaKey.event(number));
+    }
+
+    void putEventBounds(EventLog.Bounds bounds) {
+        map.put(
+                MetaKey.EVENT_BOUNDS,
+                ByteBuffer.allocate(16)
+                        .putLong(bounds.first())
+                        .putLong(bounds.next())
+                        .array());
+    }
+
+    void putReported(String node, EventLog.Reported reported) {
+        map.put(
+                MetaKey.reported(node),
+                ByteBuffer.allocate(16)
+                        .putLong(reported.incarnation())
+                        .putLong(reported.number())
+                        .array());
     }
 
     void putCluster(ClusterRecord cluster) {

@@ -13,6 +13,8 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.model.ByteSize;
+import io.varve.model.EventReason;
 import io.varve.model.Geometry;
 import io.varve.model.StreamId;
 import io.varve.model.VolumeName;
@@ -66,7 +68,12 @@ final class VolumeRules {
                 .setNextVolume(volume.getId() + 1)
                 .setNextCreation(creation)
                 .build());
-        return changed(state, index, volume);
+        return changed(state, index, volume)
+                .telling(told(
+                        EventReason.VOLUME_CREATED,
+                        volume,
+                        "created, size " + new ByteSize(volume.getSizeBytes()).rounded() + ", copies "
+                                + volume.getReplicas()));
     }
 
     /** Whether the volume is what an earlier try of this very request made. */
@@ -179,7 +186,8 @@ final class VolumeRules {
                 Volume after =
                         volume.toBuilder().setState(VolumeState.VOLUME_DELETING).build();
                 state.putVolume(after);
-                yield changed(state, index, after);
+                yield changed(state, index, after)
+                        .telling(told(EventReason.VOLUME_DELETED, after, "deleted; its copies go"));
             }
             case VOLUME_ATTACHING, VOLUME_ATTACHED, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED ->
                 no(
@@ -241,6 +249,10 @@ final class VolumeRules {
 
     private static boolean isComplete(Slab slab) {
         return slab.getReplicasList().stream().allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED);
+    }
+
+    private static ClusterEvent told(EventReason reason, Volume volume, String message) {
+        return new ClusterEvent(reason, volume.getName(), "", message);
     }
 
     /** OK, with the volume as it stands in the map now, waking every node that has to do with it. */

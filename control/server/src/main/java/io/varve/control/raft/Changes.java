@@ -18,6 +18,9 @@ public final class Changes implements MetaMachine.Listener {
     /** The topic of those who care about every change. */
     public static final String ANY = "";
 
+    /** The topic of those who wait for events; no node can bear that name. */
+    public static final String EVENTS = "events:";
+
     /** Two for each of a few hundred nodes, and as many people who wait for an attach. */
     static final int MAX_WAITERS = 1_024;
 
@@ -68,6 +71,9 @@ public final class Changes implements MetaMachine.Listener {
                 newest.put(ANY, index);
             }
             outcome.concerned().forEach(node -> newest.put(node, index));
+            if (outcome.hasNews()) {
+                newest.put(EVENTS, index);
+            }
             woken = takeReady();
         }
         woken.forEach(waiter -> waiter.future.complete(index));

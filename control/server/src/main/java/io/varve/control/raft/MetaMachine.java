@@ -1,7 +1,7 @@
 package io.varve.control.raft;
 
+import io.varve.control.meta.ClusterEvent;
 import io.varve.control.meta.CommandCodec;
-import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
 import io.varve.control.meta.MetaState.Applied;
@@ -125,13 +125,19 @@ final class MetaMachine extends BaseStateMachine {
         Optional<Outcome> outcome = store().write(state -> applyOnce(state, term, index, bytes));
         updateLastAppliedTermIndex(term, index);
         outcome.ifPresent(done -> {
-            if (!done.event().isEmpty()) {
-                LOG.info("{} index={}", done.event(), index);
-            }
+            done.events().forEach(event -> log(event, index));
             listener.applied(index, done);
         });
         return CompletableFuture.completedFuture(
                 outcome.map(done -> answer(CommandCodec.encode(done.result()))).orElse(Message.EMPTY));
+    }
+
+    private static void log(ClusterEvent event, long index) {
+        switch (event.reason().severity()) {
+            case INFO -> LOG.info("{} index={}", event.logLine(), index);
+            case WARNING -> LOG.warn("{} index={}", event.logLine(), index);
+            case ERROR -> LOG.error("{} index={}", event.logLine(), index);
+        }
     }
 
     /** Empty when the map already holds this entry, because it was applied before a restart. */
@@ -139,8 +145,8 @@ final class MetaMachine extends BaseStateMachine {
         if (state.applied().index() >= index) {
             return Optional.empty();
         }
-        MetaCommand command = CommandCodec.decode(bytes);
-        Outcome outcome = MetaRules.apply(state, index, command);
+        CommandCodec.Proposed proposed = CommandCodec.decode(bytes);
+        Outcome outcome = MetaRules.apply(state, index, proposed.unixMillis(), proposed.command());
         state.putApplied(new Applied(term, index));
         return Optional.of(outcome);
     }

@@ -114,7 +114,8 @@ public final class MetaMember implements AutoCloseable {
      * @return the result as the leader's rules gave it; fails with {@link MetaUnavailableException} when the outcome is unknown
      */
     public CompletableFuture<MetaResult> propose(MetaCommand command) {
-        ByteString bytes = ByteString.copyFrom(CommandCodec.encode(command));
+        ByteString bytes = ByteString.copyFrom(
+                CommandCodec.encode(new CommandCodec.Proposed(System.currentTimeMillis(), command)));
         return ask(() -> client.io().send(() -> bytes)).thenCompose(reply -> {
             spread();
             ByteString answer = reply.getMessage() == null

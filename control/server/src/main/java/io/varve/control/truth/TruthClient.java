@@ -17,6 +17,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
 import io.varve.api.TruthGrpcClient;
@@ -131,6 +132,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
         return ask(TruthGrpcClient.Detached, request);
+    }
+
+    @Override
+    public Future<TruthResult> reportEvent(ReportEventRequest request) {
+        return ask(TruthGrpcClient.ReportEvent, request);
     }
 
     @Override

@@ -21,6 +21,7 @@ import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.model.EventReason;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -72,7 +73,8 @@ class CopyRulesTest {
         Volume volume = opened("g1", "g2");
         Outcome placed = truths.apply(place(volume, "g3"));
         assertThat(placed.concerned()).containsExactlyInAnyOrder("n1", "n2", "n3");
-        assertThat(placed.event()).isEqualTo("copies placed volume=pg slabs=0 on=n3/g3");
+        assertThat(placed.events())
+                .containsExactly(new ClusterEvent(EventReason.COPIES_PLACED, "pg", "", "slabs=0 on=n3/g3"));
         assertThat(replica(volume, "g3").getPhase()).isEqualTo(ReplicaPhase.REPLICA_NEW);
         assertThat(slab(volume).getGen()).as("only the access point moves it").isEqualTo(2);
         assertThat(slab(volume).getIsrList()).containsExactly("g1", "g2");
@@ -145,7 +147,7 @@ class CopyRulesTest {
             Outcome again = truths.apply(command);
             assertThat(again.result().isOk()).isTrue();
             assertThat(again.concerned()).isEmpty();
-            assertThat(again.event()).isEmpty();
+            assertThat(again.events()).isEmpty();
             assertThat(truths.map.dump()).isEqualTo(before);
         }
     }

@@ -11,6 +11,7 @@ import io.varve.api.Volume;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.model.EventReason;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -62,7 +63,7 @@ class IsrRulesTest {
         assertThat(again.result().slabs()).isEqualTo(first.slabs());
         assertThat(truths.map.dump()).isEqualTo(before);
         assertThat(again.concerned()).as("wakes nobody").isEmpty();
-        assertThat(again.event()).as("is told once").isEmpty();
+        assertThat(again.events()).as("is told once").isEmpty();
     }
 
     @Test
@@ -140,7 +141,7 @@ class IsrRulesTest {
     }
 
     @Test
-    void theLogTellsWhoLeftAndWhoJoined() {
+    void theEventsTellWhoLeftAndWhoJoined() {
         Volume volume = opened("g1", "g2");
         Outcome left = truths.apply(new ChangeIsr(
                 volume.getId(),
@@ -148,11 +149,17 @@ class IsrRulesTest {
                 volume.getSlabsList().stream()
                         .map(slab -> Truths.slabIsr(slab, "g2"))
                         .toList()));
-        assertThat(left.event()).isEqualTo("in-sync copies changed volume=pg epoch=1 slabs=0-1 left=n1/g1 joined=");
+        assertThat(left.events())
+                .containsExactly(new ClusterEvent(
+                        EventReason.COPIES_LEFT,
+                        "pg",
+                        "n1",
+                        "n1/g1 is out of sync: slabs=0-1 go on without it, epoch=1"));
         assertThat(left.concerned()).containsExactlyInAnyOrder("n1", "n2");
         Slab alone = truths.volume(volume.getId()).getSlabs(1);
         assertThat(truths.apply(new ChangeIsr(volume.getId(), 1, List.of(Truths.slabIsr(alone, "g2", "g1"))))
-                        .event())
-                .isEqualTo("in-sync copies changed volume=pg epoch=1 slabs=1 left= joined=n1/g1");
+                        .events())
+                .containsExactly(new ClusterEvent(
+                        EventReason.COPIES_JOINED, "pg", "n1", "n1/g1 is in sync again: slabs=1 epoch=1"));
     }
 }

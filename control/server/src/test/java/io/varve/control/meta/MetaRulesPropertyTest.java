@@ -6,6 +6,7 @@ import io.varve.api.Attachment;
 import io.varve.api.Node;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.Slab;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
@@ -25,9 +26,11 @@ import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.model.Redundancy;
 import java.util.ArrayList;
@@ -100,6 +103,7 @@ class MetaRulesPropertyTest {
                 .as("again " + where)
                 .isEqualTo(first.result().code());
         assertThat(truths.map.dump()).as("again " + where).isEqualTo(before);
+        assertThat(again.events()).as("told once " + where).isEmpty();
     }
 
     private static void countersNeverFall(Map<String, Integer> before, Map<String, Integer> after, String where) {
@@ -227,7 +231,7 @@ class MetaRulesPropertyTest {
         String node = random.nextInt(3) == 0 ? "n" + (1 + random.nextInt(3)) : volume.getWantedNode();
         String group = "g" + (1 + random.nextInt(5));
         int slab = random.nextInt(2);
-        return switch (random.nextInt(22)) {
+        return switch (random.nextInt(24)) {
             case 0 -> new WantNode(volume.getId(), random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)));
             case 1 -> new Attach(volume.getId(), epoch, node, incarnation(truths, node), "id" + random.nextInt(5));
             case 2, 3 -> new Open(volume.getId(), epoch, opens(random, volume));
@@ -266,6 +270,14 @@ class MetaRulesPropertyTest {
                                 .map(index -> creation(volume, index, group) - (random.nextInt(5) == 0 ? 1 : 0))
                                 .toList());
             }
+            case 21 -> new TellSilence("n" + (1 + random.nextInt(4)), random.nextBoolean(), 15);
+            case 22 ->
+                new ReportEvent(ReportEventRequest.newBuilder()
+                        .setNode("n" + (1 + random.nextInt(4)))
+                        .setIncarnation(1 + random.nextInt(2))
+                        .setNumber(random.nextInt(9))
+                        .setReason("BlocksRepaired")
+                        .build());
             default -> {
                 String id = "n" + (1 + random.nextInt(3));
                 yield new RegisterNode(Truths.node(id, incarnation(truths, id) + random.nextInt(2)), "");

@@ -28,6 +28,9 @@ final class Truths {
     final MetaState state = new MetaState(map);
     private long index;
 
+    /** The proposer's clock. */
+    long millis = 1_000;
+
     static Truths ofThreeNodes() {
         return ofNodes(3);
     }
@@ -61,7 +64,8 @@ final class Truths {
     }
 
     Outcome apply(MetaCommand command) {
-        return MetaRules.apply(state, ++index, CommandCodec.decode(CommandCodec.encode(command)));
+        var decoded = CommandCodec.decode(CommandCodec.encode(new CommandCodec.Proposed(millis, command)));
+        return MetaRules.apply(state, ++index, decoded.unixMillis(), decoded.command());
     }
 
     /** Applies what the test takes for granted. */
