@@ -121,6 +121,39 @@ class MoveVolumeTest {
     }
 
     @Test
+    void tellsWhoeverWaitsAtAnyMemberWhenItIsOpenInANewerEpoch() throws Exception {
+        attachTo("n0");
+        GetVolumeRequest newer = GetVolumeRequest.newBuilder()
+                .setName("pg")
+                .setAfterEpoch(1)
+                .setWaitMillis(60_000)
+                .build();
+        List<Future<Volume>> waiting = Stream.of(0, 1, 2)
+                .map(server -> cluster.ask(server, ManagementGrpcClient.GetVolume, newer))
+                .toList();
+        assertThat(get(cluster.ask(
+                                0,
+                                ManagementGrpcClient.GetVolume,
+                                newer.toBuilder().setWaitMillis(100).build()))
+                        .getEpoch())
+                .as("its time was over")
+                .isEqualTo(1);
+        assertThat(waiting).noneMatch(Future::isComplete);
+        get(move(0, "n2"));
+        for (Future<Volume> told : waiting) {
+            assertThat(get(told).getAttachment().getNode()).isEqualTo("n2");
+            assertThat(get(told).getAttachment().getOpen()).isTrue();
+        }
+        assertThat(get(cluster.ask(
+                                1,
+                                ManagementGrpcClient.GetVolume,
+                                newer.toBuilder().setAfterEpoch(0).build()))
+                        .getEpoch())
+                .as("it is so already")
+                .isEqualTo(2);
+    }
+
+    @Test
     void takesAVolumeFromANodeThatIsGone() throws Exception {
         attachTo("n0");
         cluster.stopFollowing(0);

@@ -25,6 +25,9 @@ final class AccessPointSearch implements AccessPoints {
     /** The cluster may be at it. */
     private static final Duration MOVE_AGAIN_AFTER = Duration.ofSeconds(3);
 
+    /** Of a place that the cluster still calls open while it wants the volume elsewhere: mostly it goes within this. */
+    private static final Duration GOING_LIMIT = Duration.ofSeconds(1);
+
     private static final Duration GREETING_LIMIT = Duration.ofSeconds(1);
     private static final Duration PAUSE = Duration.ofMillis(50);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(500);
@@ -44,8 +47,8 @@ final class AccessPointSearch implements AccessPoints {
     }
 
     @Override
-    public void search(@Nullable Place last, Duration dead, Consumer<Place> found) {
-        run(() -> look(last, dead, found));
+    public void search(@Nullable Place last, boolean ended, Duration dead, Consumer<Place> found) {
+        run(() -> look(new Lost(last, ended, dead), found));
     }
 
     @Override
@@ -59,15 +62,25 @@ final class AccessPointSearch implements AccessPoints {
         }
     }
 
-    private void look(@Nullable Place last, Duration dead, Consumer<Place> found) {
+    /** What is known of the place that was lost. */
+    private record Lost(@Nullable Place last, boolean ended, Duration dead) {
+        /** An answer must be newer than this, unless it is the same place once more. */
+        long epoch() {
+            return last == null ? 0 : last.epoch();
+        }
+    }
+
+    private void look(Lost lost, Consumer<Place> found) {
         var begun = System.nanoTime();
-        var silence = new Silence(dead.isZero() ? Long.MAX_VALUE : begun - dead.toNanos());
+        var silence = new Silence(lost.dead.isZero() ? Long.MAX_VALUE : begun - lost.dead.toNanos());
         var reminded = begun;
         var pause = PAUSE;
+        var volume = cluster.look(lost.epoch());
         while (!closed && !Thread.currentThread().isInterrupted()) {
-            var volume = cluster.look();
-            var place = volume.flatMap(AccessPointSearch::place);
-            if (place.isPresent() && (!place.get().equals(last) || !silence.lasts(MOVE_AFTER))) {
+            var isNew = System.nanoTime() - begun < GOING_LIMIT.toNanos();
+            var place = volume.filter(known -> isWorthIt(known, lost, silence, isNew))
+                    .flatMap(AccessPointSearch::place);
+            if (place.isPresent()) {
                 found.accept(place.get());
                 return;
             }
@@ -75,9 +88,28 @@ final class AccessPointSearch implements AccessPoints {
                 reminded = System.nanoTime();
                 say.accept("waits: " + describe(volume));
             }
-            volume.ifPresent(known -> moveIfDead(known, silence));
-            pause = pauseFor(pause);
+            if (pause != PAUSE
+                    || silence.lasts(MOVE_AFTER)) { // Not before the first wait: a move is mostly over by then.
+                volume.ifPresent(known -> moveIfDead(known, silence));
+            }
+            volume = cluster.await(lost.epoch(), pause);
+            var longer = pause.multipliedBy(2);
+            pause = longer.compareTo(LONGEST_PAUSE) < 0 ? longer : LONGEST_PAUSE;
         }
+    }
+
+    /** Another place than the lost one always is; that one is as long as nothing says that it is over there. */
+    private static boolean isWorthIt(Volume volume, Lost lost, Silence silence, boolean isNew) {
+        if (isOpenAfter(volume, lost)) {
+            return true;
+        }
+        var isGoing =
+                isNew && !volume.getWantedNode().equals(volume.getAttachment().getNode());
+        return !lost.ended && !isGoing && !silence.lasts(MOVE_AFTER);
+    }
+
+    private static boolean isOpenAfter(Volume volume, Lost lost) {
+        return place(volume).filter(place -> place.epoch() > lost.epoch()).isPresent();
     }
 
     /** Since when a node has not answered. */
@@ -150,16 +182,6 @@ final class AccessPointSearch implements AccessPoints {
         } catch (IOException e) {
             return false;
         }
-    }
-
-    private static Duration pauseFor(Duration pause) {
-        try {
-            Thread.sleep(pause); // Between two looks at what nobody tells us about.
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        var longer = pause.multipliedBy(2);
-        return longer.compareTo(LONGEST_PAUSE) < 0 ? longer : LONGEST_PAUSE;
     }
 
     @Override

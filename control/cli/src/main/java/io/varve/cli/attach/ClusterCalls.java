@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /**
  * What is asked of the cluster about one volume, at every node that is known: those that were named, and those that the cluster named since. All methods
@@ -31,7 +32,7 @@ import java.util.concurrent.TimeUnit;
 final class ClusterCalls {
     /** A node that is well answers in milliseconds; one that meets an election, later than anybody wants to wait. */
     private static final Duration LOOK_LIMIT = Duration.ofSeconds(2);
-    /** After the first answer: who has a newer one has it as quickly. */
+    /** After the first answer that is not what is looked for: who has a newer one has it as quickly. */
     private static final Duration OTHERS_LIMIT = Duration.ofMillis(150);
 
     /** A cluster of more nodes is asked at so many of them at a time. */
@@ -54,7 +55,8 @@ final class ClusterCalls {
 
     /** Learns where the nodes are now. */
     void refresh() {
-        for (var answer : askAll(ManagementGrpcClient.ListNodes, ListNodesRequest.getDefaultInstance())) {
+        for (var answer : askAll(
+                ManagementGrpcClient.ListNodes, ListNodesRequest.getDefaultInstance(), LOOK_LIMIT, nodes -> false)) {
             answer.getNodesList().forEach(this::learn);
         }
     }
@@ -82,26 +84,61 @@ final class ClusterCalls {
     }
 
     /** The volume as the node that knows most sees it; empty when none answers now. */
-    Optional<Volume> look() {
-        var request = GetVolumeRequest.newBuilder().setName(volume).build();
-        return askAll(ManagementGrpcClient.GetVolume, request).stream()
+    Optional<Volume> look(long afterEpoch) {
+        return newest(GetVolumeRequest.newBuilder().setName(volume).build(), afterEpoch, LOOK_LIMIT);
+    }
+
+    /**
+     * The same after {@code wait}, or as soon as the volume is open in an epoch above {@code afterEpoch}: the servers hold the question until
+     * then. Never earlier than that, so that whoever asks again and again does not need a pause.
+     */
+    Optional<Volume> await(long afterEpoch, Duration wait) {
+        var end = System.nanoTime() + wait.toNanos();
+        var request = GetVolumeRequest.newBuilder()
+                .setName(volume)
+                .setAfterEpoch((int) afterEpoch)
+                .setWaitMillis((int) wait.toMillis())
+                .build();
+        var found = newest(request, afterEpoch, LOOK_LIMIT.plus(wait));
+        if (found.filter(now -> isOpenAfter(now, afterEpoch)).isEmpty()) {
+            rest(end - System.nanoTime());
+        }
+        return found;
+    }
+
+    private static void rest(long nanos) {
+        try {
+            Thread.sleep(Duration.ofNanos(Math.max(0, nanos))); // Nobody answers: there is nothing else to wait for.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static boolean isOpenAfter(Volume volume, long epoch) {
+        return volume.getAttachment().getOpen()
+                && Integer.toUnsignedLong(volume.getAttachment().getEpoch()) > epoch;
+    }
+
+    private Optional<Volume> newest(GetVolumeRequest request, long afterEpoch, Duration limit) {
+        return askAll(ManagementGrpcClient.GetVolume, request, limit, found -> isOpenAfter(found, afterEpoch)).stream()
                 .max(Comparator.comparingInt(Volume::getEpoch)
                         .thenComparing(found -> found.getAttachment().getOpen()));
     }
 
-    /** Asks all at once; answers what came until a moment after the first answer. */
-    private <Q extends Message, R extends Message> List<R> askAll(ServiceMethod<R, Q> method, Q request) {
+    /** Asks all at once; answers when one is {@code enough}, else what came until a moment after the first answer. */
+    private <Q extends Message, R extends Message> List<R> askAll(
+            ServiceMethod<R, Q> method, Q request, Duration limit, Predicate<R> enough) {
         var asked = servers().stream().limit(MAX_ASKED).toList();
         var results = new LinkedBlockingQueue<CallResult<R>>(asked.size());
         asked.forEach(server -> connection
-                .callAt(server, method, request, LOOK_LIMIT)
+                .callAt(server, method, request, limit)
                 .onComplete(done -> results.offer(
                         done.succeeded()
                                 ? done.result()
                                 : new CallResult.Unknown<>(
                                         String.valueOf(done.cause().getMessage())))));
         var answers = new ArrayList<R>();
-        var end = System.nanoTime() + LOOK_LIMIT.toNanos();
+        var end = System.nanoTime() + limit.toNanos();
         try {
             for (var left = asked.size(); left > 0; left--) {
                 var result = results.poll(Math.max(0, end - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -110,6 +147,9 @@ final class ClusterCalls {
                 }
                 if (result instanceof CallResult.Answered<R>(var value)) {
                     answers.add(value);
+                    if (enough.test(value)) {
+                        break;
+                    }
                     end = Math.min(end, System.nanoTime() + OTHERS_LIMIT.toNanos());
                 }
             }

@@ -66,6 +66,9 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
 
     private long deadNanos;
     private boolean isDead;
+    /** The place said that it is over there. */
+    private boolean isEnded;
+
     private long remindedNanos;
     private @Nullable String failure;
     private boolean closed;
@@ -216,6 +219,7 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         AccessPointLink from = link;
         if (error == ESHUTDOWN) {
             if (from != null) {
+                isEnded = true;
                 from.close("the volume is no longer attached there");
             }
             return;
@@ -253,7 +257,7 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         }
         searching = true;
         Duration dead = isDead ? Duration.ofNanos(loop.nanos() - deadNanos) : Duration.ZERO;
-        points.search(last, dead, found -> loop.execute(() -> connect(found)));
+        points.search(last, isEnded, dead, found -> loop.execute(() -> connect(found)));
         watchLater();
     }
 
@@ -267,6 +271,7 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
             isDead = false;
         }
         last = place;
+        isEnded = false;
         AccessPointLink next = new AccessPointLink(place, export, loop, pending, this, this);
         link = next;
         next.connect(client);

@@ -22,24 +22,36 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * Calls the management API. A call goes to the first server that takes the connection; once a request was sent it is
- * not repeated at another one, because only the caller knows whether that is harmless.
+ * Calls the management API. A call goes to the first server that takes the connection and greets; once a request was sent it is
+ * not repeated at another one, because only the caller knows whether that is harmless. A frozen process is sent none: its kernel takes connections for it,
+ * and it would carry out the request when it wakes up, after another server has.
  *
  * <p>Any thread may call; the blocking methods not from an event loop. Owns its Vert.x instance; {@link #close} ends it.
  */
 public final class ManagementConnection implements AutoCloseable {
     /** A server on the way out of a rack answers within milliseconds; a dead address must not hold up the next one. */
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(2);
+    /** For a greeting (HTTP/2's settings), as long as another server is left to be asked: a healthy one needs milliseconds. */
+    private static final Duration HESITATION = Duration.ofSeconds(1);
+    /** For a greeting when none came in that time: a machine that has much to do, or a frozen one that wakes up. */
+    private static final Duration PATIENCE = Duration.ofSeconds(15);
+
     /** Beyond the call's own limit, so that the server's explanation arrives before the client gives up. */
     private static final Duration GRACE = Duration.ofSeconds(2);
 
     private final Vertx vertx;
     private final GrpcClient client;
     private final List<Endpoint> servers;
+    private final Duration patience;
 
     /** A connection to one of several servers, tried in this order. */
     public ManagementConnection(List<Endpoint> servers) {
+        this(servers, PATIENCE);
+    }
+
+    ManagementConnection(List<Endpoint> servers, Duration patience) {
         this.servers = List.copyOf(servers);
+        this.patience = patience;
         this.vertx = Vertx.vertx(new VertxOptions()
                 .setEventLoopPoolSize(1)
                 .setWorkerPoolSize(1)
@@ -49,25 +61,31 @@ public final class ManagementConnection implements AutoCloseable {
         this.client = GrpcClient.client(
                 vertx,
                 new GrpcClientOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES),
-                new HttpClientOptions().setConnectTimeout((int) CONNECT_LIMIT.toMillis()));
+                new HttpClientOptions()
+                        .setConnectTimeout((int) CONNECT_LIMIT.toMillis())
+                        .setHttp2ClearTextUpgrade(false));
     }
 
     public List<Endpoint> servers() {
         return servers;
     }
 
-    /** Calls the first server that can be reached and waits for its one answer, at most {@code limit}. */
+    /** Calls the first server that answers and waits for its one answer, at most {@code limit} from when it was sent. */
     public <Q, R> CallResult<R> call(ServiceMethod<R, Q> method, Q request, Duration limit) {
-        return await(callFrom(0, method, request, limit, ""), limit);
+        var answer = this.<Q, R>callFrom(0, method, request, limit, HESITATION, "")
+                .compose(result -> result instanceof CallResult.Unreachable<R>
+                        ? callFrom(0, method, request, limit, patience, "")
+                        : Future.succeededFuture(result));
+        return await(answer, limit.plus(HESITATION.plus(patience).multipliedBy(servers.size())));
     }
 
     private <Q, R> Future<CallResult<R>> callFrom(
-            int index, ServiceMethod<R, Q> method, Q request, Duration limit, String failures) {
-        return callAt(servers.get(index), method, request, limit).compose(result -> {
+            int index, ServiceMethod<R, Q> method, Q request, Duration limit, Duration greetingLimit, String failures) {
+        return callAt(servers.get(index), method, request, limit, greetingLimit).compose(result -> {
             if (result instanceof CallResult.Unreachable<R>(var reason)) {
                 var all = failures.isEmpty() ? reason : failures + "; " + reason;
                 return index + 1 < servers.size()
-                        ? callFrom(index + 1, method, request, limit, all)
+                        ? callFrom(index + 1, method, request, limit, greetingLimit, all)
                         : Future.succeededFuture(new CallResult.Unreachable<R>(all));
             }
             return Future.succeededFuture(result);
@@ -76,7 +94,12 @@ public final class ManagementConnection implements AutoCloseable {
 
     /** Calls one server. The future always succeeds; it completes on this connection's event loop. */
     public <Q, R> Future<CallResult<R>> callAt(Endpoint server, ServiceMethod<R, Q> method, Q request, Duration limit) {
-        return open(server, method).transform(opened -> {
+        return callAt(server, method, request, limit, limit.compareTo(patience) < 0 ? limit : patience);
+    }
+
+    private <Q, R> Future<CallResult<R>> callAt(
+            Endpoint server, ServiceMethod<R, Q> method, Q request, Duration limit, Duration greetingLimit) {
+        return open(server, method, greetingLimit).transform(opened -> {
             if (opened.failed()) {
                 return Future.succeededFuture(new CallResult.Unreachable<R>(describe(server, opened.cause())));
             }
@@ -89,8 +112,18 @@ public final class ManagementConnection implements AutoCloseable {
         });
     }
 
-    private <Q, R> Future<GrpcClientRequest<Q, R>> open(Endpoint server, ServiceMethod<R, Q> method) {
-        return client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+    /** A call to a server that has greeted within {@code greetingLimit}; nothing of the call itself is sent yet. */
+    private <Q, R> Future<GrpcClientRequest<Q, R>> open(
+            Endpoint server, ServiceMethod<R, Q> method, Duration greetingLimit) {
+        Future<GrpcClientRequest<Q, R>> opening =
+                client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+        return opening.timeout(greetingLimit.toMillis(), TimeUnit.MILLISECONDS).recover(cause -> {
+            if (cause instanceof TimeoutException) {
+                opening.onSuccess(GrpcClientRequest::cancel); // It woke up, and nobody waits for it.
+                return Future.failedFuture("says nothing for " + greetingLimit.toMillis() + " ms");
+            }
+            return Future.failedFuture(cause);
+        });
     }
 
     private static <Q, R> Future<CallResult<R>> exchange(GrpcClientRequest<Q, R> call, Q message) {
@@ -126,7 +159,7 @@ public final class ManagementConnection implements AutoCloseable {
     }
 
     /**
-     * Calls the first server that can be reached and hands on each of its answers, in order, on this connection's event
+     * Calls the first server that answers and hands on each of its answers, in order, on this connection's event
      * loop; answers when the stream has ended.
      *
      * @param idleLimit how long may pass without a message
@@ -134,15 +167,18 @@ public final class ManagementConnection implements AutoCloseable {
      */
     public <Q, R> CallResult<R> stream(ServiceMethod<R, Q> method, Q request, Consumer<R> each, Duration idleLimit) {
         var failures = new StringBuilder();
-        for (var server : servers) {
-            var opened = awaitOpen(server, method, failures);
-            if (opened != null) {
-                var done = Promise.<CallResult<R>>promise();
-                follow(opened, request, each, idleLimit, done);
-                try {
-                    return done.future().await();
-                } catch (RuntimeException e) {
-                    return new CallResult.Unknown<>(describe(server, e));
+        for (var greetingLimit : List.of(HESITATION, patience)) {
+            failures.setLength(0);
+            for (var server : servers) {
+                var opened = awaitOpen(server, method, greetingLimit, failures);
+                if (opened != null) {
+                    var done = Promise.<CallResult<R>>promise();
+                    follow(opened, request, each, idleLimit, done);
+                    try {
+                        return done.future().await();
+                    } catch (RuntimeException e) {
+                        return new CallResult.Unknown<>(describe(server, e));
+                    }
                 }
             }
         }
@@ -150,10 +186,10 @@ public final class ManagementConnection implements AutoCloseable {
     }
 
     private <Q, R> @org.jspecify.annotations.Nullable GrpcClientRequest<Q, R> awaitOpen(
-            Endpoint server, ServiceMethod<R, Q> method, StringBuilder failures) {
+            Endpoint server, ServiceMethod<R, Q> method, Duration greetingLimit, StringBuilder failures) {
         try {
-            return this.<Q, R>open(server, method)
-                    .await(CONNECT_LIMIT.plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
+            return this.<Q, R>open(server, method, greetingLimit)
+                    .await(CONNECT_LIMIT.plus(greetingLimit).plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
         } catch (Exception e) {
             failures.append(failures.isEmpty() ? "" : "; ").append(describe(server, e));
             return null;

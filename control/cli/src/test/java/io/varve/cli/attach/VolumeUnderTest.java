@@ -48,7 +48,7 @@ final class VolumeUnderTest implements AccessPoints, RemoteVolume.Events, AutoCl
     }
 
     @Override
-    public void search(@Nullable Place last, Duration dead, Consumer<Place> found) {
+    public void search(@Nullable Place last, boolean ended, Duration dead, Consumer<Place> found) {
         deadTimes.add(dead);
         found.accept(place.get());
     }

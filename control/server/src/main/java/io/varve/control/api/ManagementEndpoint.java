@@ -103,7 +103,7 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<Volume> getVolume(GetVolumeRequest request) {
-        return volumes.find(request.getName());
+        return volumes.get(request);
     }
 
     @Override

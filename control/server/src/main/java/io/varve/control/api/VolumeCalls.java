@@ -4,6 +4,7 @@ import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
 import io.varve.api.DiskGroup;
+import io.varve.api.GetVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
@@ -39,6 +40,9 @@ final class VolumeCalls {
     /** Making or forgetting replicas takes milliseconds where the nodes are there; else it goes on behind. */
     private static final Duration REPLICA_WAIT = Duration.ofSeconds(10);
 
+    /** Whoever waits for a volume to be open asks again, so that a lost connection is noticed. */
+    private static final Duration LONGEST_LOOK = Duration.ofSeconds(10);
+
     private static final int DEFAULT_REPLICAS = 2;
 
     private final MetaGroup group;
@@ -50,6 +54,26 @@ final class VolumeCalls {
     }
 
     // ------------------------------------------------------------------ look
+
+    /** At once, or when it is open in a newer epoch than the one that the caller knows. */
+    Future<Volume> get(GetVolumeRequest request) {
+        if (request.getWaitMillis() == 0) {
+            return find(request.getName());
+        }
+        Duration asked = Duration.ofMillis(Integer.toUnsignedLong(request.getWaitMillis()));
+        return group.waitFor(
+                        0,
+                        state -> state.volume(request.getName())
+                                .filter(volume -> isOpenAfter(volume, request.getAfterEpoch()))
+                                .flatMap(volume -> whole(state, request.getName())),
+                        asked.compareTo(LONGEST_LOOK) < 0 ? asked : LONGEST_LOOK)
+                .compose(open -> open.map(Future::succeededFuture).orElseGet(() -> find(request.getName())));
+    }
+
+    private static boolean isOpenAfter(Volume volume, int epoch) {
+        return volume.getAttachment().getOpen()
+                && Integer.compareUnsigned(volume.getAttachment().getEpoch(), epoch) > 0;
+    }
 
     Future<Volume> find(String name) {
         return group.lookUpToDate(state -> whole(state, name)).compose(found -> orNotFound(found, name));
