@@ -15,11 +15,14 @@ import urllib.error
 import urllib.request
 
 from nbd import NbdClient, NbdError
+from network import Network
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "varve"
 START_SECONDS = 60
 OPEN_SECONDS = 90
+OWN_PORTS = (7400, 7410, 7420, 7430, 7440)  # of a node with an address of its own; peer and NBD take some more, one for each event loop
+PEER_PORTS, RAFT_PORTS, MANAGEMENT_PORTS = (7410, 7419), (7420, 7420), (7400, 7400)
 
 
 _given: set[int] = set()
@@ -65,9 +68,14 @@ CANNOT_LISTEN = 8  # exit code of a node whose port another process has
 class Node:
     """One `varve server`. Its directory holds its data directory, its disk file, its configuration and its log."""
 
-    def __init__(self, name: str, directory: pathlib.Path):
+    def __init__(self, name: str, directory: pathlib.Path, network: Network | None = None):
         self.name, self.directory = name, directory
-        self.management, self.peer, self.raft, self.nbd, self.metrics = free_ports(5)
+        self.host, self.enter = "127.0.0.1", []
+        if network is None:
+            self.management, self.peer, self.raft, self.nbd, self.metrics = free_ports(5)
+        else:
+            self.host, self.enter = network.address(name), network.enter(name)
+            self.management, self.peer, self.raft, self.nbd, self.metrics = OWN_PORTS
         self.process: subprocess.Popen | None = None
         self.frozen = False
         self.log = directory.parent / f"{name}.log"
@@ -86,7 +94,7 @@ class Node:
         self.frozen = False
         with open(self.log, "ab") as log:
             log.write(f"---- started by the rig at {time.time():.3f}\n".encode())
-            self.process = subprocess.Popen([LAUNCHER, "server", "--config", self.config], stdout=log, stderr=log,
+            self.process = subprocess.Popen([*self.enter, LAUNCHER, "server", "--config", self.config], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
 
     def signal(self, number: int) -> None:
@@ -113,7 +121,7 @@ class Node:
     def http(self, path: str, timeout: float = 5) -> tuple[int, str]:
         """Status and body of a GET on the metrics port; status 0 when nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}{path}", timeout=timeout) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.metrics}{path}", timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
@@ -141,7 +149,7 @@ class Node:
     def answers(self) -> bool:
         """Whether the management API listens; the process is alive some time earlier."""
         try:
-            socket.create_connection(("127.0.0.1", self.management), 1).close()
+            socket.create_connection((self.host, self.management), 1).close()
             return True
         except OSError:
             return False
@@ -154,13 +162,16 @@ class Cluster:
     """Use as a context manager, or call `close`."""
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
-                 node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None):
-        """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves."""
+                 node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None,
+                 network: Network | None = None):
+        """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves. `network`: its hosts are the nodes, each with
+        an address of its own; else all are on loopback."""
         self.directory = directory
         self.disk_io = disk_io or {}
         directory.mkdir(parents=True, exist_ok=True)
         self.disk_bytes, self.journal_bytes = disk_bytes, journal_bytes
-        self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}")) for i in range(nodes)]
+        self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}"), network)
+                      for i in range(nodes)]
         self.closed = False
         for node in self.nodes:
             node.directory.mkdir(parents=True, exist_ok=True)
@@ -174,17 +185,17 @@ class Cluster:
 
     def _yaml(self, node: Node) -> str:
         members = "\n".join(
-            f'    - {{node: {n.name}, raft: "127.0.0.1:{n.raft}", management: "127.0.0.1:{n.management}"}}' for n in self.nodes)
+            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"}}' for n in self.nodes)
         return f"""cluster: rig
 node: {node.name}
 dataDir: {node.directory}/data
 diskIo: {self.disk_io.get(node.name, "auto")}
 listen:
-  management: 127.0.0.1:{node.management}
-  peer: 127.0.0.1:{node.peer}
-  raft: 127.0.0.1:{node.raft}
-  nbd: 127.0.0.1:{node.nbd}
-  metrics: 127.0.0.1:{node.metrics}
+  management: {node.host}:{node.management}
+  peer: {node.host}:{node.peer}
+  raft: {node.host}:{node.raft}
+  nbd: {node.host}:{node.nbd}
+  metrics: {node.host}:{node.metrics}
 metadata:
   members:
 {members}
@@ -197,6 +208,10 @@ disks:
 
     def pids(self) -> list[int]:
         return [n.process.pid for n in self.nodes if n.running]
+
+    def servers(self) -> str:
+        """All nodes, as --server takes them."""
+        return ",".join(f"{n.host}:{n.management}" for n in self.nodes)
 
     def node(self, name: str) -> Node:
         return next(n for n in self.nodes if n.name == name)
@@ -218,9 +233,12 @@ disks:
             node.kill()
 
     def cli(self, *command: str, timeout: float = 120) -> str:
-        # The command line gives the first server all of its time: one that is frozen comes last.
+        # One that is frozen costs a second, so it comes last.
         asked = sorted((n for n in self.nodes if n.running), key=lambda n: n.frozen)
-        servers = [a for n in asked for a in ("--server", f"127.0.0.1:{n.management}")]
+        return self.cli_at([a for n in asked for a in ("--server", f"{n.host}:{n.management}")], *command, timeout=timeout)
+
+    @staticmethod
+    def cli_at(servers: list[str], *command: str, timeout: float = 120) -> str:
         done = subprocess.run([LAUNCHER, *command, *servers], capture_output=True, text=True, timeout=timeout, check=False,
                               stdin=subprocess.DEVNULL)
         if done.returncode != 0:
