@@ -2,7 +2,9 @@ package io.varve.cli;
 
 import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
+import io.varve.api.AttachedThere;
 import io.varve.api.Attachment;
+import io.varve.api.CheckNodeRestartRequest;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
@@ -25,6 +27,7 @@ import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
+import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
@@ -212,6 +215,7 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
         return named(request.getName()).map(volume -> {
             var attached = volume.toBuilder()
                     .setState(VolumeState.VOLUME_ATTACHED)
+                    .setWantedNode("n1")
                     .setAttachment(Attachment.newBuilder()
                             .setNode("n1")
                             .setOpen(true)
@@ -283,6 +287,26 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setResidentBytes(200L << 20)
                 .addGroups(GroupStats.newBuilder().setName("fast").setCapacityBytes(10L << 30))
                 .build());
+    }
+
+    /** How many times the check says no before it says yes. */
+    volatile int refusals;
+
+    @Override
+    public synchronized Future<NodeRestartCheck> checkNodeRestart(CheckNodeRestartRequest request) {
+        if (!request.getNode().equals("n1")) {
+            return failed(GrpcStatus.NOT_FOUND, "there is no node '" + request.getNode() + "'");
+        }
+        var check = NodeRestartCheck.newBuilder().setNode("n1").setOk(refusals == 0);
+        if (refusals > 0) {
+            refusals--;
+            check.addReasons("volume db: 0 in-sync copies are elsewhere");
+        }
+        volumes.values().stream()
+                .filter(volume -> volume.getWantedNode().equals("n1"))
+                .forEach(volume -> check.addAttached(
+                        AttachedThere.newBuilder().setVolume(volume.getName()).setWhatHappens("its clients wait")));
+        return Future.succeededFuture(check.build());
     }
 
     private final List<Event> events = new ArrayList<>();

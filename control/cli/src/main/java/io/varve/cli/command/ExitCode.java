@@ -11,7 +11,10 @@ public final class ExitCode {
     public static final int UNREACHABLE = 3;
     /** What was named does not exist. */
     public static final int NOT_FOUND = 4;
-    /** {@code status --check}: data is not safe. {@code volume verify}: replicas differ, or a block is damaged on all of them. */
+    /**
+     * {@code status --check}: data is not safe. {@code volume verify}: replicas differ, or a block is damaged on all of them.
+     * {@code node restart-check}: the node must not be stopped now.
+     */
     public static final int NOT_SAFE = 5;
     /** Another process uses the same data directory. */
     public static final int IN_USE = 6;

@@ -17,9 +17,18 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "node",
         description = "Nodes of the cluster.",
-        subcommands = {NodeCommand.ListNodes.class, NodeShowCommand.class},
+        subcommands = {
+            NodeCommand.ListNodes.class,
+            NodeShowCommand.class,
+            NodeRestartCheckCommand.class,
+            NodeMoveVolumesCommand.class
+        },
         footerHeading = "%nExamples:%n",
-        footer = {"  varve node list", "  varve node show n1"})
+        footer = {
+            "  varve node list",
+            "  varve node show n1",
+            "  varve node restart-check n1 --wait && varve node move-volumes n1 && systemctl restart varve",
+        })
 final class NodeCommand extends GroupCommand {
     /** A node that was silent for longer is shown as such; it reports every few seconds. */
     private static final Duration SILENT = Duration.ofSeconds(15);

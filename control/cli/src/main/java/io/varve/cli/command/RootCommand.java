@@ -45,7 +45,7 @@ import picocli.CommandLine.Spec;
             "2:wrong command line or configuration; nothing was tried",
             "3:no server could be reached",
             "4:what was named does not exist",
-            "5:data is not safe (status --check), or replicas differ (volume verify)",
+            "5:data is not safe (status --check), replicas differ (volume verify), or a node must not be stopped (node restart-check)",
             "6:another process uses the same data directory",
             "7:a graceful stop took too long",
             "8:a node cannot listen where its configuration says: the port is taken",

@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
+import io.varve.api.CheckNodeRestartRequest;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
@@ -24,6 +25,7 @@ import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.NodeControlGrpcClient;
+import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -129,6 +131,11 @@ final class ManagementEndpoint extends ManagementService {
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
         return local.stats();
+    }
+
+    @Override
+    public Future<NodeRestartCheck> checkNodeRestart(CheckNodeRestartRequest request) {
+        return report.restartCheck(request.getNode());
     }
 
     @Override

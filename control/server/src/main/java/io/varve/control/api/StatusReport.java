@@ -1,7 +1,11 @@
 package io.varve.control.api;
 
+import io.varve.api.AttachedThere;
 import io.varve.api.ClusterStatus;
+import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.ManagementGrpcClient;
 import io.varve.api.Node;
+import io.varve.api.NodeRestartCheck;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
 import io.varve.api.TruthGrpcClient;
@@ -9,16 +13,21 @@ import io.varve.api.Volume;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.control.health.ClusterFacts;
 import io.varve.control.health.ClusterHealth;
+import io.varve.control.health.RestartCheck;
 import io.varve.control.meta.MetaState;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 
 /** Gathers what there is to know for a status: the truth, and whom each metadata member heard from. */
@@ -42,7 +51,11 @@ final class StatusReport {
     }
 
     /** Nodes by name with the milliseconds since any member heard from them, and how many members answered. */
-    record Heard(Map<String, Long> silentMillis, int membersUp) {
+    record Heard(Map<String, Long> silentMillis, Set<String> members) {
+        int membersUp() {
+            return members.size();
+        }
+
         boolean isLately(String node) {
             return silentMillis.getOrDefault(node, Long.MAX_VALUE) < ClusterFacts.SILENCE_MILLIS;
         }
@@ -62,17 +75,68 @@ final class StatusReport {
 
     Future<ClusterStatus> status() {
         Future<Heard> heard = heard();
-        // A group that cannot decide is what a status must be able to tell: then the local copy, and it says so.
-        Future<Seen> seen = group.lookUpToDate(Truth::of)
-                .timeout(CURRENT_WITHIN.toMillis(), TimeUnit.MILLISECONDS)
-                .map(truth -> new Seen(truth, true))
-                .recover(failure -> group.look(Truth::of).map(truth -> new Seen(truth, false)));
+        Future<Seen> seen = seen();
         return Future.all(heard, seen).map(both -> assemble(heard.result(), seen.result()));
     }
 
-    private ClusterStatus assemble(Heard heard, Seen seen) {
+    /** Whether a node may be stopped. Nodes are asked themselves: one that stopped a moment ago was heard from lately, and is not there. */
+    Future<NodeRestartCheck> restartCheck(String name) {
+        Future<Heard> heard = heard();
+        Future<Seen> seen = seen();
+        return Future.all(heard, seen)
+                .compose(both -> answering(seen.result().truth.nodes))
+                .compose(there -> {
+                    Map<String, Long> silent = new HashMap<>(heard.result().silentMillis);
+                    silent.keySet().retainAll(there);
+                    ClusterFacts facts = facts(new Heard(silent, heard.result().members), seen.result());
+                    return facts.nodes().stream()
+                            .filter(each -> each.getId().equals(name))
+                            .findFirst()
+                            .map(node -> Future.succeededFuture(
+                                    told(RestartCheck.of(facts, heard.result().members, node), name)))
+                            .orElseGet(() -> Future.failedFuture(new RefusedException(
+                                    GrpcStatus.NOT_FOUND,
+                                    "there is no node '" + name + "': varve node list shows those that there are")));
+                });
+    }
+
+    /** The nodes whose process answers now and whose data plane works. */
+    private Future<Set<String>> answering(List<Node> nodes) {
+        Set<String> there = ConcurrentHashMap.newKeySet();
+        List<Future<Void>> asked = nodes.stream()
+                .filter(node -> !node.getManagementAddress().isEmpty())
+                .map(node -> calls.ask(
+                                Addresses.parse(node.getManagementAddress()),
+                                ManagementGrpcClient.GetNodeStats,
+                                GetNodeStatsRequest.getDefaultInstance(),
+                                MEMBER_DEADLINE)
+                        .onSuccess(stats -> there.add(node.getId()))
+                        .<Void>mapEmpty()
+                        .otherwiseEmpty())
+                .toList();
+        return Future.join(asked).map(all -> there);
+    }
+
+    private static NodeRestartCheck told(RestartCheck check, String node) {
+        NodeRestartCheck.Builder told =
+                NodeRestartCheck.newBuilder().setNode(node).setOk(check.ok()).addAllReasons(check.reasons());
+        check.attached()
+                .forEach(each -> told.addAttached(
+                        AttachedThere.newBuilder().setVolume(each.volume()).setWhatHappens(each.whatHappens())));
+        return told.build();
+    }
+
+    private Future<Seen> seen() {
+        // A group that cannot decide is what a status must be able to tell: then the local copy, and it says so.
+        return group.lookUpToDate(Truth::of)
+                .timeout(CURRENT_WITHIN.toMillis(), TimeUnit.MILLISECONDS)
+                .map(truth -> new Seen(truth, true))
+                .recover(failure -> group.look(Truth::of).map(truth -> new Seen(truth, false)));
+    }
+
+    private ClusterFacts facts(Heard heard, Seen seen) {
         Truth truth = seen.truth;
-        ClusterHealth health = ClusterHealth.of(new ClusterFacts(
+        return new ClusterFacts(
                 truth.cluster.isPresent(),
                 seen.current,
                 truth.nodes,
@@ -80,7 +144,12 @@ final class StatusReport {
                 truth.volumes,
                 heard.silentMillis,
                 members.size(),
-                heard.membersUp));
+                heard.membersUp());
+    }
+
+    private ClusterStatus assemble(Heard heard, Seen seen) {
+        Truth truth = seen.truth;
+        ClusterHealth health = ClusterHealth.of(facts(heard, seen));
         ClusterStatus.Builder status = ClusterStatus.newBuilder()
                 .setInitialized(truth.cluster.isPresent())
                 .setSafe(health.safe())
@@ -91,7 +160,7 @@ final class StatusReport {
                 .addAllVolumes(truth.volumes)
                 .setMetadataLeader(group.leader().orElse(""))
                 .setMetadataMembers(members.size())
-                .setMetadataMembersUp(heard.membersUp);
+                .setMetadataMembersUp(heard.membersUp());
         truth.cluster.ifPresent(
                 cluster -> status.setClusterUuid(cluster.getUuid()).setName(cluster.getName()));
         return status.build();
@@ -125,10 +194,10 @@ final class StatusReport {
                         .otherwise(Optional.empty()))
                 .toList();
         return Future.all(answers).map(all -> {
-            int up = 0;
+            Set<String> up = new TreeSet<>();
             for (Future<Optional<SightingsResponse>> answer : answers) {
                 if (answer.result().isPresent()) {
-                    up++;
+                    up.add(answer.result().get().getMember());
                     answer.result().get().getSightingsList().forEach(sightings::told);
                 }
             }
