@@ -6,10 +6,12 @@ import io.varve.api.AttachedThere;
 import io.varve.api.Attachment;
 import io.varve.api.CheckNodeRestartRequest;
 import io.varve.api.ClusterStatus;
+import io.varve.api.CollectDiagnosticsRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
 import io.varve.api.Device;
+import io.varve.api.DiagnosticFile;
 import io.varve.api.DiskGroup;
 import io.varve.api.Event;
 import io.varve.api.GetNodeStatsRequest;
@@ -27,6 +29,7 @@ import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
 import io.varve.api.Replica;
@@ -88,6 +91,13 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setSafe(safe)
                 .setHeadline(safe ? "Your data is safe." : "Your data is at risk: one copy of db is missing.")
                 .addNodes(node())
+                .addAllNodes(
+                        deadNode.isEmpty()
+                                ? List.of()
+                                : List.of(Node.newBuilder()
+                                        .setId("n2")
+                                        .setManagementAddress(deadNode)
+                                        .build()))
                 .addGroups(group())
                 .addAllVolumes(volumes.values())
                 .setMetadataMembers(1)
@@ -286,6 +296,24 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setIoBackend("io_uring")
                 .setResidentBytes(200L << 20)
                 .addGroups(GroupStats.newBuilder().setName("fast").setCapacityBytes(10L << 30))
+                .build());
+    }
+
+    /** Management address of a second node, at which nobody listens; empty: there is none. */
+    volatile String deadNode = "";
+
+    volatile String log = "";
+
+    @Override
+    public Future<NodeDiagnostics> collectDiagnostics(CollectDiagnosticsRequest request) {
+        return Future.succeededFuture(NodeDiagnostics.newBuilder()
+                .setNode("n1")
+                .addFiles(DiagnosticFile.newBuilder()
+                        .setName("log.txt")
+                        .setAbout("the log")
+                        .setLeftOutBytes(7)
+                        .setContent(com.google.protobuf.ByteString.copyFromUtf8(log)))
+                .addFiles(DiagnosticFile.newBuilder().setName("../../escape.txt"))
                 .build());
     }
 

@@ -4,6 +4,7 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.DiskGroup;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.Node;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
 import io.varve.api.NodeView;
 import io.varve.api.RegisterGroupRequest;
@@ -214,6 +215,12 @@ final class ControlCluster {
         @Override
         public Future<NodeStats> stats() {
             return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<NodeDiagnostics> diagnostics() {
+            return Future.succeededFuture(
+                    NodeDiagnostics.newBuilder().setNode(name).build());
         }
 
         @Override

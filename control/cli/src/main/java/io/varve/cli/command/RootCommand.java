@@ -35,6 +35,7 @@ import picocli.CommandLine.Spec;
             DiskCommand.class,
             VolumeCommand.class,
             EventsCommand.class,
+            SupportBundleCommand.class,
             CompletionCommand.class,
             VersionCommand.class,
         },

@@ -17,6 +17,8 @@ public final class NodeLog {
     /** Libraries explain their inner life at INFO; an operator reads Varve's own events. */
     private static final Level LIBRARIES = Level.WARN;
 
+    private static final String RECENT = "recent";
+
     private static final String FILE_SIZE = "64MB";
     private static final int FILES_KEPT = 8;
 
@@ -37,6 +39,11 @@ public final class NodeLog {
         var root = context.getLogger(Logger.ROOT_LOGGER_NAME);
         root.setLevel(LIBRARIES);
         root.addAppender(appender);
+        var recent = new RecentLog(LogLine.encoder(context));
+        recent.setContext(context);
+        recent.setName(RECENT);
+        recent.start();
+        root.addAppender(recent);
         context.getLogger("io.varve").setLevel(Level.toLevel(level));
     }
 
@@ -62,6 +69,14 @@ public final class NodeLog {
         appender.setTriggeringPolicy(trigger);
         appender.start();
         context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(appender);
+    }
+
+    /** The newest lines, and how much came before them; empty when this process writes no log. */
+    public static String recent() {
+        return context().getLogger(Logger.ROOT_LOGGER_NAME).getAppender(RECENT) instanceof RecentLog recent
+                ? (recent.droppedBytes() == 0 ? "" : recent.droppedBytes() + " bytes before this are kept no longer\n")
+                        + recent.text()
+                : "";
     }
 
     /** Writes what is buffered and closes the file; the last thing a process does. */

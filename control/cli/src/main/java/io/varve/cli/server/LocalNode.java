@@ -4,6 +4,7 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.Device;
 import io.varve.api.DeviceClass;
 import io.varve.api.DiskGroup;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.control.api.NodeLocal;
@@ -16,6 +17,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.grpc.common.GrpcStatus;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +30,19 @@ final class LocalNode implements NodeLocal {
     /** From now on this data plane is asked. */
     void serve(DataPlane plane) {
         dataPlane = plane;
+    }
+
+    private volatile Supplier<Future<NodeDiagnostics>> diagnosis =
+            () -> Future.failedFuture(new RefusedException("the node is starting; ask again in a moment"));
+
+    /** Who gathers what this process knows of itself; also while its data plane does not answer. */
+    void diagnoseBy(Supplier<Future<NodeDiagnostics>> gathering) {
+        diagnosis = gathering;
+    }
+
+    @Override
+    public Future<NodeDiagnostics> diagnostics() {
+        return diagnosis.get();
     }
 
     @Override

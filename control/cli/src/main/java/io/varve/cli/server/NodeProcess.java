@@ -1,5 +1,6 @@
 package io.varve.cli.server;
 
+import io.varve.api.NodeDiagnostics;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.VersionCommand;
 import io.varve.cli.config.NodeConfig;
@@ -13,6 +14,7 @@ import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -33,6 +35,9 @@ final class NodeProcess {
 
     private static final int CONTROL_WORKERS = 4;
 
+    /** A data plane that hangs is what a support bundle must be able to tell. */
+    private static final long FIGURES_WITHIN_MILLIS = 3_000;
+
     /** As on the data plane's loops: each look for a blocked loop wakes an idle process. */
     private static final int BLOCKED_CHECK_SECONDS = 10;
 
@@ -48,6 +53,7 @@ final class NodeProcess {
                     .setFileSystemOptions(
                             new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)))
             .build();
+    private final NodeDiagnosis diagnosis;
     private final NodeMetrics metrics;
     private final HealthEndpoint health;
     private final LocalNode local = new LocalNode();
@@ -58,8 +64,10 @@ final class NodeProcess {
     private volatile @Nullable TruthClient truth;
     private volatile @Nullable DataPlane dataPlane;
 
-    NodeProcess(NodeConfig config, DataDirectory directory) {
+    NodeProcess(NodeConfig config, Path configFile, DataDirectory directory) {
         this.config = config;
+        this.diagnosis =
+                new NodeDiagnosis(config, configFile, directory.incarnation(), System.getenv(), NodeLog::recent);
         this.directory = directory;
         this.metrics = new NodeMetrics(config.fixed().node());
         this.health = new HealthEndpoint(vertx, metrics, local::figures, this::liveness, () -> readiness);
@@ -94,10 +102,19 @@ final class NodeProcess {
     private void start() {
         var listening = health.start(config.restart().listen().metrics()).await();
         LOG.info("health and metrics listening address={}", listening);
+        local.diagnoseBy(this::diagnose);
         control = ControlServer.start(NodeWiring.control(config), vertx, local).await();
         var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config));
         truth = client;
         startDataPlane(client);
+    }
+
+    /** Also when the data plane does not answer: then metrics are as old as the last that were had. */
+    private Future<NodeDiagnostics> diagnose() {
+        return local.figures()
+                .timeout(FIGURES_WITHIN_MILLIS, TimeUnit.MILLISECONDS)
+                .onSuccess(metrics::show)
+                .transform(shown -> vertx.executeBlocking(() -> diagnosis.gather(metrics.scrape()), false));
     }
 
     /** It waits by itself for the cluster to be made; meanwhile the management API answers. */

@@ -47,7 +47,7 @@ public final class ServerCommand implements Callable<Integer> {
             throw new CommandFailure(
                     ExitCode.CANNOT_LISTEN, obstacle.get(), "'ss -ltnp' shows which process listens where.");
         }
-        return new NodeProcess(config, directory).run();
+        return new NodeProcess(config, file, directory).run();
     }
 
     private NodeConfig read() {

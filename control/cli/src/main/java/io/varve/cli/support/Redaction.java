@@ -24,28 +24,42 @@ public final class Redaction {
     /** Known secrets; a node has a few. */
     private static final int MAX_KNOWN = 1_000;
 
-    private static final String SECRET_KEY =
-            "[\\w.\\-]*(?:password|passwd|passphrase|secret|token|credential|api[_\\-.]?key|private[_\\-.]?key|access[_\\-.]?key|authorization)[\\w.\\-]*";
+    // Every repetition below has a bound or gives nothing back: a log may hold megabytes of anything, and must not take
+    // minutes.
 
-    /** {@code key: value}, {@code "key": "value"}, {@code KEY=value}, {@code --key value}: group 1 is kept, one of 2 to 4 is the value. */
+    private static final String SECRET_WORD =
+            "(?:password|passwd|passphrase|secret|token|credential|api[_\\-.]?key|private[_\\-.]?key|access[_\\-.]?key|authorization)";
+
+    private static final String REST_OF_KEY = "[\\w.\\-]{0,64}+";
+
+    /** In quotes, as the block of indented lines that YAML knows, or up to the next white space or punctuation. */
+    private static final String VALUE = "(?:\"((?:[^\"\\\\\\n]++|\\\\.){0,1000}+)\""
+            + "|'([^'\\n]*+)'"
+            + "|([|>][+\\-0-9]{0,2}+[ \\t]*+\\n(?:[ \\t]++[^\\n]*+(?:\\n|\\z)){1,500}+)"
+            + "|([^\\s,;}\\]\"']++))";
+
+    /** {@code key: value}, {@code "key": "value"}, {@code KEY=value}, {@code --key value}: group 1 is kept, one of the others is the value. */
     private static final Pattern UNDER_KEY = Pattern.compile(
-            "((?:--" + SECRET_KEY + "(?:\\s+|=)|[\"']?" + SECRET_KEY
-                    + "[\"']?\\s*[:=]\\s*)(?:(?:Bearer|Basic|Digest)\\s+)?)"
-                    + "(?:\"((?:[^\"\\\\\\n]|\\\\.)*)\"|'([^'\\n]*)'|([^\\s,;}\\]\"']+))",
+            "((?=[ptscaPTSCA])" + SECRET_WORD + REST_OF_KEY
+                    + "(?:[\"']?[ \\t]{0,8}+[:=][ \\t]{0,8}+|(?<=--[\\w.\\-]{1,140})[ \\t]{1,8}+)"
+                    + "(?:(?:Bearer|Basic|Digest)[ \\t]{1,8}+)?)" + VALUE,
             Pattern.CASE_INSENSITIVE);
+
+    private static final int VALUE_GROUPS = 5;
 
     /** Also folded into one line of a log. */
     private static final Pattern PRIVATE_KEY = Pattern.compile(
-            "-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\\z)", Pattern.DOTALL);
+            "-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\\z)",
+            Pattern.DOTALL);
 
-    private static final Pattern SCHEME = Pattern.compile("\\b((?:Bearer|Basic)\\s+)[A-Za-z0-9+/=._~\\-]{8,}");
+    private static final Pattern SCHEME = Pattern.compile("\\b((?:Bearer|Basic)[ \\t]{1,8}+)[A-Za-z0-9+/=._~\\-]{8,}+");
 
-    private static final Pattern JSON_WEB_TOKEN =
-            Pattern.compile("\\beyJ[A-Za-z0-9_\\-]{8,}\\.[A-Za-z0-9_\\-]{8,}\\.[A-Za-z0-9_\\-]*");
+    private static final Pattern JSON_WEB_TOKEN = Pattern.compile(
+            "(?<![A-Za-z0-9_\\-])eyJ[A-Za-z0-9_\\-]{8,512}+\\.[A-Za-z0-9_\\-]{8,16384}+\\.[A-Za-z0-9_\\-]{0,4096}+");
 
-    private static final Pattern USER_INFO = Pattern.compile("(\\b[a-z][a-z0-9+.\\-]*://[^/\\s:@]*:)[^/\\s@]+(@)");
+    private static final Pattern USER_INFO = Pattern.compile("(://[^/\\s:@]{0,256}+:)[^/\\s@]{1,1024}+(@)");
 
-    private static final Pattern SECRET_NAME = Pattern.compile(SECRET_KEY, Pattern.CASE_INSENSITIVE);
+    private static final Pattern SECRET_NAME = Pattern.compile(SECRET_WORD, Pattern.CASE_INSENSITIVE);
 
     /** Variables whose values tell something about the process and nothing about anybody. */
     private static final Set<String> PLAIN_VARIABLES = Set.of(
@@ -84,7 +98,7 @@ public final class Redaction {
     public static Redaction knowing(Map<String, String> environment, List<String> texts) {
         List<String> known = new ArrayList<>();
         environment.forEach((name, value) -> {
-            if (SECRET_NAME.matcher(name).matches()) {
+            if (SECRET_NAME.matcher(name).find()) {
                 known.add(value);
             }
         });
@@ -104,7 +118,7 @@ public final class Redaction {
     }
 
     private static String value(Matcher matcher) {
-        for (int group = 2; group <= 4; group++) {
+        for (int group = 2; group <= VALUE_GROUPS; group++) {
             String value = matcher.group(group);
             if (value != null) {
                 return value;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -16,6 +17,8 @@ class RedactionTest {
             strings = {
                 "password: pLanted-1",
                 "password: \"pLanted-1\"",
+                "password: \"a\\\"pLanted-1\"",
+                "keys:\n  privateKey: |\n    aaa\n    pLanted-1\n  next: 1\n",
                 "  tokenSecret: 'pLanted-1'   # of the csi driver",
                 "{\"apiKey\": \"pLanted-1\", \"a\": 1}",
                 "DB_PASSWORD=pLanted-1",
@@ -66,5 +69,28 @@ class RedactionTest {
     void showsOnlyHarmlessVariables() {
         assertThat(redaction.environment(Map.of("PATH", "/bin", "SOMETHING", "else", "VARVE_TOKEN", "abc")))
                 .isEqualTo("PATH=/bin\nSOMETHING=" + Redaction.MARK + "\nVARVE_TOKEN=" + Redaction.MARK + "\n");
+    }
+
+    /** What a program logs by mistake, or what somebody makes it log. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "a",
+                "password",
+                "--",
+                "a-",
+                "eyJ-",
+                "eyJaaaaaaaaa.",
+                "-----BEGIN ",
+                "x://",
+                "x:",
+                "token=\"",
+                "token=\\\\",
+                "secret: |\n "
+            })
+    @Timeout(20)
+    void takesNoTimeWithMegabytesOfAnything(String piece) {
+        String text = piece.repeat((2 << 20) / piece.length());
+        assertThat(redaction.of(text)).isNotNull();
     }
 }

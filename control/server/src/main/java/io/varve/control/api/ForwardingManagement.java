@@ -56,6 +56,7 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.DeleteVolume, passing.to(ManagementGrpcClient.DeleteVolume));
         bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
         bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
+        bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());
         bind(server, ManagementGrpcService.CheckNodeRestart, passing.to(ManagementGrpcClient.CheckNodeRestart));
         bindStream(
                 server, ManagementGrpcService.VerifyVolume, (request, report) -> passing.verifyAt(0, request, report));

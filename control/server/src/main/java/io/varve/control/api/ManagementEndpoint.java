@@ -4,6 +4,7 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
 import io.varve.api.CheckNodeRestartRequest;
 import io.varve.api.ClusterStatus;
+import io.varve.api.CollectDiagnosticsRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
@@ -25,6 +26,7 @@ import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.NodeControlGrpcClient;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
 import io.varve.api.VerifyProgress;
@@ -131,6 +133,11 @@ final class ManagementEndpoint extends ManagementService {
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
         return local.stats();
+    }
+
+    @Override
+    public Future<NodeDiagnostics> collectDiagnostics(CollectDiagnosticsRequest request) {
+        return local.diagnostics();
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.api.AddDiskRequest;
 import io.varve.api.DiskGroup;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -14,6 +15,9 @@ import io.vertx.core.Future;
 public interface NodeLocal {
     /** Live figures of this node. */
     Future<NodeStats> stats();
+
+    /** What this process knows of itself, without secrets and of bounded size. */
+    Future<NodeDiagnostics> diagnostics();
 
     /** Takes a disk into a group of this node, for good; answers with the group as it then is. */
     Future<DiskGroup> addDevice(AddDiskRequest request);

@@ -49,6 +49,7 @@ final class Services {
         bind(server, ManagementGrpcService.DeleteVolume, management::deleteVolume);
         bind(server, ManagementGrpcService.GetNodeStats, management::getNodeStats);
         bind(server, ManagementGrpcService.ListEvents, management::listEvents);
+        bind(server, ManagementGrpcService.CollectDiagnostics, management::collectDiagnostics);
         bind(server, ManagementGrpcService.CheckNodeRestart, management::checkNodeRestart);
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);
     }

@@ -8,6 +8,7 @@ import io.varve.api.DiskGroup;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.NodeControlGrpcClient;
+import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -57,6 +58,11 @@ class NodeCallsTest {
     }
 
     private final class OneNode implements NodeLocal {
+        @Override
+        public Future<NodeDiagnostics> diagnostics() {
+            return Future.succeededFuture(NodeDiagnostics.getDefaultInstance());
+        }
+
         @Override
         public Future<NodeStats> stats() {
             return Future.succeededFuture(NodeStats.newBuilder().setNode("n").build());
