@@ -4,7 +4,7 @@ import io.varve.api.Device;
 import io.varve.api.DeviceClass;
 import io.varve.dataplane.store.DiskGroup;
 import io.varve.dataplane.store.StoreStats;
-import io.varve.dataplane.time.VertxLoop;
+import io.varve.dataplane.time.Loop;
 import java.util.List;
 
 /**
@@ -14,7 +14,7 @@ import java.util.List;
  * @param peerAddress {@code host:port} at which other nodes reach it
  */
 public record LocalGroup(
-        String uuid, String name, VertxLoop loop, DiskGroup store, String peerAddress, List<OpenDevice> devices) {
+        String uuid, String name, Loop loop, DiskGroup store, String peerAddress, List<OpenDevice> devices) {
 
     /** One of its devices, for people. */
     public record OpenDevice(String path, io.varve.dataplane.disk.DeviceClass deviceClass, long sizeBytes) {}

@@ -3,8 +3,12 @@ package io.varve.dataplane.buffer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.varve.model.Geometry;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Direct memory whose start address is a multiple of 4 KiB, so that a device can read into it and write from it with O_DIRECT, and
@@ -34,6 +38,9 @@ public final class Buffers {
     /** What keeps a chunk: just over what a thread keeps for itself, so that it is taken from a chunk. */
     private static final int PIN_BYTES = 40 << 10;
 
+    /** Null but in a simulation. */
+    private static @Nullable Set<ByteBuf> handedOut;
+
     private Buffers() {}
 
     /**
@@ -54,7 +61,39 @@ public final class Buffers {
 
     /** An empty buffer (indices 0) with room for {@code bytes}, its address aligned. */
     public static ByteBuf aligned(int bytes) {
-        return POOL.directBuffer(bytes, bytes);
+        ByteBuf buffer = POOL.directBuffer(bytes, bytes);
+        Set<ByteBuf> noted = handedOut;
+        if (noted != null) {
+            noted.add(buffer);
+        }
+        return buffer;
+    }
+
+    /**
+     * For a simulation, which is the only one to use buffers in its process, on one thread: from now on it is noted what is handed out. What
+     * {@link Noted#close} finds not released belonged to processes that died in it, and goes back to the pool.
+     */
+    public static Noted note() {
+        Set<ByteBuf> noted = Collections.newSetFromMap(new IdentityHashMap<>());
+        handedOut = noted;
+        return () -> {
+            handedOut = null;
+            int lost = 0;
+            for (ByteBuf buffer : noted) {
+                if (buffer.refCnt() > 0) {
+                    buffer.release(buffer.refCnt());
+                    lost++;
+                }
+            }
+            return lost;
+        };
+    }
+
+    /** See {@link #note}. */
+    @FunctionalInterface
+    public interface Noted {
+        /** Returns how many buffers came back. */
+        int close();
     }
 
     /** True if the device can use the buffer's readable or writable bytes from {@code index} on as they lie in memory. */

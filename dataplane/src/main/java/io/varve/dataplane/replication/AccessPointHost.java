@@ -4,7 +4,7 @@ import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
 import java.util.BitSet;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -47,7 +47,9 @@ public final class AccessPointHost {
     private final Returns returns;
     private final PortEvents events;
     private final SlabHost[] slabs;
-    private final Map<GroupPort, Lease> leases = new HashMap<>();
+    /** In the order of the copies: what is done for each of them is done in the same order in every run. */
+    private final Map<GroupPort, Lease> leases = new LinkedHashMap<>();
+
     private final Runnable checkLeases = this::checkLeases;
 
     private boolean openTold;

@@ -15,6 +15,12 @@ final class LeaseTable {
     /** How long one grant lasts: long enough that a pause of a second costs nothing, short enough to wait for after a crash. */
     static final long TERM_NANOS = 5_000_000_000L;
 
+    /**
+     * How long the holder may believe in it: less, because the two clocks do not run at the same rate. Covers one that is fast by 1000 parts of a million
+     * and another that is slow by as much; quartz is within 100.
+     */
+    static final long BELIEVED_NANOS = TERM_NANOS - TERM_NANOS / 500;
+
     private static final class Grant {
         /** Newest epoch sealed by any stream of the volume: leases of an older one are not renewed. */
         int sealedEpoch;

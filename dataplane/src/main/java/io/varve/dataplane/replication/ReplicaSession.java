@@ -229,7 +229,7 @@ final class ReplicaSession implements Receiver, ReplicaClient {
         answer(
                 new Message.Leases(
                         m.nanos(),
-                        LeaseTable.TERM_NANOS,
+                        LeaseTable.BELIEVED_NANOS,
                         credits.journalBytes(),
                         credits.pieces(),
                         java.util.Arrays.copyOf(volumes, granted),

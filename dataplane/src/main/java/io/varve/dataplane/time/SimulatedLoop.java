@@ -14,6 +14,8 @@ public final class SimulatedLoop implements Loop {
     /** The longest that offloaded work takes: some commits of LMDB with a slow disk under it. */
     private static final long MAX_OFFLOAD_NANOS = 3_000_000;
 
+    private static final long MILLION = 1_000_000;
+
     private final SimulatedScheduler scheduler;
     private final String name;
     private final SplittableRandom random;
@@ -24,6 +26,7 @@ public final class SimulatedLoop implements Loop {
     private long readBusyUntilNanos;
     private long pausedUntilNanos;
     private long clockOffsetNanos;
+    private long driftPerMillion;
     private boolean running;
     private boolean crashed;
 
@@ -35,7 +38,8 @@ public final class SimulatedLoop implements Loop {
 
     @Override
     public long nanos() {
-        return scheduler.nanos() + clockOffsetNanos;
+        long now = scheduler.nanos();
+        return now + now / MILLION * driftPerMillion + clockOffsetNanos;
     }
 
     @Override
@@ -52,7 +56,9 @@ public final class SimulatedLoop implements Loop {
 
     @Override
     public Timer schedule(long delayNanos, Runnable task) {
-        Due due = new Due(scheduler.nanos() + Math.max(0, delayNanos), scheduler.nextTimerNumber(), task);
+        long delay = Math.max(0, delayNanos);
+        long atNanos = scheduler.nanos() + delay - delay / MILLION * driftPerMillion;
+        Due due = new Due(atNanos, scheduler.nextTimerNumber(), task);
         if (!crashed) {
             timers.add(due);
         }
@@ -114,6 +120,17 @@ public final class SimulatedLoop implements Loop {
     public void advanceClock(long nanos) {
         Invariant.check(nanos >= 0, "a monotonic clock goes forward only", nanos);
         clockOffsetNanos += nanos;
+    }
+
+    /** Makes this loop's clock run faster, or slower, than the others' by so many parts of a million. Before the loop is used. */
+    public void drift(long perMillion) {
+        Invariant.check(ready.isEmpty() && timers.isEmpty(), "a clock's rate is fixed before it is used", waiting());
+        driftPerMillion = perMillion;
+    }
+
+    /** Tasks that wait to run, now or at their time: what a simulation holds against a limit. */
+    public int waiting() {
+        return ready.size() + timers.size();
     }
 
     boolean hasReady(long nowNanos) {

@@ -29,6 +29,8 @@ public final class SimulatedNetwork {
     private final SplittableRandom random;
     private final Map<String, Listener> listeners = new HashMap<>();
     private final Set<String> cuts = new HashSet<>();
+    private final Set<String> oneWayCuts = new HashSet<>();
+    private final Map<String, Long> slowNanos = new HashMap<>();
     private final List<End> ends = new ArrayList<>();
 
     public SimulatedNetwork(long seed) {
@@ -53,8 +55,41 @@ public final class SimulatedNetwork {
         }
     }
 
+    /**
+     * What {@code from} sends to {@code to} is lost from now on, acknowledgements too: so what goes the other way still arrives, and both ends give
+     * up in the end. No new connection comes about in either direction.
+     */
+    public void cutOneWay(String from, String to) {
+        oneWayCuts.add(from + ">" + to);
+        for (End end : List.copyOf(ends)) {
+            if (isBetween(end, from, to)) {
+                end.silent |= end.node.equals(to);
+                end.loop.execute(() -> end.loop.schedule(CUT_NOTICED_NANOS, () -> end.end("timed out")));
+            }
+        }
+    }
+
+    /** Ends cuts of both kinds between two nodes. */
     public void heal(String node, String other) {
         cuts.remove(pair(node, other));
+        oneWayCuts.remove(node + ">" + other);
+        oneWayCuts.remove(other + ">" + node);
+    }
+
+    /** True if {@code from} cannot talk to {@code to}, or is not answered. */
+    public boolean isCut(String from, String to) {
+        return cuts.contains(pair(from, to))
+                || oneWayCuts.contains(from + ">" + to)
+                || oneWayCuts.contains(to + ">" + from);
+    }
+
+    /** Everything between two nodes takes so much longer from now on; 0: no more. */
+    public void slow(String node, String other, long nanos) {
+        if (nanos == 0) {
+            slowNanos.remove(pair(node, other));
+        } else {
+            slowNanos.put(pair(node, other), nanos);
+        }
     }
 
     /** Ends all connections between two nodes; they can be made again at once. */
@@ -111,7 +146,7 @@ public final class SimulatedNetwork {
         public void connect(String address, Receiver receiver) {
             loop.schedule(REFUSED_AFTER_NANOS, () -> {
                 Listener listener = listeners.get(address);
-                if (listener == null || cuts.contains(pair(node, listener.transport.node))) {
+                if (listener == null || isCut(node, listener.transport.node)) {
                     receiver.closed("cannot connect: refused");
                     return;
                 }
@@ -201,7 +236,8 @@ public final class SimulatedNetwork {
 
         private void arrive(ByteBuf bytes) {
             arriving.add(bytes);
-            long delay = delay();
+            long slow = slowNanos.isEmpty() ? 0 : slowNanos.getOrDefault(pair(node, remote()), 0L);
+            long delay = delay() + slow;
             loop.execute(() -> loop.schedule(delay, this::deliver));
         }
 

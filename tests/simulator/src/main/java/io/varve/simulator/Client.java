@@ -1,0 +1,229 @@
+package io.varve.simulator;
+
+import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.buffer.Buffers;
+import io.varve.dataplane.volume.BlockRequest;
+import io.varve.dataplane.volume.BlockStatus;
+import io.varve.dataplane.volume.SlabVolume;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Somebody who uses the volume: one request at a time, mostly where the newest access point is, now and then at one that may be old and not know it.
+ * Gives up on a request after a while, as after a broken connection: then it may still take effect.
+ */
+final class Client {
+    private static final long MILLI = 1_000_000L;
+
+    /** Between two looks for an access point. */
+    private static final long LOOK_NANOS = 50 * MILLI;
+
+    /** The longest pause between two requests of somebody in a hurry. */
+    private static final long HURRIED_NANOS = 15 * MILLI;
+
+    /** After a request that failed. */
+    private static final long PAUSE_NANOS = 100 * MILLI;
+
+    /** What a client waits for an answer while things go wrong. */
+    private static final long PATIENCE_NANOS = 12 * Cluster.SECOND;
+
+    /** A request goes to any open access point, not the newest, one time in so many. */
+    private static final int STRAYS_ONE_IN = 2;
+
+    private final Cluster cluster;
+    private final Layout layout;
+    private final History history;
+    private final SplittableRandom random;
+    private @Nullable Request current;
+    private boolean isStopped;
+    private long answered;
+
+    Client(Cluster cluster, Layout layout, History history) {
+        this.cluster = cluster;
+        this.layout = layout;
+        this.history = history;
+        this.random = cluster.random.split();
+    }
+
+    void start() {
+        later(thinkNanos());
+    }
+
+    /** Begins nothing more. */
+    void stop() {
+        isStopped = true;
+    }
+
+    boolean isIdle() {
+        return current == null;
+    }
+
+    /** Requests that were answered OK. */
+    long answered() {
+        return answered;
+    }
+
+    /** Whoever had a request on that life will never be answered. */
+    void died(Node.Life life) {
+        Request lost = current;
+        if (lost != null && lost.life == life) {
+            lost.abandon();
+            later(PAUSE_NANOS);
+        }
+    }
+
+    private void later(long nanos) {
+        cluster.world.schedule(nanos, this::next);
+    }
+
+    private long thinkNanos() {
+        return 1 + random.nextLong(cluster.isHurried() ? HURRIED_NANOS : 2 * cluster.scenario.thinkNanos());
+    }
+
+    private void next() {
+        if (isStopped || current != null) {
+            return;
+        }
+        SlabVolume at = choose();
+        Node.Life life = at == null ? null : cluster.lifeOf(at);
+        if (at == null || life == null) {
+            later(LOOK_NANOS);
+            return;
+        }
+        draw(at, life).submit();
+    }
+
+    private @Nullable SlabVolume choose() {
+        List<SlabVolume> open = cluster.allOpen();
+        if (open.size() > 1 && random.nextInt(STRAYS_ONE_IN) == 0) {
+            return open.get(random.nextInt(open.size()));
+        }
+        return cluster.served();
+    }
+
+    private Request draw(SlabVolume at, Node.Life life) {
+        Layout.Area area = layout.areas.get(random.nextBoolean() ? 0 : random.nextInt(layout.areas.size()));
+        int first = random.nextInt(area.count());
+        int most = area.count() - first;
+        int length = random.nextInt(8) == 0 ? most : Math.min(most, 1 + random.nextInt(random.nextBoolean() ? 1 : 4));
+        if (random.nextInt(8) == 0) {
+            first = 0;
+            length = area.count();
+        }
+        int kind = random.nextInt(20);
+        Operation.Kind drawn = kind < 9
+                ? Operation.Kind.READ
+                : kind < 16
+                        ? Operation.Kind.WRITE
+                        : kind < 17 ? Operation.Kind.ZERO : kind < 19 ? Operation.Kind.UNMAP : Operation.Kind.FLUSH;
+        return new Request(at, life, drawn, area.first() + first, drawn == Operation.Kind.FLUSH ? 0 : length);
+    }
+
+    /** Reads one whole area, for the end of a run; {@code null} while another request is under way. */
+    void read(SlabVolume at, Node.Life life, Layout.Area area) {
+        new Request(at, life, Operation.Kind.READ, area.first(), area.count()).submit();
+    }
+
+    private final class Request extends BlockRequest {
+        private final SlabVolume volume;
+        private final Node.Life life;
+        private final Operation operation;
+        private boolean isAbandoned;
+        private io.varve.dataplane.time.Loop.@Nullable Timer patience;
+
+        Request(SlabVolume volume, Node.Life life, Operation.Kind kind, int firstCell, int cells) {
+            this.volume = volume;
+            this.life = life;
+            this.operation =
+                    history.begin(kind, firstCell, cells, volume.accessPoints().epoch());
+            super.kind = Kind.valueOf(kind.name());
+            offsetBytes = cells == 0 ? 0 : layout.offsetBytes(firstCell);
+            lengthBytes = (long) cells * layout.cellBytes;
+            if (kind == Operation.Kind.READ || kind == Operation.Kind.WRITE) {
+                ByteBuf buffer = Buffers.aligned((int) lengthBytes);
+                if (kind == Operation.Kind.WRITE) {
+                    for (int i = 0; i < cells; i++) {
+                        Stamp.write(buffer, i * layout.cellBytes, layout.cellBytes, firstCell + i, operation.number);
+                    }
+                }
+                buffer.writerIndex((int) lengthBytes);
+                data = buffer;
+            }
+        }
+
+        void submit() {
+            current = this;
+            cluster.trace.note(operation.number, () -> life.node().name + " is asked " + operation);
+            life.loop.execute(() -> volume.submit(this));
+            patience = cluster.world.schedule(PATIENCE_NANOS, () -> {
+                abandon();
+                later(thinkNanos());
+            });
+        }
+
+        void abandon() {
+            if (!isAbandoned && current == this) {
+                isAbandoned = true;
+                current = null;
+                history.end(operation, Operation.End.UNKNOWN);
+                forget();
+            }
+        }
+
+        private void forget() {
+            if (patience != null) {
+                patience.cancel();
+            }
+        }
+
+        @Override
+        protected void completed(BlockStatus status) {
+            if (!isAbandoned) {
+                ended(status);
+                forget();
+                current = null;
+                boolean isOk = status == BlockStatus.OK;
+                answered += isOk ? 1 : 0;
+                cluster.world.execute(() -> later(isOk ? thinkNanos() : PAUSE_NANOS));
+            }
+            if (data != null) {
+                data.release();
+                data = null;
+            }
+        }
+
+        private void ended(BlockStatus status) {
+            if (status == BlockStatus.OK && operation.kind == Operation.Kind.READ) {
+                ByteBuf read = java.util.Objects.requireNonNull(data);
+                for (int i = 0; i < operation.cells; i++) {
+                    int cell = operation.firstCell + i;
+                    int value = Stamp.read(read, i * layout.cellBytes, layout.cellBytes, cell);
+                    checkValue(cell, value);
+                    history.saw(operation, cell, value);
+                }
+            }
+            history.end(
+                    operation,
+                    switch (status) {
+                        case OK -> Operation.End.OK;
+                        case NO_SPACE -> Operation.End.REFUSED;
+                        case IO_ERROR, FENCED, SHUTTING_DOWN -> Operation.End.UNKNOWN;
+                    });
+            cluster.trace.note(status.ordinal(), () -> life.node().name + " answers " + status + " " + operation);
+        }
+
+        private void checkValue(int cell, int value) {
+            if (value == 0) {
+                return;
+            }
+            Operation wrote = history.find(value);
+            if (wrote == null
+                    || wrote.kind != Operation.Kind.WRITE
+                    || cell < wrote.firstCell
+                    || cell >= wrote.firstCell + wrote.cells) {
+                throw new Violation("nobody wrote that", operation + " found " + value + " in cell " + cell);
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+package io.varve.simulator;
+
+import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaState;
+import io.varve.dataplane.time.SimulatedLoop;
+import io.varve.dataplane.time.SimulatedScheduler;
+import io.varve.dataplane.volume.SlabVolume;
+import io.varve.dataplane.wire.SimulatedNetwork;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Nodes, the network between them, the metadata group and one volume; and the hand that starts dead processes again. */
+final class Cluster {
+    static final String VOLUME = "pg";
+    static final long SECOND = 1_000_000_000L;
+
+    /** Who is on no node: it always reaches the metadata group, if that is there. */
+    static final String OPERATOR = "operator";
+
+    private static final int METADATA_MEMBERS = 3;
+
+    /** Between two looks of what starts processes again whose disk group failed. */
+    private static final long SUPERVISION_NANOS = SECOND;
+
+    private static final long HURRY_NANOS = SECOND / 4;
+
+    private static final long SMALL_VOLUME_BYTES = 16L << 20;
+
+    final Scenario scenario;
+    final SimulatedScheduler scheduler;
+    final SplittableRandom random;
+    final Trace trace;
+    final SimulatedNetwork network;
+    final Metadata metadata;
+    /** Everything that is on no node happens here. */
+    final SimulatedLoop world;
+
+    final List<Node> nodes = new ArrayList<>();
+    private long volume;
+    private int moves;
+    private long hurryUntilNanos;
+
+    Cluster(
+            long seed,
+            Scenario scenario,
+            NodeDisk.Blank blank,
+            @Nullable Consumer<String> reader,
+            Metadata.Committed committed) {
+        this.scenario = scenario;
+        scheduler = new SimulatedScheduler(seed);
+        random = scheduler.newRandom();
+        trace = new Trace(scheduler, reader);
+        network = new SimulatedNetwork(random.nextLong());
+        world = scheduler.newLoop("world");
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < scenario.nodes(); i++) {
+            names.add("n" + i);
+            nodes.add(new Node(this, "n" + i, blank.of(i, scenario.deviceClass(), random.split())));
+        }
+        metadata = new Metadata(scheduler, names.subList(0, METADATA_MEMBERS), this::reaches, (command, outcome) -> {
+            trace.note(
+                    outcome.result().index(),
+                    () -> "truth " + brief(command) + " -> " + outcome.result().code() + " "
+                            + outcome.result().message());
+            committed.committed(command, outcome);
+        });
+    }
+
+    long volume() {
+        return volume;
+    }
+
+    long sizeBytes() {
+        return scenario.slabs() == 1
+                ? SMALL_VOLUME_BYTES
+                : (scenario.slabs() - 1) * Geometry.SLAB_BYTES + SMALL_VOLUME_BYTES;
+    }
+
+    MetaState truth() {
+        return metadata.truth();
+    }
+
+    Node node(String name) {
+        return nodes.stream().filter(node -> node.name.equals(name)).findFirst().orElseThrow();
+    }
+
+    private boolean reaches(String from, String to) {
+        return (from.equals(OPERATOR) || node(from).runs()) && node(to).runs() && !network.isCut(from, to);
+    }
+
+    /** Begins: the nodes start, and the volume is made and wanted on one of them as soon as they are known. */
+    void start() {
+        nodes.forEach(Node::start);
+        operate(new MetaCommand.InitCluster(NodeDisk.CLUSTER.toString(), "simulated"));
+        world.execute(this::createVolume);
+        supervise();
+    }
+
+    private void createVolume() {
+        if (truth().groups().size() < nodes.size()) {
+            world.schedule(SECOND / 10, this::createVolume);
+            return;
+        }
+        List<List<String>> places = new ArrayList<>();
+        for (int slab = 0; slab < scenario.slabs(); slab++) {
+            List<String> groups = new ArrayList<>();
+            for (int copy = 0; copy < scenario.replicas(); copy++) {
+                groups.add(nodes.get((slab + copy) % nodes.size())
+                        .disk
+                        .identity
+                        .group()
+                        .toString());
+            }
+            places.add(groups);
+        }
+        MetaCommand create = new MetaCommand.CreateVolume(
+                VOLUME, sizeBytes(), scenario.replicas(), Geometry.SLAB_BYTES, 1, places, "create");
+        metadata.propose(OPERATOR, world, create).onSuccess(result -> {
+            volume = result.requireVolume().getId();
+            operate(new MetaCommand.WantNode(volume, nodes.get(random.nextInt(nodes.size())).name));
+        });
+    }
+
+    void operate(MetaCommand command) {
+        metadata.propose(OPERATOR, world, command);
+    }
+
+    /** As a person, or an attach that finds its node dead, would. */
+    void move(Node to) {
+        truth().volume(volume)
+                .ifPresent(now ->
+                        operate(new MetaCommand.MoveVolume(volume, now.getWantedNode(), to.name, "move-" + ++moves)));
+    }
+
+    /** Clients ask more at the moments that matter: for a little while after something went wrong, or right again. */
+    void hurry() {
+        hurryUntilNanos = scheduler.nanos() + HURRY_NANOS;
+    }
+
+    /** True while a copy is out of the set and its node runs: it is being filled, or soon will be. */
+    boolean returnsNow() {
+        return nodes.stream().allMatch(Node::runs)
+                && truth().slabs(volume).stream().anyMatch(slab -> slab.getIsrCount() < scenario.replicas());
+    }
+
+    boolean isHurried() {
+        return scheduler.nanos() < hurryUntilNanos;
+    }
+
+    /** Where the newest access point of the volume is open; null if nowhere. */
+    @Nullable SlabVolume served() {
+        SlabVolume newest = null;
+        for (SlabVolume open : allOpen()) {
+            newest = newest == null
+                            || open.accessPoints().epoch()
+                                    > newest.accessPoints().epoch()
+                    ? open
+                    : newest;
+        }
+        return newest;
+    }
+
+    /** Every access point that takes itself to be open, on a process that runs or is paused. */
+    List<SlabVolume> allOpen() {
+        List<SlabVolume> open = new ArrayList<>();
+        for (Node node : nodes) {
+            Node.Life life = node.life();
+            SlabVolume here = life == null ? null : life.open(VOLUME);
+            if (here != null) {
+                open.add(here);
+            }
+        }
+        return open;
+    }
+
+    /** On which life a volume is open; null if it is gone. */
+    Node.@Nullable Life lifeOf(SlabVolume open) {
+        for (Node node : nodes) {
+            Node.Life life = node.life();
+            if (life != null && life.loop == open.loop()) {
+                return life;
+            }
+        }
+        return null;
+    }
+
+    private void supervise() {
+        for (Node node : nodes) {
+            Node.Life life = node.life();
+            if (life != null && life.failure() != null) {
+                node.crash(false);
+                node.start();
+            }
+        }
+        world.schedule(SUPERVISION_NANOS, this::supervise);
+    }
+
+    /** True if the volume is open where it is wanted, and every copy is in sync. */
+    boolean isHealthy() {
+        SlabVolume open = served();
+        Node.Life life = open == null ? null : lifeOf(open);
+        Volume wanted = truth().volume(volume).orElseThrow();
+        return open != null
+                && life != null
+                && life.node().name.equals(wanted.getWantedNode())
+                && open.accessPoints().epoch() == wanted.getEpoch()
+                && open.accessPoints().state().equals("HEALTHY")
+                && truth().slabs(volume).stream().allMatch(slab -> slab.getIsrCount() == scenario.replicas());
+    }
+
+    /** For people: what is open, and what it says. */
+    String describe() {
+        StringBuilder text = new StringBuilder();
+        truth().volume(volume)
+                .ifPresent(now -> text.append("wanted on ")
+                        .append(now.getWantedNode())
+                        .append(", epoch ")
+                        .append(now.getEpoch())
+                        .append(' ')
+                        .append(now.getState()));
+        truth().slabs(volume)
+                .forEach(slab -> text.append("; slab ")
+                        .append(slab.getIndex())
+                        .append(" in sync on ")
+                        .append(slab.getIsrList()));
+        for (Node node : nodes) {
+            Node.Life life = node.life();
+            SlabVolume here = life == null ? null : life.attached(volume);
+            text.append("; ").append(node.name);
+            if (life == null) {
+                text.append(" down");
+            } else if (life.failure() != null) {
+                text.append(" failed: ").append(life.failure());
+            } else if (here != null) {
+                text.append(" epoch ").append(here.accessPoints().epoch()).append(' ');
+                text.append(here.accessPoints().state())
+                        .append(' ')
+                        .append(here.accessPoints().detail());
+            } else {
+                text.append(" up");
+            }
+        }
+        return text.toString();
+    }
+
+    private static String brief(MetaCommand command) {
+        String text = command instanceof MetaCommand.RegisterGroup group
+                ? "RegisterGroup of " + group.group().getNode()
+                : command.toString();
+        return text.replaceAll("\\s+", " ");
+    }
+}

@@ -1,0 +1,110 @@
+package io.varve.simulator;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * One thing that goes wrong. All faults of a run are drawn before it begins, each with everything it needs, so that one can be left out while
+ * the others stay as they are.
+ *
+ * @param number among the faults of its run; stays when others are left out
+ * @param nanos when, after the volume was first open
+ * @param node whom it concerns; {@code other}: the second one, where there are two
+ * @param lengthNanos until it ends by itself
+ * @param chance decides what is left to decide when it strikes
+ */
+record Fault(int number, long nanos, Kind kind, int node, int other, long lengthNanos, long chance) {
+    /** Weights are shares of a draw, chosen so that crashes and cuts are about half of all. */
+    enum Kind {
+        /** The process dies; what it wrote stays. Starts again after the length. */
+        KILL(4),
+        /** The same, and the power of the node goes. */
+        POWER_CUT(4),
+        /** The power of all nodes goes. */
+        POWER_CUT_ALL(2),
+        /** All processes die. */
+        KILL_ALL(1),
+        /** The process does not run for the length, which may be longer than a lease. */
+        PAUSE(6),
+        /** Nothing gets through between two nodes. */
+        CUT(4),
+        /** Nothing gets from one node to the other. */
+        CUT_ONE_WAY(4),
+        /** A node is cut off from all others. */
+        ISOLATE(3),
+        /** Connections between two nodes end, with whatever was on its way. */
+        RESET(3),
+        /** What goes between two nodes takes up to 300 ms. */
+        SLOW_LINK(2),
+        /** Each operation of a disk takes up to 50 ms more. */
+        SLOW_DISK(2),
+        /** A disk answers nothing. */
+        HUNG_DISK(2),
+        /** Writes, or flushes, of a disk fail: the group serves nothing until the node starts again. */
+        FAILING_DISK(2),
+        /** The metadata group answers nobody. */
+        TRUTH_AWAY(2),
+        /** Half of the answers of the metadata group get lost, some commands are carried out seconds later. */
+        TRUTH_LOSSY(3),
+        /** What the metadata group is asked takes up to 3 s more. */
+        TRUTH_SLOW(2),
+        /** One node does not reach the metadata group; everything else it does. */
+        TRUTH_CUT(3),
+        /** The volume is moved to another node. */
+        MOVE(4),
+        /** The same, while the node that serves it does not hear of it: it is paused, cut off from the metadata group, or cut off from the other node. */
+        TAKEOVER(6),
+        /** The volume is moved from node to node, again and again. */
+        FIGHT(2),
+        /** The access point is told to compare the copies while all this goes on. */
+        VERIFY(1);
+
+        final int weight;
+
+        Kind(int weight) {
+            this.weight = weight;
+        }
+    }
+
+    private static final long SECOND = 1_000_000_000L;
+
+    static List<Fault> draw(Scenario scenario, SplittableRandom random) {
+        List<Fault> faults = new ArrayList<>();
+        int total = 0;
+        for (Kind kind : Kind.values()) {
+            total += kind.weight;
+        }
+        for (int i = 0; i < scenario.faults(); i++) {
+            int left = random.nextInt(total);
+            Kind drawn = Kind.KILL;
+            for (Kind kind : Kind.values()) {
+                left -= kind.weight;
+                if (left < 0) {
+                    drawn = kind;
+                    break;
+                }
+            }
+            int node = random.nextInt(scenario.nodes());
+            int other = (node + 1 + random.nextInt(scenario.nodes() - 1)) % scenario.nodes();
+            long longest = random.nextInt(3) == 0 ? 9 * SECOND : random.nextInt(2) == 0 ? SECOND : 4 * SECOND;
+            faults.add(new Fault(
+                    i,
+                    random.nextLong(scenario.disturbedNanos()),
+                    drawn,
+                    node,
+                    other,
+                    1 + random.nextLong(longest),
+                    random.nextLong()));
+        }
+        faults.sort(Comparator.comparingLong(Fault::nanos));
+        return faults;
+    }
+
+    @Override
+    public String toString() {
+        return String.format(
+                "fault %d at %.3f s: %s n%d n%d for %.3f s", number, nanos / 1e9, kind, node, other, lengthNanos / 1e9);
+    }
+}

@@ -1,0 +1,106 @@
+package io.varve.simulator;
+
+import io.varve.dataplane.check.Invariant;
+import io.varve.dataplane.disk.DeviceClass;
+import io.varve.dataplane.disk.SimulatedDisk;
+import io.varve.dataplane.disk.SimulatedMedium;
+import io.varve.dataplane.store.DiskGroupFormat;
+import io.varve.dataplane.store.DiskGroupOptions;
+import io.varve.dataplane.store.GroupDisk;
+import io.varve.dataplane.store.GroupIdentity;
+import io.varve.dataplane.store.index.MemoryIndex;
+import io.varve.dataplane.time.SimulatedLoop;
+import io.varve.dataplane.time.SimulatedScheduler;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** What a node leaves behind when it dies: its device and its index. */
+final class NodeDisk {
+    static final UUID CLUSTER = new UUID(1, 1);
+    static final DiskGroupOptions OPTIONS = new DiskGroupOptions(32L << 20, 64, 8, 1_000_000_000L, true);
+
+    private static final long MEDIUM_BYTES = 128L << 20;
+    private static final int QUEUE_DEPTH = 16;
+
+    final GroupIdentity identity;
+    final MemoryIndex index;
+    private final DeviceClass deviceClass;
+    private final SplittableRandom random;
+    private SimulatedMedium medium;
+    private @Nullable SimulatedDisk disk;
+
+    private NodeDisk(
+            GroupIdentity identity,
+            MemoryIndex index,
+            SimulatedMedium medium,
+            DeviceClass deviceClass,
+            SplittableRandom random) {
+        this.identity = identity;
+        this.index = index;
+        this.medium = medium;
+        this.deviceClass = deviceClass;
+        this.random = random;
+    }
+
+    /** Formatted devices, kept from run to run: formatting writes a whole journal, and would take most of a run's time. */
+    static final class Blank {
+        private final Map<String, NodeDisk> formatted = new HashMap<>();
+
+        NodeDisk of(int node, DeviceClass deviceClass, SplittableRandom random) {
+            NodeDisk blank = formatted.computeIfAbsent(node + " " + deviceClass, none -> format(node, deviceClass));
+            return new NodeDisk(blank.identity, blank.index.copy(), blank.medium.copy(), deviceClass, random);
+        }
+
+        private static NodeDisk format(int node, DeviceClass deviceClass) {
+            SimulatedScheduler scheduler = new SimulatedScheduler(1);
+            GroupIdentity identity = new GroupIdentity(CLUSTER, "n" + node, new UUID(9, node));
+            NodeDisk made = new NodeDisk(
+                    identity, new MemoryIndex(), new SimulatedMedium(MEDIUM_BYTES), deviceClass, scheduler.newRandom());
+            SimulatedLoop loop = scheduler.newLoop("format");
+            List<String> ended = new ArrayList<>();
+            DiskGroupFormat.format(
+                    loop,
+                    made.open(loop),
+                    identity,
+                    OPTIONS,
+                    made.index,
+                    false,
+                    new UUID(3, node),
+                    failure -> ended.add("" + failure));
+            while (ended.isEmpty()) {
+                scheduler.step();
+            }
+            Invariant.check(ended.getFirst().equals("null"), "a blank disk can be formatted");
+            made.crash(false);
+            return made;
+        }
+    }
+
+    /** For the node's next life. */
+    List<GroupDisk> open(SimulatedLoop loop) {
+        SimulatedDisk made = new SimulatedDisk(loop, "disk", medium, random.split(), QUEUE_DEPTH);
+        disk = made;
+        return List.of(new GroupDisk(made, deviceClass));
+    }
+
+    /** The disk of this life. */
+    SimulatedDisk disk() {
+        return java.util.Objects.requireNonNull(disk);
+    }
+
+    DeviceClass deviceClass() {
+        return deviceClass;
+    }
+
+    /** The process is gone, or the power. */
+    void crash(boolean powerCut) {
+        SimulatedDisk dying = disk();
+        medium = powerCut ? dying.powerCut() : dying.processKilled();
+        disk = null;
+    }
+}
