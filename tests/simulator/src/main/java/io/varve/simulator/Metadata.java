@@ -84,7 +84,8 @@ final class Metadata {
 
         Outcome apply(byte[] bytes) {
             int index = ++applied;
-            Outcome outcome = MetaRules.apply(state, index, CommandCodec.decode(bytes));
+            CommandCodec.Proposed proposed = CommandCodec.decode(bytes);
+            Outcome outcome = MetaRules.apply(state, index, proposed.unixMillis(), proposed.command());
             state.putApplied(new MetaState.Applied(1, index));
             changes.applied(index, outcome);
             return outcome;
@@ -112,7 +113,7 @@ final class Metadata {
     /** Proposes a command from a node. The future fails when it is not known whether it was, or will be, carried out. */
     Future<MetaResult> propose(String from, Loop caller, MetaCommand command) {
         Promise<MetaResult> answer = Promise.promise();
-        byte[] bytes = CommandCodec.encode(command);
+        byte[] bytes = CommandCodec.encode(new CommandCodec.Proposed(scheduler.unixMillis(), command));
         boolean isLost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
         loop.schedule(delay(), () -> {
             if (isAway || memberFor(from) == null || leader() == null || (isLost && random.nextBoolean())) {

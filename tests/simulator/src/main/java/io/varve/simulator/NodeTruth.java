@@ -16,10 +16,11 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
-import io.varve.api.Truth;
 import io.varve.api.TruthResult;
+import io.varve.api.TruthService;
 import io.varve.api.WatchNodeRequest;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MetaCommand;
@@ -29,7 +30,7 @@ import io.varve.dataplane.time.Loop;
 import io.vertx.core.Future;
 
 /** The metadata group as one life of one node sees it: in place of the client, the network and a member's endpoint. */
-final class NodeTruth implements Truth {
+final class NodeTruth extends TruthService {
     private static final long NANOS_PER_MILLI = 1_000_000L;
 
     private final Metadata metadata;
@@ -131,6 +132,11 @@ final class NodeTruth implements Truth {
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
+        return propose(CommandCodec.of(request)).map(MetaResult::truth);
+    }
+
+    @Override
+    public Future<TruthResult> reportEvent(ReportEventRequest request) {
         return propose(CommandCodec.of(request)).map(MetaResult::truth);
     }
 
