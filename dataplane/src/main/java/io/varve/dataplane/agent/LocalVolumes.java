@@ -3,11 +3,14 @@ package io.varve.dataplane.agent;
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
 import io.varve.api.DiskGroup;
+import io.varve.api.NodeView;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
@@ -132,6 +135,19 @@ public final class LocalVolumes {
         return one;
     }
 
+    /** Tells the access points here what the truth wants of their copies now. A view of another epoch is not about them. */
+    void follow(NodeView view) {
+        Map<String, DiskGroup> groups = byUuid(view.getGroupsList());
+        for (Volume volume : view.getVolumesList()) {
+            Served one = served.get(volume.getId());
+            if (one != null && one.epoch() == volume.getEpoch()) {
+                CopiesWanted wanted = new CopiesWanted(
+                        volume.getId(), volume.getEpoch(), volume.getReplicas(), slabs(volume, groups));
+                one.place().loop().execute(() -> one.place().volumes().follow(wanted));
+            }
+        }
+    }
+
     /** Stops serving a volume: requests in flight are waited for, no longer than {@code limit}. */
     Future<Void> drop(long volume, Duration limit) {
         Served one = served.get(volume);
@@ -177,19 +193,36 @@ public final class LocalVolumes {
     }
 
     private static AttachSpec spec(AttachResponse answer, String attachId) {
-        Map<String, DiskGroup> groups =
-                answer.getGroupsList().stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
         Volume volume = answer.getVolume();
+        return new AttachSpec(
+                volume.getId(),
+                volume.getName(),
+                volume.getSizeBytes(),
+                volume.getReplicas(),
+                volume.getEpoch(),
+                attachId,
+                slabs(volume, byUuid(answer.getGroupsList())));
+    }
+
+    private static Map<String, DiskGroup> byUuid(List<DiskGroup> groups) {
+        return groups.stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
+    }
+
+    /** The slabs with their copies that have been made: one that is only placed is nobody yet. */
+    private static List<AttachSpec.Slab> slabs(Volume volume, Map<String, DiskGroup> groups) {
         List<AttachSpec.Slab> slabs = new ArrayList<>();
         for (Slab slab : volume.getSlabsList()) {
             List<AttachSpec.Copy> copies = slab.getReplicasList().stream()
+                    .filter(replica -> replica.getPhase() != ReplicaPhase.REPLICA_NEW)
                     .map(replica -> new AttachSpec.Copy(
-                            replica.getGroup(), replica.getCreationId(), address(groups.get(replica.getGroup()))))
+                            replica.getGroup(),
+                            replica.getCreationId(),
+                            address(groups.get(replica.getGroup())),
+                            replica.getPhase() == ReplicaPhase.REPLICA_LEAVING))
                     .toList();
             slabs.add(new AttachSpec.Slab(slab.getIndex(), slab.getGen(), copies, List.copyOf(slab.getIsrList())));
         }
-        return new AttachSpec(
-                volume.getId(), volume.getName(), volume.getSizeBytes(), volume.getEpoch(), attachId, slabs);
+        return slabs;
     }
 
     private static String address(@Nullable DiskGroup group) {

@@ -38,6 +38,7 @@ public final class AccessPointHost {
     }
 
     private final Loop loop;
+    private final Ports ports;
     private final AttachSpec spec;
     private final NodeIdentity self;
     private final Owner owner;
@@ -52,6 +53,9 @@ public final class AccessPointHost {
 
     private final Runnable checkLeases = this::checkLeases;
 
+    /** Copies that each slab should have. */
+    private int replicas;
+
     private boolean openTold;
     private boolean ended;
     private String trouble = "";
@@ -62,6 +66,8 @@ public final class AccessPointHost {
 
     public AccessPointHost(Ports ports, AttachSpec spec, Truth truth, Owner owner) {
         this.loop = ports.loop();
+        this.ports = ports;
+        this.replicas = spec.replicas();
         this.spec = spec;
         this.self = ports.self();
         this.owner = owner;
@@ -79,6 +85,44 @@ public final class AccessPointHost {
     /** For each group that holds a copy, the lease that it gave this volume. */
     Lease lease(GroupPort port) {
         return leases.computeIfAbsent(port, p -> new Lease());
+    }
+
+    boolean isJoined(GroupPort port) {
+        return leases.containsKey(port);
+    }
+
+    /** A slab has no copy on that group any more. */
+    void dropped(GroupPort port) {
+        for (SlabHost slab : slabs) {
+            if (slab.uses(port)) {
+                return;
+            }
+        }
+        Lease lease = leases.remove(port);
+        if (lease != null) {
+            leave(port, lease);
+            ports.closeUnused(port);
+        }
+    }
+
+    /** Copies that each slab should have. */
+    int replicas() {
+        return replicas;
+    }
+
+    /** What the truth wants of the copies since; ignored if it is meant for another epoch. */
+    public void follow(CopiesWanted wanted) {
+        if (ended || wanted.volume() != spec.volume() || wanted.epoch() != spec.epoch()) {
+            return;
+        }
+        replicas = wanted.replicas();
+        for (AttachSpec.Slab each : wanted.slabs()) {
+            SlabHost slab = find(each.index());
+            if (slab != null) {
+                slab.follow(each.copies());
+            }
+        }
+        considerSet();
     }
 
     NodeIdentity self() {
@@ -134,11 +178,13 @@ public final class AccessPointHost {
     }
 
     private void leave() {
-        leases.forEach((port, lease) -> {
-            lease.giveUp();
-            port.release(spec.volume(), spec.epoch());
-            port.leave(spec.volume(), events);
-        });
+        leases.forEach(this::leave);
+    }
+
+    private void leave(GroupPort port, Lease lease) {
+        lease.giveUp();
+        port.release(spec.volume(), spec.epoch());
+        port.leave(spec.volume(), events);
     }
 
     // ------------------------------------------------------------------------------------------------ requests
@@ -316,7 +362,7 @@ public final class AccessPointHost {
 
     /** One word: SEALING, RECONCILING, OPENING, HEALTHY, DEGRADED, STALLED, FENCED, REFUSED, DETACHED. */
     public String state() {
-        return new SlabStates(slabs).state(openTold);
+        return new SlabStates(slabs, replicas).state(openTold);
     }
 
     /** What it waits for, or what is being put right; empty if nothing. */
@@ -324,7 +370,7 @@ public final class AccessPointHost {
         if (!trouble.isEmpty() || !proposal.trouble().isEmpty()) {
             return trouble.isEmpty() ? proposal.trouble() : trouble;
         }
-        return new SlabStates(slabs).detail(changes.trouble());
+        return new SlabStates(slabs, replicas).detail(changes.trouble());
     }
 
     /** Blocks read from another copy because one was damaged, and sent there for repair. */

@@ -77,6 +77,10 @@ final class Learner {
         if (step != Step.PREPARING) {
             return;
         }
+        if (status == StoreStatus.NOT_MEMBER) {
+            // What promised was another replica, which this one has taken the place of.
+            point.sealAgain(member.index);
+        }
         if (status != StoreStatus.OK || point.phase() != AccessPoint.Phase.OPEN) {
             giveUp("cannot prepare: " + status);
             return;

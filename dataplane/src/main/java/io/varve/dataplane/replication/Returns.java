@@ -38,8 +38,11 @@ final class Returns {
 
     /** The copy promised the epoch: it can begin as soon as a place is free, unless it runs, or was given up a moment ago. */
     void promised(SlabHost slab, int index) {
-        Member member = slab.point.members().get(index);
-        if (!ended && slab.learner(index) == null && host.loop().nanos() >= member.notBeforeNanos) {
+        Member member = slab.point.member(index);
+        if (!ended
+                && !member.isLeaving
+                && slab.learner(index) == null
+                && host.loop().nanos() >= member.notBeforeNanos) {
             Waiting one = new Waiting(slab, member);
             if (!waiting.contains(one)) {
                 waiting.add(one);
@@ -53,6 +56,7 @@ final class Returns {
             Waiting next = waiting.remove();
             Member member = next.member;
             boolean canLearn = !member.isInSet
+                    && !member.isLeaving
                     && !member.isRequired
                     && member.isSealed
                     && member.state != ReplicaState.FAILED

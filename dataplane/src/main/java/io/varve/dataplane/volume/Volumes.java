@@ -2,6 +2,7 @@ package io.varve.dataplane.volume;
 
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
@@ -53,6 +54,14 @@ public final class Volumes implements VolumeDirectory {
         byId.put(spec.volume(), attached);
         attached.host.start();
         return attached.volume;
+    }
+
+    /** What the truth wants of the copies of a volume that is attached here, or being attached. */
+    public void follow(CopiesWanted wanted) {
+        Attached attached = byId.get(wanted.volume());
+        if (attached != null) {
+            attached.host.follow(wanted);
+        }
     }
 
     /** Waits for requests in flight, no longer than {@code limit}, and lets go. {@code detached} runs also when the volume is not here. */
