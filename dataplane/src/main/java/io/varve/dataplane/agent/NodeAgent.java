@@ -208,7 +208,7 @@ public final class NodeAgent {
                     if (answer.result().getChanged() || !viewSeen) {
                         viewSeen = true;
                         view = answer.result();
-                        volumes.follow(view);
+                        volumes.follow(view, this::tellOpened);
                         plan();
                     }
                     watch();
@@ -290,7 +290,7 @@ public final class NodeAgent {
         return volumes.take(volume, view.getIndex())
                 .onSuccess(served -> loop.execute(() -> {
                     // A view newer than the attach may have come before its answer.
-                    volumes.follow(view);
+                    volumes.follow(view, this::tellOpened);
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
                     served.ended()

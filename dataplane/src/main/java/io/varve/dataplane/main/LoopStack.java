@@ -152,7 +152,8 @@ final class LoopStack {
                         volume.accessPoints().state(),
                         volume.accessPoints().detail(),
                         volume.counters(),
-                        volume.accessPoints().readsRepaired()))
+                        volume.accessPoints().readsRepaired(),
+                        volume.accessPoints().copies()))
                 .toList();
         List<NodeFigures.Replica> copies = new ArrayList<>();
         List<NodeFigures.Group> disks = new ArrayList<>();

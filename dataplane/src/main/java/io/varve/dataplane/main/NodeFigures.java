@@ -2,6 +2,7 @@ package io.varve.dataplane.main;
 
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.metrics.VolumeCounters;
+import io.varve.dataplane.replication.CopyProgress;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.store.StreamState;
 import java.util.List;
@@ -28,7 +29,8 @@ public record NodeFigures(
             String state,
             String detail,
             VolumeCounters counters,
-            long repairedReads) {}
+            long repairedReads,
+            List<CopyProgress> copies) {}
 
     /** One replica in one of this node's disk groups. */
     public record Replica(

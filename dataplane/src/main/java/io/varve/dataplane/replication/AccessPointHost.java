@@ -1,5 +1,6 @@
 package io.varve.dataplane.replication;
 
+import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
@@ -35,6 +36,9 @@ public final class AccessPointHost {
 
         /** Something that a request may wait for has changed: room, credits, leases. */
         void eased();
+
+        /** How long clients' reads and writes took so far: the buckets of a {@link LatencyHistogram}, for whoever copies beside them. */
+        long[] latencies();
     }
 
     private final Loop loop;
@@ -116,6 +120,7 @@ public final class AccessPointHost {
             return;
         }
         replicas = wanted.replicas();
+        returns.limit(wanted.copyLimitBytesPerSecond());
         for (AttachSpec.Slab each : wanted.slabs()) {
             SlabHost slab = find(each.index());
             if (slab != null) {
@@ -385,6 +390,15 @@ public final class AccessPointHost {
             sum += slab.point.reads().lateReads();
         }
         return sum;
+    }
+
+    /** Copies that are being filled, or wait for their turn. */
+    public List<CopyProgress> copies() {
+        return returns.progress();
+    }
+
+    long[] latencies() {
+        return owner.latencies();
     }
 
     /** Bytes of extents that were copied to returning copies since the attach. */

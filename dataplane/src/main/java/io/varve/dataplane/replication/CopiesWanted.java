@@ -8,6 +8,14 @@ import java.util.List;
  *
  * @param epoch in which it is attached: meant for that access point alone
  * @param replicas copies that each slab should have
+ * @param copyLimitBytesPerSecond what may be given to copies that are being filled; 0: no limit
+ * @param isExported clients may use it; else it is open for its copies only
  * @param slabs their copies that have been made, those that are to go included
  */
-public record CopiesWanted(long volume, int epoch, int replicas, List<AttachSpec.Slab> slabs) {}
+public record CopiesWanted(
+        long volume,
+        int epoch,
+        int replicas,
+        long copyLimitBytesPerSecond,
+        boolean isExported,
+        List<AttachSpec.Slab> slabs) {}

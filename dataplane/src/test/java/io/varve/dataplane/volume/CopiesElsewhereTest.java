@@ -211,4 +211,33 @@ class CopiesElsewhereTest {
         assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 99))).isEqualTo(BlockStatus.OK);
         cluster.assertCopiesEqual();
     }
+
+    @Test
+    void copyingKeepsToTheLimitThatTheViewTells() {
+        SimulatedCluster cluster = new SimulatedCluster(9, 3, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        for (int i = 0; i < 64; i++) {
+            assertThat(cluster.write(0, i * MIB, SimulatedCluster.stamp(1 << 20, i)))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        cluster.truth.copyLimit = 4 * MIB;
+        follow(cluster, 2);
+        place(cluster, 2);
+        follow(cluster, 3);
+        long before = volume.accessPoints().bytesCopied();
+        follow(cluster, 5);
+        assertThat(volume.accessPoints().bytesCopied() - before).isBetween(18 * MIB, 22 * MIB);
+        assertThat(volume.accessPoints().copies()).singleElement().satisfies(copy -> {
+            assertThat(copy.state()).isEqualTo("COPYING");
+            assertThat(copy.group()).isEqualTo(cluster.groups.get(2));
+            assertThat(copy.extentsTotal()).isEqualTo(64);
+            assertThat(copy.extentsLeft()).isBetween(24, 50);
+            assertThat(copy.bytesPerSecond()).isBetween(3 * MIB, 5 * MIB);
+            assertThat(copy.bytesCopied()).isEqualTo(volume.accessPoints().bytesCopied());
+        });
+        cluster.truth.copyLimit = 0;
+        follow(cluster, 5);
+        assertSet(cluster, 0, 1, 2);
+        assertThat(volume.accessPoints().copies()).isEmpty();
+    }
 }

@@ -33,14 +33,15 @@ final class SimulatedTruth {
     }
 
     /** What a node sees; each is newer than those before. */
-    record View(int version, int epoch, int replicas, List<List<Placed>> slabs, List<List<String>> isrs) {
+    record View(
+            int version, int epoch, int replicas, long copyLimit, List<List<Placed>> slabs, List<List<String>> isrs) {
         /** What an access point of that epoch is told. */
         CopiesWanted wanted(long volume) {
             List<AttachSpec.Slab> told = new ArrayList<>();
             for (int i = 0; i < slabs.size(); i++) {
                 told.add(new AttachSpec.Slab(i, 0, made(slabs.get(i)), isrs.get(i)));
             }
-            return new CopiesWanted(volume, epoch, replicas, told);
+            return new CopiesWanted(volume, epoch, replicas, copyLimit, true, told);
         }
     }
 
@@ -62,6 +63,9 @@ final class SimulatedTruth {
     int gone;
 
     int replicas;
+
+    /** Bytes a second; 0: none. */
+    long copyLimit;
 
     private int version;
     private long creations = 1_000;
@@ -86,6 +90,7 @@ final class SimulatedTruth {
                 ++version,
                 epoch,
                 replicas,
+                copyLimit,
                 slabs.stream().map(slab -> List.copyOf(slab.replicas.values())).toList(),
                 slabs.stream().map(slab -> slab.isr).toList());
     }

@@ -21,7 +21,7 @@ final class DataPlaneMetersTest {
         counters.zeroes().record(300_000);
         counters.unmaps().record(300_000);
         counters.flushes().record(300_000);
-        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2);
+        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, java.util.List.of());
         var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072);
         var group = new NodeFigures.Group(
                 "g-1", "fast", "", new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1));
