@@ -5,6 +5,7 @@ import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.DeviceSignature;
 import io.varve.dataplane.disk.DeviceSpec;
 import io.varve.dataplane.disk.Disk;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.disk.LocalDisks;
 import io.varve.dataplane.store.DiskGroup;
 import io.varve.dataplane.store.DiskGroupFormat;
@@ -20,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -55,8 +57,10 @@ public final class GroupOpening {
     public sealed interface Outcome {
         record Opened(DiskGroup store, List<LocalGroup.OpenDevice> devices) implements Outcome {}
 
-        /** {@code reason}: a sentence for people. Every device is closed again. */
-        record Refused(String reason) implements Outcome {}
+        /**
+         * {@code reason}: a sentence for people. Every device is closed again. {@code group}: its UUID, if it was formatted once, here or before.
+         */
+        record Refused(String reason, Optional<String> group) implements Outcome {}
     }
 
     private GroupOpening(
@@ -106,10 +110,13 @@ public final class GroupOpening {
             return;
         }
         GroupConfig.Device device = config.devices().get(i);
+        // A file that is missing although the group was formatted is a lost disk: an empty one in its place would only
+        // hide that.
+        long create = identity().formatted() ? 0 : device.createBytes();
         long zeroFill = device.zeroFill()
-                ? device.createBytes()
-                : Math.min(device.createBytes(), journalBytes(device.createBytes()) + JOURNAL_MARGIN_BYTES);
-        localDisks.open(loop, new DeviceSpec(device.path(), device.createBytes(), zeroFill, false), outcome -> {
+                ? create
+                : Math.min(create, journalBytes(device.createBytes()) + JOURNAL_MARGIN_BYTES);
+        localDisks.open(loop, new DeviceSpec(device.path(), create, zeroFill, false), outcome -> {
             switch (outcome) {
                 case LocalDisks.Outcome.Ready ready -> {
                     DeviceClass deviceClass = device.deviceClass().orElse(ready.deviceClass());
@@ -140,7 +147,7 @@ public final class GroupOpening {
         DeviceSignature.look(disk, SuperblockMark::isIn, outcome -> {
             switch (outcome) {
                 case DeviceSignature.Outcome.Unreadable unreadable ->
-                    refuse("cannot read " + disk.name() + ": errno " + unreadable.errno());
+                    refuse("cannot read " + disk.name() + ": " + Errno.describe(unreadable.errno()));
                 case DeviceSignature.Outcome.Seen seen -> {
                     boolean free = seen.signature().isBlank() || mayWipe;
                     if (!free && !seen.signature().isOwn()) {
@@ -202,7 +209,7 @@ public final class GroupOpening {
                 () -> {
                     String failure = problem;
                     if (failure != null) {
-                        store.close(() -> done.accept(new Outcome.Refused(failure)));
+                        store.close(() -> done.accept(refused(failure)));
                         return;
                     }
                     List<LocalGroup.OpenDevice> devices = disks.stream()
@@ -240,7 +247,14 @@ public final class GroupOpening {
                         opened.close();
                     }
                 },
-                () -> done.accept(new Outcome.Refused(reason)));
+                () -> done.accept(refused(reason)));
+    }
+
+    private Outcome.Refused refused(String reason) {
+        GroupIdentityFile known = identity;
+        return new Outcome.Refused(
+                reason,
+                known != null && known.formatted() ? Optional.of(known.group().toString()) : Optional.empty());
     }
 
     /** The journal lies on the first flash device, or on the first device when there is none. */

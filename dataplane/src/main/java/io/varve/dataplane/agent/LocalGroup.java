@@ -16,13 +16,16 @@ import java.util.List;
 public record LocalGroup(
         String uuid, String name, Loop loop, DiskGroup store, String peerAddress, List<OpenDevice> devices) {
 
+    private static final String SLOW = "answers much slower than it used to; reads prefer other copies";
+
     /** One of its devices, for people. */
     public record OpenDevice(String path, io.varve.dataplane.disk.DeviceClass deviceClass, long sizeBytes) {}
 
     /** As the truth is told. On the loop. */
     io.varve.api.DiskGroup describe(String node) {
         StoreStats stats = store.stats();
-        boolean failed = store.failure() != null;
+        String failure = store.failure();
+        boolean failed = failure != null;
         var group = io.varve.api.DiskGroup.newBuilder()
                 .setUuid(uuid)
                 .setNode(node)
@@ -37,7 +40,8 @@ public record LocalGroup(
             group.addDevices(Device.newBuilder()
                     .setPath(device.path())
                     .setSizeBytes(device.sizeBytes())
-                    .setState(failed ? "FAILED" : "OK")
+                    .setState(failed ? "FAILED" : store.isSlow(device.path()) ? "SLOW" : "OK")
+                    .setDetail(failed ? failure : store.isSlow(device.path()) ? SLOW : "")
                     .setDeviceClass(
                             switch (device.deviceClass()) {
                                 case NVME -> DeviceClass.NVME;

@@ -12,7 +12,6 @@ import io.varve.api.Truth;
 import io.varve.api.TruthCode;
 import io.varve.api.TruthResult;
 import io.varve.api.Volume;
-import io.varve.api.VolumeState;
 import io.varve.api.WatchNodeRequest;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.Loop;
@@ -57,6 +56,9 @@ public final class NodeAgent {
     private final String node;
     private final long incarnation;
     private final Map<String, LocalGroup> groups = new HashMap<>();
+    /** By UUID. */
+    private final Map<String, RefusedGroup> refused = new HashMap<>();
+
     private final LocalVolumes volumes;
     private final Set<String> running = new HashSet<>();
     private final AttachPauses pauses = new AttachPauses();
@@ -93,10 +95,38 @@ public final class NodeAgent {
         watch();
     }
 
+    /** It serves nothing any more: the truth is told now, not at the next report. On the loop. */
+    public void failed(LocalGroup group) {
+        if (!closed) {
+            reportNow(group);
+        }
+    }
+
     /** A disk group that was opened after the start: from now on it is reported and may be placed on. On the loop. */
     public void add(LocalGroup group) {
+        refused.remove(group.uuid());
         groups.put(group.uuid(), group);
         report(group);
+        planLater();
+    }
+
+    /** A disk group that could not be opened: from now on it is reported as failed, until it is added. On the loop. */
+    public void refuse(RefusedGroup group) {
+        group.uuid().ifPresent(uuid -> {
+            if (refused.put(uuid, group) == null) {
+                reportRefused(uuid);
+            }
+        });
+    }
+
+    private void reportRefused(String uuid) {
+        RefusedGroup group = refused.get(uuid);
+        if (closed || group == null) {
+            return;
+        }
+        register(group.describe(node), "report of group " + group.name())
+                .onComplete(
+                        taken -> loop.schedule((taken.result() ? REPORT : PAUSE).toNanos(), () -> reportRefused(uuid)));
     }
 
     /** Follows nothing from now on. What is attached stays so: closing it is the owner's next step. On the loop. */
@@ -108,29 +138,36 @@ public final class NodeAgent {
         if (closed) {
             return;
         }
+        reportNow(group)
+                .onComplete(taken -> loop.schedule((taken.result() ? REPORT : PAUSE).toNanos(), () -> report(group)));
+    }
+
+    private Future<Boolean> reportNow(LocalGroup group) {
         Promise<io.varve.api.DiskGroup> described = Promise.promise();
         group.loop().execute(() -> {
             StoreStats stats = group.store().stats();
             loop.execute(() -> tellDamage(group, stats));
             described.complete(group.describe(node));
         });
-        described
-                .future()
-                .compose(description -> truth.registerGroup(RegisterGroupRequest.newBuilder()
-                        .setGroup(description)
+        return described.future().compose(description -> register(description, "report of group " + group.name()));
+    }
+
+    /** Whether it was taken; on the loop. Never fails. */
+    private Future<Boolean> register(io.varve.api.DiskGroup group, String what) {
+        Promise<Boolean> told = Promise.promise();
+        truth.registerGroup(RegisterGroupRequest.newBuilder()
+                        .setGroup(group)
                         .setIncarnation(incarnation)
-                        .build()))
+                        .build())
                 .onComplete(answer -> loop.execute(() -> {
                     boolean taken =
                             answer.succeeded() && answer.result().getResult().getCode() == TruthCode.TRUTH_OK;
                     if (!taken) {
-                        trouble(
-                                "report of group " + group.name(),
-                                answer.succeeded() ? answer.result().getResult() : null,
-                                answer.cause());
+                        trouble(what, answer.succeeded() ? answer.result().getResult() : null, answer.cause());
                     }
-                    loop.schedule((taken ? REPORT : PAUSE).toNanos(), () -> report(group));
+                    told.complete(taken);
                 }));
+        return told.future();
     }
 
     /** Damage is found by reads, one block after the other: what came together is told together. */
@@ -208,7 +245,6 @@ public final class NodeAgent {
                     if (answer.result().getChanged() || !viewSeen) {
                         viewSeen = true;
                         view = answer.result();
-                        volumes.follow(view, this::tellOpened);
                         plan();
                     }
                     watch();
@@ -269,19 +305,16 @@ public final class NodeAgent {
                         .setVolume(volume.getId())
                         .setGroup(create.group())
                         .addAllSlabs(indices(create.slabs()))
-                        .addAllCreationIds(creationIds(create.slabs(), create.group()))
                         .build()))
                 .compose(answer -> taken(answer.getResult()));
     }
 
     private Future<Void> deleteReplicas(AgentAction.DeleteReplicas delete) {
-        boolean isAny = delete.volume().getState() == VolumeState.VOLUME_DELETING;
-        return LocalReplicas.delete(group(delete.group()), delete.volume().getId(), delete.slabs(), isAny)
+        return LocalReplicas.delete(group(delete.group()), delete.volume().getId(), delete.slabs())
                 .compose(gone -> truth.replicasDeleted(ReplicasDeletedRequest.newBuilder()
                         .setVolume(delete.volume().getId())
                         .setGroup(delete.group())
                         .addAllSlabs(indices(delete.slabs()))
-                        .addAllCreationIds(creationIds(delete.slabs(), delete.group()))
                         .build()))
                 .compose(answer -> taken(answer.getResult()));
     }
@@ -289,8 +322,6 @@ public final class NodeAgent {
     private Future<Void> attach(Volume volume) {
         return volumes.take(volume, view.getIndex())
                 .onSuccess(served -> loop.execute(() -> {
-                    // A view newer than the attach may have come before its answer.
-                    volumes.follow(view, this::tellOpened);
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
                     served.ended()
@@ -358,10 +389,6 @@ public final class NodeAgent {
 
     private LocalGroup group(String uuid) {
         return java.util.Objects.requireNonNull(groups.get(uuid));
-    }
-
-    private static List<Long> creationIds(List<Slab> slabs, String group) {
-        return slabs.stream().map(slab -> LocalReplicas.creationId(slab, group)).toList();
     }
 
     private static List<Integer> indices(List<Slab> slabs) {

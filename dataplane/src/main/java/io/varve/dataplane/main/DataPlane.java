@@ -9,6 +9,7 @@ import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
 import io.varve.dataplane.agent.LocalVolumes;
 import io.varve.dataplane.agent.NodeAgent;
+import io.varve.dataplane.agent.RefusedGroup;
 import io.varve.dataplane.agent.Registration;
 import io.varve.dataplane.agent.VolumeLoop;
 import io.varve.dataplane.disk.DiskBackend;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,6 +53,7 @@ public final class DataPlane {
     private final List<VertxLoop> loops = new ArrayList<>();
     private final List<LoopStack> stacks = new java.util.concurrent.CopyOnWriteArrayList<>();
     private final StatsReport report;
+    private final StartedGroups groups;
     private final LoopLag lag;
     private volatile DiskProbe probe = new DiskProbe(DiskBackend.THREAD_POOL, "not probed yet");
     private volatile @Nullable NodeIdentity self;
@@ -78,6 +81,7 @@ public final class DataPlane {
                     ((VertxInternal) vertx).createEventLoopContext(), "loop-" + i, VertxLoop::haltProcess));
         }
         this.report = new StatsReport(config.node());
+        this.groups = new StartedGroups(home(), this::begin, this::opened, this::refused);
         this.lag = new LoopLag(home());
     }
 
@@ -142,13 +146,13 @@ public final class DataPlane {
         if (wanted.isEmpty()) {
             stacks.add(newStack(null));
         }
-        List<Future<LocalGroup>> opened = new ArrayList<>();
+        List<Future<Void>> tried = new ArrayList<>();
         for (GroupConfig group : wanted) {
             LoopStack stack = newStack(group);
             stacks.add(stack);
-            opened.add(openGroup(stack, group));
+            tried.add(groups.open(stack, group));
         }
-        return Future.join(opened).mapEmpty();
+        return Future.join(tried).compose(all -> groups.judge(stacks));
     }
 
     /** The next stack in turn; more stacks than loops share them. */
@@ -157,18 +161,52 @@ public final class DataPlane {
         return new LoopStack(vertx, loops.get(index % loops.size()), group, index, identity(), truth, config);
     }
 
-    private Future<LocalGroup> openGroup(LoopStack stack, GroupConfig group) {
-        Promise<LocalGroup> opened = Promise.promise();
+    private void begin(LoopStack stack, GroupConfig group, Consumer<GroupOpening.Outcome> then) {
         UUID cluster = UUID.fromString(identity().cluster());
         LocalDisks disks = new LocalDisks(probe.backend());
         stack.loop.execute(() ->
-                GroupOpening.open(stack.loop, disks, group, config.dataDirectory(), cluster, config.node(), outcome -> {
-                    switch (outcome) {
-                        case GroupOpening.Outcome.Refused refused -> opened.fail(refused.reason());
-                        case GroupOpening.Outcome.Opened done -> opened.complete(stack.serve(group, done));
-                    }
-                }));
+                GroupOpening.open(stack.loop, disks, group, config.dataDirectory(), cluster, config.node(), then));
+    }
+
+    private Future<LocalGroup> openGroup(LoopStack stack, GroupConfig group) {
+        Promise<LocalGroup> opened = Promise.promise();
+        begin(stack, group, outcome -> {
+            switch (outcome) {
+                case GroupOpening.Outcome.Refused refused -> opened.fail(refused.reason());
+                case GroupOpening.Outcome.Opened done -> opened.complete(stack.serve(group, done));
+            }
+        });
         return opened.future();
+    }
+
+    /** A group that was open from the start, or is since: from now on it is followed. On the home loop. */
+    private void opened(LoopStack stack, LocalGroup group) {
+        group.loop()
+                .execute(() -> group.store()
+                        .onFailure(() -> home().execute(() -> {
+                            if (agent != null) {
+                                agent.failed(group);
+                            }
+                        })));
+        if (agent != null && volumes != null) {
+            volumes.add(stack.place());
+            agent.add(group);
+        }
+    }
+
+    /** On the home loop. */
+    private void refused(RefusedGroup group) {
+        if (agent != null) {
+            agent.refuse(group);
+        }
+    }
+
+    /** What is wrong with disk groups of this node, a sentence for each; empty if nothing is. Any thread. */
+    public List<String> troubles() {
+        return stacks.stream()
+                .map(LoopStack::trouble)
+                .filter(trouble -> !trouble.isEmpty())
+                .toList();
     }
 
     private Future<Void> listen() {
@@ -180,12 +218,20 @@ public final class DataPlane {
         Promise<Void> following = Promise.promise();
         home().execute(() -> {
             LocalVolumes local = new LocalVolumes(home(), truth, config.node(), config.incarnation(), places);
-            NodeAgent follower = new NodeAgent(home(), truth, config.node(), config.incarnation(), groups(), local);
+            NodeAgent follower = new NodeAgent(home(), truth, config.node(), config.incarnation(), openGroups(), local);
             volumes = local;
             agent = follower;
+            stacks.forEach(stack -> {
+                if (stack.refused != null) {
+                    follower.refuse(stack.refused);
+                }
+            });
             follower.start();
             lag.start();
-            LOG.info("data plane ready node={} groups={}", config.node(), groups().size());
+            LOG.info(
+                    "data plane ready node={} groups={}",
+                    config.node(),
+                    openGroups().size());
             following.complete();
         });
         return following.future();
@@ -202,6 +248,7 @@ public final class DataPlane {
                 stopRegistering.run();
             }
             lag.stop();
+            groups.stop();
             Future<Void> told = agent == null
                     ? Future.succeededFuture()
                     : agent.tellStopping()
@@ -244,8 +291,7 @@ public final class DataPlane {
                     .compose(opened -> remember(group).map(opened))
                     .onComplete(outcome -> home().execute(() -> {
                         if (outcome.succeeded()) {
-                            local.add(stack.place());
-                            follower.add(outcome.result());
+                            opened(stack, outcome.result());
                             added.complete(outcome.result());
                         } else {
                             stack.loop.execute(() -> closeStack(stack));
@@ -342,7 +388,7 @@ public final class DataPlane {
         return Future.join(done).mapEmpty();
     }
 
-    private List<LocalGroup> groups() {
+    private List<LocalGroup> openGroups() {
         return stacks.stream().flatMap(stack -> stack.groups.stream()).toList();
     }
 

@@ -3,6 +3,7 @@ package io.varve.dataplane.main;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
+import io.varve.dataplane.agent.RefusedGroup;
 import io.varve.dataplane.agent.TruthCalls;
 import io.varve.dataplane.agent.VolumeLoop;
 import io.varve.dataplane.buffer.Buffers;
@@ -12,6 +13,7 @@ import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.ReplicaHost;
 import io.varve.dataplane.replication.ReplicaServer;
 import io.varve.dataplane.replication.Verification;
+import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.VertxLoop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
@@ -54,6 +56,10 @@ final class LoopStack {
     final Volumes volumes;
     final NbdTarget nbd;
     final List<LocalGroup> groups = new ArrayList<>();
+    /** Why the stack's group is not open; null while it is, or there is none. Written on the data plane's home loop. */
+    volatile @Nullable RefusedGroup refused;
+    /** Why the group serves no more; empty while it does. */
+    private volatile String failure = "";
 
     LoopStack(
             Vertx vertx,
@@ -81,13 +87,9 @@ final class LoopStack {
     /** From now on the group is served to access points here and elsewhere. On the loop, before anything is attached here. */
     LocalGroup serve(GroupConfig opened, GroupOpening.Outcome.Opened outcome) {
         LocalGroup local = new LocalGroup(
-                outcome.store().uuid(),
-                opened.name(),
-                loop,
-                outcome.store(),
-                config.advertisedHost() + ":" + (config.peerPort() + index),
-                outcome.devices());
+                outcome.store().uuid(), opened.name(), loop, outcome.store(), peerAddress(), outcome.devices());
         groups.add(local);
+        local.store().onFailure(() -> failure = String.valueOf(local.store().failure()));
         ReplicaHost host = new ReplicaHost(loop, local.store());
         replicas.serve(host);
         ports.addLocal(host);
@@ -97,6 +99,21 @@ final class LoopStack {
                 local.uuid(),
                 local.devices().size());
         return local;
+    }
+
+    /** What is wrong with the group; empty if nothing is. Any thread. */
+    String trouble() {
+        RefusedGroup absent = refused;
+        if (absent != null) {
+            return "disk group " + absent.name() + " is not open: " + absent.reason();
+        }
+        return failure.isEmpty()
+                ? ""
+                : "disk group " + java.util.Objects.requireNonNull(group).name() + " failed: " + failure;
+    }
+
+    String peerAddress() {
+        return config.advertisedHost() + ":" + (config.peerPort() + index);
     }
 
     /** Binds the stack's two addresses: for peers and for NBD clients. */
@@ -153,7 +170,7 @@ final class LoopStack {
                         volume.accessPoints().detail(),
                         volume.counters(),
                         volume.accessPoints().readsRepaired(),
-                        volume.accessPoints().copies()))
+                        volume.accessPoints().lateReads()))
                 .toList();
         List<NodeFigures.Replica> copies = new ArrayList<>();
         List<NodeFigures.Group> disks = new ArrayList<>();
@@ -167,7 +184,16 @@ final class LoopStack {
                     group.uuid(),
                     group.name(),
                     failure == null ? "" : failure,
-                    group.store().stats()));
+                    group.store().stats(),
+                    group.store().latencies(),
+                    (int) group.devices().stream()
+                            .filter(device -> group.store().isSlow(device.path()))
+                            .count()));
+        }
+        RefusedGroup absent = refused;
+        if (absent != null) {
+            disks.add(new NodeFigures.Group(
+                    absent.uuid().orElse(""), absent.name(), absent.reason(), StoreStats.NONE, List.of(), 0));
         }
         var clients = new NodeFigures.Clients(nbd.connections(), nbd.refusedConnections(), nbd.heldBytes());
         return new NodeFigures("", NO_LAG, attached, copies, disks, clients);

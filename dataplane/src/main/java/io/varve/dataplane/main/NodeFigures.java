@@ -2,7 +2,7 @@ package io.varve.dataplane.main;
 
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.metrics.VolumeCounters;
-import io.varve.dataplane.replication.CopyProgress;
+import io.varve.dataplane.store.DeviceLatency;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.store.StreamState;
 import java.util.List;
@@ -30,7 +30,7 @@ public record NodeFigures(
             String detail,
             VolumeCounters counters,
             long repairedReads,
-            List<CopyProgress> copies) {}
+            long lateReads) {}
 
     /** One replica in one of this node's disk groups. */
     public record Replica(
@@ -73,8 +73,14 @@ public record NodeFigures(
         }
     }
 
-    /** One disk group. {@code failure}: empty while it works. */
-    public record Group(String uuid, String name, String failure, StoreStats stats) {}
+    /** One disk group. {@code failure}: empty while it works. {@code slowDevices}: how many are much slower than they were. */
+    public record Group(
+            String uuid,
+            String name,
+            String failure,
+            StoreStats stats,
+            List<DeviceLatency> latencies,
+            int slowDevices) {}
 
     /** NBD clients: connections open now, those closed at once because there were too many, and payload held in memory for all. */
     public record Clients(long connections, long refusedConnections, long heldBytes) {

@@ -1,7 +1,6 @@
 package io.varve.dataplane.replication;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Which copy a read asks first: the nearest, unless it is late or much slower than another one (docs/internals/faults.md). Part of {@link ReadGate};
@@ -34,14 +33,14 @@ final class ReadPreference {
         int passedOver = -1;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            if ((tried & 1 << member.index) != 0 || !member.isReadable()) {
+            if ((tried & 1 << i) != 0 || !member.isReadable()) {
                 continue;
             }
             // Members stand in the order of nearness: the one on this loop first.
             if (!isPassedOver(member)) {
-                return member.index;
+                return i;
             }
-            passedOver = passedOver < 0 ? member.index : passedOver;
+            passedOver = passedOver < 0 ? i : passedOver;
         }
         return passedOver;
     }
@@ -61,8 +60,7 @@ final class ReadPreference {
     boolean hasBetterThan(int index, int tried) {
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            boolean isUntried = member.index != index && (tried & 1 << member.index) == 0;
-            if (isUntried && member.isReadable() && member.lateBeats == 0) {
+            if (i != index && (tried & 1 << i) == 0 && member.isReadable() && member.lateBeats == 0) {
                 return true;
             }
         }
@@ -70,28 +68,13 @@ final class ReadPreference {
     }
 
     void late(int index) {
-        Member member = find(index);
-        if (member != null) {
-            member.lateBeats = LATE_BEATS;
-        }
+        members.get(index).lateBeats = LATE_BEATS;
     }
 
     void answered(int index, long nanos) {
-        Member member = find(index);
-        if (member != null) {
-            long old = member.answerNanos;
-            member.answerNanos = old == 0 ? nanos : old + (nanos - old) / (member.isSlow ? PROBE_WEIGHT : WEIGHT);
-        }
-    }
-
-    /** Null: it was dropped meanwhile. */
-    private @Nullable Member find(int index) {
-        for (int i = 0; i < members.size(); i++) {
-            if (members.get(i).index == index) {
-                return members.get(i);
-            }
-        }
-        return null;
+        Member member = members.get(index);
+        long old = member.answerNanos;
+        member.answerNanos = old == 0 ? nanos : old + (nanos - old) / (member.isSlow ? PROBE_WEIGHT : WEIGHT);
     }
 
     /** True if it has to be told of the next beat too. */
@@ -100,19 +83,18 @@ final class ReadPreference {
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
             member.lateBeats = Math.max(0, member.lateBeats - 1);
-            judge(member);
+            judge(i, member);
             goOn |= member.lateBeats > 0;
         }
         return goOn;
     }
 
-    @SuppressWarnings("ReferenceEquality") // identity is meant
-    private void judge(Member member) {
+    private void judge(int index, Member member) {
         long best = Long.MAX_VALUE;
         boolean isAnyUnknown = false;
         for (int i = 0; i < members.size(); i++) {
             Member other = members.get(i);
-            if (other != member && other.isReadable()) {
+            if (i != index && other.isReadable()) {
                 best = Math.min(best, other.answerNanos == 0 ? Long.MAX_VALUE : other.answerNanos);
                 isAnyUnknown |= other.answerNanos == 0;
             }

@@ -12,9 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RollForward {
     private final int epoch;
-    /** By index. */
     private final List<Member> members;
-
     private final AccessPointEffects effects;
     private boolean decided;
     private int donor;

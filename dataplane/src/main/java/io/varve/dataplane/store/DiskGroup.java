@@ -92,10 +92,25 @@ public final class DiskGroup implements ReplicaStore {
         }
     }
 
+    /** True if the device of that name is much slower than it was. */
+    public boolean isSlow(String device) {
+        return group.devices.stream()
+                .anyMatch(each ->
+                        each.disk().name().equals(device) && each.watched().isSlow());
+    }
+
+    /** How long operations of the group's devices took, all kinds; to be read from any thread. */
+    public List<DeviceLatency> latencies() {
+        return group.devices.stream()
+                .map(each ->
+                        new DeviceLatency(each.disk().name(), each.watched().latency()))
+                .toList();
+    }
+
     @Override
     public void onFailure(Runnable task) {
         if (group.failure == null) {
-            group.onFailure = task;
+            group.onFailure.add(task);
         } else {
             group.loop.execute(task);
         }
@@ -140,8 +155,8 @@ public final class DiskGroup implements ReplicaStore {
     }
 
     @Override
-    public void delete(long stream, long creationId, StatusCallback deleted) {
-        changes.delete(stream, creationId, deleted);
+    public void delete(long stream, StatusCallback deleted) {
+        changes.delete(stream, deleted);
     }
 
     @Override

@@ -78,7 +78,8 @@ final class DiskGroupOpening {
         String name = disk.name();
         Superblock found = reading.superblock();
         if (reading.isAbsent()) {
-            return name + " is not formatted for Varve: add it with 'varve disk add'";
+            return name + " holds nothing of Varve, though disk group " + expected.group()
+                    + " was formatted on a disk in its place: put that one back, or add this one with 'varve disk add'";
         }
         if (found == null) {
             return name + " carries a damaged superblock (" + reading.valid()

@@ -36,8 +36,8 @@ final class GroupState {
     /** Set once, by {@link #fail}. Nothing is served afterwards. */
     @Nullable String failure;
 
-    /** Told once, in a turn of its own, when the group fails. */
-    @Nullable Runnable onFailure;
+    /** Told once, each in a turn of its own, when the group fails. Who serves it, and who reports it. */
+    final List<Runnable> onFailure = new ArrayList<>();
 
     /** Closing has begun: no copying of tails, no checkpoint but the last. */
     boolean closing;
@@ -70,10 +70,7 @@ final class GroupState {
                 "disk group failed group={} reason=\"{}\" now=\"its copies leave their sets; look at the device, then restart the node, or replace the disk\"",
                 devices.getFirst().superblock().group(),
                 why);
-        Runnable told = onFailure;
-        if (told != null) {
-            loop.execute(told);
-        }
+        onFailure.forEach(loop::execute);
     }
 
     boolean isServing() {

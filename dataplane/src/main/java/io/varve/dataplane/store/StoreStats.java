@@ -16,4 +16,7 @@ public record StoreStats(
         long checkpoints,
         long lastCheckpointNanos,
         long checksumErrors,
-        long repairedBlocks) {}
+        long repairedBlocks) {
+    /** Of a store that was not opened. */
+    public static final StoreStats NONE = new StoreStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}

@@ -49,7 +49,7 @@ public final class MemoryStore implements ReplicaStore {
     public boolean readsHang;
 
     private boolean hasFailed;
-    private @Nullable Runnable whenFailed;
+    private final List<Runnable> whenFailed = new ArrayList<>();
 
     public MemoryStore(Loop loop, MemoryDisk disk, long seed) {
         this.loop = loop;
@@ -96,38 +96,27 @@ public final class MemoryStore implements ReplicaStore {
 
     @Override
     public void create(long stream, long creationId, int blocks, StatusCallback created) {
-        StreamState existing = states.get(stream);
-        if (existing != null && existing.creationId() < creationId) {
-            forget(stream);
-        }
         disk.streams.computeIfAbsent(stream, s -> new MemoryDisk.Stream(creationId, blocks));
         states.computeIfAbsent(stream, s -> new StreamState(stream, creationId, blocks));
         loop.execute(() -> created.done(StoreStatus.OK));
     }
 
-    private void forget(long stream) {
+    @Override
+    public void delete(long stream, StatusCallback deleted) {
         disk.streams.remove(stream);
         states.remove(stream);
-    }
-
-    @Override
-    public void delete(long stream, long creationId, StatusCallback deleted) {
-        StreamState existing = states.get(stream);
-        if (existing != null && (creationId == ANY_CREATION || existing.creationId() == creationId)) {
-            forget(stream);
-        }
         loop.execute(() -> deleted.done(StoreStatus.OK));
     }
 
     @Override
     public void onFailure(Runnable task) {
-        whenFailed = task;
+        whenFailed.add(task);
     }
 
     /** From now on it serves nothing, as a group whose device was given up. */
     public void fail() {
         hasFailed = true;
-        loop.execute(java.util.Objects.requireNonNull(whenFailed));
+        whenFailed.forEach(loop::execute);
     }
 
     @Override

@@ -11,6 +11,7 @@ import io.varve.model.ByteSize;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -137,6 +138,12 @@ final class DiskCommand extends GroupCommand {
                         Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()));
             }
         }
-        return RootCommand.tableOr(table, "No disks.");
+        var told = RootCommand.tableOr(table, "No disks.");
+        var details = groups.stream()
+                .flatMap(group -> group.getDevicesList().stream()
+                        .filter(device -> !device.getDetail().isEmpty())
+                        .map(device -> group.getNode() + " " + device.getPath() + ": " + device.getDetail()))
+                .collect(Collectors.joining("\n"));
+        return details.isEmpty() ? told : told + "\n" + details;
     }
 }

@@ -75,6 +75,7 @@ final class DataPlaneMeters implements MultiCollector {
         var errors = counter("varve_volume_errors", "Requests answered with an error, by kind");
         var repaired =
                 counter("varve_volume_repaired_reads", "Reads answered from another copy because one was damaged");
+        var late = counter("varve_volume_late_reads", "Reads asked of another copy because one did not answer in time");
         var inFlight = gauge("varve_volume_in_flight", "Requests taken and not answered");
         var state = gauge("varve_volume_state", "1 for the state that the volume is in, as its access point sees it");
         var latency = HistogramSnapshot.builder()
@@ -95,6 +96,7 @@ final class DataPlaneMeters implements MultiCollector {
             count(errors, volume.name(), "no_space", counters.get(Figure.NO_SPACE));
             count(errors, volume.name(), "timeout", counters.get(Figure.TIMEOUTS));
             repaired.dataPoint(counterPoint(labels("volume", volume.name()), volume.repairedReads()));
+            late.dataPoint(counterPoint(labels("volume", volume.name()), volume.lateReads()));
             inFlight.dataPoint(point(labels("volume", volume.name()), counters.get(Figure.IN_FLIGHT)));
             state.dataPoint(point(labels("volume", volume.name(), "state", volume.state()), 1));
             time(latency, volume.name(), "read", counters.reads());
@@ -104,6 +106,7 @@ final class DataPlaneMeters implements MultiCollector {
             time(latency, volume.name(), "flush", counters.flushes());
         }
         metrics.addAll(List.of(operations.build(), bytes.build(), errors.build(), repaired.build()));
+        metrics.add(late.build());
         metrics.addAll(List.of(inFlight.build(), state.build(), latency.build()));
     }
 
@@ -147,6 +150,21 @@ final class DataPlaneMeters implements MultiCollector {
                 groups,
                 group -> group.failure().isEmpty() ? 0 : 1));
         metrics.add(statGauge("varve_group_journal_bytes", "Size of the journal", groups, StoreStats::journalBytes));
+        metrics.add(groupGauge(
+                "varve_group_slow_devices",
+                "Devices of the disk group that are much slower than they were",
+                groups,
+                NodeFigures.Group::slowDevices));
+        var latency = HistogramSnapshot.builder()
+                .name("varve_device_latency_seconds")
+                .help("How long a device took for what it was asked, of all kinds, its queue included");
+        for (var group : groups) {
+            for (var device : group.latencies()) {
+                latency.dataPoint(
+                        histogram(labels("group", group.name(), "device", device.device()), device.histogram()));
+            }
+        }
+        metrics.add(latency.build());
         metrics.add(statGauge(
                 "varve_group_journal_used_bytes", "Journal not yet reusable", groups, StoreStats::journalUsedBytes));
         metrics.add(statGauge("varve_group_capacity_bytes", "Room for data", groups, StoreStats::capacityBytes));

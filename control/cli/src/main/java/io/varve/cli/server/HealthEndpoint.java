@@ -8,9 +8,11 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * Health and metrics over HTTP, for orchestrators and Prometheus. Answers on an event loop of the Vert.x given, the
@@ -28,6 +30,7 @@ final class HealthEndpoint {
     private final Supplier<Future<NodeFigures>> figures;
     private final Supplier<Readiness> liveness;
     private final Supplier<Readiness> readiness;
+    private final Supplier<List<String>> troubles;
     private final HttpServer server;
     private int open; // connections; on the server's event loop
 
@@ -37,18 +40,21 @@ final class HealthEndpoint {
      * @param figures asked before metrics are answered; may fail, then they are as old as the last that were had
      * @param liveness whether the process does its work; asked like readiness
      * @param readiness whether the node serves; asked at every request, on an event loop; must not block
+     * @param troubles what is wrong with a node that serves nevertheless, a line each; asked like readiness
      */
     HealthEndpoint(
             Vertx vertx,
             NodeMetrics metrics,
             Supplier<Future<NodeFigures>> figures,
             Supplier<Readiness> liveness,
-            Supplier<Readiness> readiness) {
+            Supplier<Readiness> readiness,
+            Supplier<List<String>> troubles) {
         this.vertx = vertx;
         this.metrics = metrics;
         this.figures = figures;
         this.liveness = liveness;
         this.readiness = readiness;
+        this.troubles = troubles;
         this.server = vertx.createHttpServer(
                 new HttpServerOptions().setIdleTimeout(IDLE_SECONDS).setIdleTimeoutUnit(TimeUnit.SECONDS));
     }
@@ -74,7 +80,7 @@ final class HealthEndpoint {
         }
         switch (Objects.requireNonNullElse(request.path(), "")) {
             case "/health/live" -> respond(request, liveness.get(), "alive\n");
-            case "/health/ready" -> respond(request, readiness.get(), "ready\n");
+            case "/health/ready" -> respond(request, readiness.get(), "ready\n" + lines(troubles.get()));
             case "/metrics" ->
                 figures.get()
                         .onSuccess(metrics::show)
@@ -83,6 +89,10 @@ final class HealthEndpoint {
                         .onFailure(cause -> respond(request, 500, TEXT, cause + "\n"));
             default -> respond(request, 404, TEXT, "there is /health/live, /health/ready and /metrics\n");
         }
+    }
+
+    private static String lines(List<String> told) {
+        return told.stream().map(line -> line + "\n").collect(Collectors.joining());
     }
 
     private static void respond(HttpServerRequest request, Readiness state, String yes) {

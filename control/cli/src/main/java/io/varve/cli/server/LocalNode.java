@@ -17,6 +17,7 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.grpc.common.GrpcStatus;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +56,12 @@ final class LocalNode implements NodeLocal {
     Future<NodeFigures> figures() {
         var plane = dataPlane;
         return plane == null ? starting() : onCallersLoop(plane.figures());
+    }
+
+    /** What is wrong with disk groups of this node; any thread. */
+    List<String> troubles() {
+        var plane = dataPlane;
+        return plane == null ? List.of() : plane.troubles();
     }
 
     /** A device becomes a disk group of its own: a group's devices are fixed when it is made. */

@@ -70,7 +70,8 @@ final class NodeProcess {
                 new NodeDiagnosis(config, configFile, directory.incarnation(), System.getenv(), NodeLog::recent);
         this.directory = directory;
         this.metrics = new NodeMetrics(config.fixed().node());
-        this.health = new HealthEndpoint(vertx, metrics, local::figures, this::liveness, () -> readiness);
+        this.health =
+                new HealthEndpoint(vertx, metrics, local::figures, this::liveness, () -> readiness, local::troubles);
     }
 
     /** Starts, and returns only when the node cannot go on; a signal ends the process from elsewhere. */

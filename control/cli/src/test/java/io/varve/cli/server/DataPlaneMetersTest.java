@@ -6,6 +6,7 @@ import io.varve.dataplane.main.NodeFigures;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.metrics.VolumeCounters;
 import io.varve.dataplane.metrics.VolumeCounters.Figure;
+import io.varve.dataplane.store.DeviceLatency;
 import io.varve.dataplane.store.StoreStats;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -21,10 +22,15 @@ final class DataPlaneMetersTest {
         counters.zeroes().record(300_000);
         counters.unmaps().record(300_000);
         counters.flushes().record(300_000);
-        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, java.util.List.of());
+        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, 0);
         var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072);
         var group = new NodeFigures.Group(
-                "g-1", "fast", "", new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1));
+                "g-1",
+                "fast",
+                "",
+                new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1),
+                List.of(new DeviceLatency("/dev/sdx", counters.writes())),
+                1);
         try (var metrics = new NodeMetrics("n1")) {
             metrics.show(new NodeFigures(
                     "io_uring",
@@ -35,6 +41,8 @@ final class DataPlaneMetersTest {
                     new NodeFigures.Clients(4, 1, 65_536)));
 
             assertThat(metrics.scrape())
+                    .contains("varve_group_slow_devices{group=\"fast\",node=\"n1\"} 1.0")
+                    .contains("varve_device_latency_seconds_count{device=\"/dev/sdx\",group=\"fast\",node=\"n1\"} 1")
                     .contains("varve_volume_operations_total{node=\"n1\",op=\"write\",volume=\"db\"} 7.0")
                     .contains("varve_volume_bytes_total{node=\"n1\",op=\"write\",volume=\"db\"} 28672.0")
                     .contains("varve_volume_bytes_total{node=\"n1\",op=\"zero\",volume=\"db\"} 4096.0")

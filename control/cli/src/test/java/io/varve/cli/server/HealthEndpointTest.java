@@ -11,6 +11,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -27,7 +28,8 @@ final class HealthEndpointTest {
                             metrics,
                             () -> Future.failedFuture("the data plane starts"),
                             liveness::get,
-                            readiness::get)
+                            readiness::get,
+                            () -> List.of("disk group main failed: it hangs"))
                     .start(new Endpoint("127.0.0.1", freePort()))
                     .await();
 
@@ -38,6 +40,8 @@ final class HealthEndpointTest {
             assertThat(get(http, endpoint, "/health/ready").body()).isEqualTo("the cluster is not initialised\n");
             readiness.set(Readiness.READY);
             assertThat(get(http, endpoint, "/health/ready").statusCode()).isEqualTo(200);
+            assertThat(get(http, endpoint, "/health/ready").body())
+                    .isEqualTo("ready\ndisk group main failed: it hangs\n");
             assertThat(get(http, endpoint, "/metrics").body())
                     .contains("jvm_memory_used_bytes")
                     .contains("jvm_gc_memory_allocated_bytes_total")

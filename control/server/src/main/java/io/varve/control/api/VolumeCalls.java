@@ -203,7 +203,9 @@ final class VolumeCalls {
                     group.getCapacityBytes(),
                     group.getFreeBytes(),
                     placed.getOrDefault(group.getUuid(), 0L),
-                    heard.isLately(group.getNode())));
+                    heard.isLately(group.getNode())
+                            && group.getDevicesList().stream()
+                                    .noneMatch(device -> device.getState().equals("FAILED"))));
         }
         return candidates;
     }

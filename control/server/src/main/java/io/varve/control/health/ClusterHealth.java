@@ -39,12 +39,13 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         METADATA,
         NODE,
         DEVICE,
+        SLOW,
         SPACE,
         LEFT_OVER;
 
         /** Whether data is less safe than was asked for. */
         boolean isAboutSafety() {
-            return this != SPACE && this != LEFT_OVER;
+            return this != SLOW && this != SPACE && this != LEFT_OVER;
         }
     }
 
@@ -173,16 +174,34 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
                 new Problem(Urgency.NODE, "node " + node.getId() + " " + since + ": start it, or look at its log"));
     }
 
+    private static String devices(DiskGroup group, String state) {
+        return group.getDevicesList().stream()
+                .filter(device -> device.getState().equals(state))
+                .map(Device::getPath)
+                .collect(Collectors.joining(", "));
+    }
+
     private static void judgeGroup(DiskGroup group, List<Problem> problems) {
         String name = "disk group " + (group.getName().isEmpty() ? group.getUuid() : group.getName()) + " of node "
                 + group.getNode();
-        String failed = group.getDevicesList().stream()
-                .filter(device ->
-                        !device.getState().isEmpty() && !device.getState().equals("OK"))
-                .map(Device::getPath)
-                .collect(Collectors.joining(", "));
+        String failed = devices(group, "FAILED");
         if (!failed.isEmpty()) {
-            problems.add(new Problem(Urgency.DEVICE, name + ": failed: " + failed + ": replace it"));
+            String why = group.getDevicesList().stream()
+                    .map(Device::getDetail)
+                    .filter(detail -> !detail.isEmpty())
+                    .findFirst()
+                    .map(detail -> " (" + detail + ")")
+                    .orElse("");
+            problems.add(new Problem(
+                    Urgency.DEVICE,
+                    name + ": failed: " + failed + why
+                            + ": if the disk is sound, put it back and restart the node; else replace it"));
+        }
+        String slow = devices(group, "SLOW");
+        if (!slow.isEmpty()) {
+            problems.add(new Problem(
+                    Urgency.SLOW,
+                    name + ": " + slow + " answers much slower than it used to: look at it before it fails"));
         }
         if (group.getCapacityBytes() <= 0) {
             return;

@@ -19,7 +19,7 @@ final class GroupEvents {
     /** Between this and {@link #LOW_PERCENT} nothing is told: a group on the edge must not tell of it all the time. */
     private static final int ENOUGH_PERCENT = 75;
 
-    private static final String WELL = "OK";
+    private static final String FAILED = "FAILED";
 
     private GroupEvents() {}
 
@@ -32,7 +32,7 @@ final class GroupEvents {
         var failed = new TreeSet<>(failed(now));
         if (!before.containsAll(failed)) {
             failed.removeAll(before);
-            events.add(event(EventReason.DISK_FAILED, now, "failed: " + String.join(", ", failed)));
+            events.add(event(EventReason.DISK_FAILED, now, "failed: " + String.join(", ", failed) + why(now)));
         } else if (!failed.containsAll(before)) {
             before.removeAll(failed);
             events.add(event(EventReason.DISK_WELL, now, "works again: " + String.join(", ", before)));
@@ -44,10 +44,18 @@ final class GroupEvents {
         return events;
     }
 
+    private static String why(DiskGroup group) {
+        return group.getDevicesList().stream()
+                .map(Device::getDetail)
+                .filter(detail -> !detail.isEmpty())
+                .findFirst()
+                .map(detail -> ": " + detail)
+                .orElse("");
+    }
+
     private static List<String> failed(DiskGroup group) {
         return group.getDevicesList().stream()
-                .filter(device ->
-                        !device.getState().isEmpty() && !device.getState().equals(WELL))
+                .filter(device -> device.getState().equals(FAILED))
                 .map(Device::getPath)
                 .toList();
     }
