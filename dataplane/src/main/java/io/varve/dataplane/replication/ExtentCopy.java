@@ -6,7 +6,9 @@ import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.store.Op;
 import io.varve.model.Geometry;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gives a learner the extents that it misses: reads each in chunks like a client and numbers what it read as records that fill that copy
@@ -20,6 +22,8 @@ final class ExtentCopy extends SlabRead {
     /** Copied and not yet committed. Clients' records queue behind it in the learner's journal. */
     private static final long MAX_UNSETTLED_BYTES = 4 << 20;
 
+    private static final BitSet NONE = new BitSet();
+
     private static final int LONGS_PER_BLOCK = Geometry.BLOCK_BYTES / Long.BYTES;
 
     private final AccessPointHost host;
@@ -27,9 +31,12 @@ final class ExtentCopy extends SlabRead {
     private final Learner learner;
     private final long session;
     private final BitSet todo;
+    /** By extent the blocks that the learner misses; null: all of each extent. */
+    private final @Nullable Map<Integer, BitSet> missed;
+
     private final int slabBlocks;
     private final Crc32c crc = new Crc32c();
-    /** Blocks of the chunk that a client wrote since its read began. */
+    /** Blocks of the chunk that the learner has: a client wrote them since its read began, or it never missed them. */
     private final BitSet touched = new BitSet(CHUNK_BLOCKS);
 
     private final int[] blockCrcs = new int[CHUNK_BLOCKS];
@@ -43,12 +50,19 @@ final class ExtentCopy extends SlabRead {
     private boolean isAdvancing;
 
     /** {@code todo}: taken over. */
-    ExtentCopy(AccessPointHost host, SlabHost slab, Learner learner, long session, BitSet todo) {
+    ExtentCopy(
+            AccessPointHost host,
+            SlabHost slab,
+            Learner learner,
+            long session,
+            BitSet todo,
+            @Nullable Map<Integer, BitSet> missed) {
         this.host = host;
         this.slab = slab;
         this.learner = learner;
         this.session = session;
         this.todo = todo;
+        this.missed = missed;
         this.slabBlocks = host.slabBlocks(slab);
         this.block = -1;
         this.stream = slab.point.stream();
@@ -74,9 +88,6 @@ final class ExtentCopy extends SlabRead {
         if (hasChunk) {
             return numberNext();
         }
-        if (!learner.mayCopy()) {
-            return false;
-        }
         if (block < 0) {
             int extent = todo.nextSetBit(0);
             if (extent < 0) {
@@ -86,7 +97,8 @@ final class ExtentCopy extends SlabRead {
             block = extent * Geometry.BLOCKS_PER_EXTENT;
             count = 0;
         } else {
-            block += count;
+            // What was read of the chunk may have ended before it.
+            block = (block + count + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS * CHUNK_BLOCKS;
             count = 0;
         }
         int end = Math.min(slabBlocks, todo.nextSetBit(0) * Geometry.BLOCKS_PER_EXTENT + Geometry.BLOCKS_PER_EXTENT);
@@ -94,8 +106,34 @@ final class ExtentCopy extends SlabRead {
             return numberDone();
         }
         count = Math.min(CHUNK_BLOCKS, end - block);
+        return !readMissed();
+    }
+
+    /** Reads from the first block of the chunk that is missed to the last, whole pieces; false: none is. */
+    private boolean readMissed() {
+        touched.clear();
+        if (missed == null) {
+            read();
+            return true;
+        }
+        BitSet blocks = missed.getOrDefault(block / Geometry.BLOCKS_PER_EXTENT, NONE);
+        int extentStart = block - block % Geometry.BLOCKS_PER_EXTENT;
+        int first = blocks.nextSetBit(block - extentStart);
+        if (first < 0 || first >= block - extentStart + count) {
+            return false;
+        }
+        int last = blocks.previousSetBit(block - extentStart + count - 1);
+        int begin = extentStart + first - first % Geometry.BLOCKS_PER_PIECE;
+        count = extentStart + last + 1 - begin;
+        block = begin;
+        // Left out like what a client writes meanwhile: the learner has it.
+        for (int i = 0; i < count; i++) {
+            if (!blocks.get(block - extentStart + i)) {
+                touched.set(i);
+            }
+        }
         read();
-        return false;
+        return true;
     }
 
     private void read() {
@@ -103,7 +141,6 @@ final class ExtentCopy extends SlabRead {
         data.writerIndex(count * Geometry.BLOCK_BYTES);
         destination = data;
         destinationIndex = 0;
-        touched.clear();
         isReading = true;
         host.read(slab, this);
     }

@@ -2,6 +2,7 @@ package io.varve.dataplane.replication;
 
 import io.varve.dataplane.store.StoreStatus;
 import java.util.BitSet;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,12 +37,12 @@ final class Learner {
     private final long session;
     private Step step = Step.PREPARING;
     private long cutSeq;
+    /** By extent the blocks that it misses; null: all of each extent. */
+    private @Nullable Map<Integer, BitSet> missed;
+
     private long joinSeq;
     private long lastSeq;
     private int total;
-    private long bytes;
-    private long bytesBefore;
-    private long bytesPerSecond;
     private @Nullable ExtentCopy copy;
 
     /** {@code session}: never used before in this stream. */
@@ -80,16 +81,14 @@ final class Learner {
         if (step != Step.PREPARING) {
             return;
         }
-        if (status == StoreStatus.NOT_MEMBER) {
-            // What promised was another replica, which this one has taken the place of.
-            point.sealAgain(member.index);
-        }
         if (status != StoreStatus.OK || point.phase() != AccessPoint.Phase.OPEN) {
             giveUp("cannot prepare: " + status);
             return;
         }
         cutSeq = cut;
         joinSeq = point.set().require(member.index);
+        // What comes from here on it gets itself.
+        missed = slab.missedSince(member, cut);
         step = Step.WAITING;
         advance();
     }
@@ -151,15 +150,16 @@ final class Learner {
         todo.clear(host.slabExtents(slab), Math.max(todo.length(), host.slabExtents(slab)));
         total = todo.cardinality();
         LOG.info(
-                "copy joined stream={} group={} cut={} joinSeq={} extents={}",
+                "copy joined stream={} group={} cut={} joinSeq={} extents={} blocks={}",
                 point.stream(),
                 member.group,
                 cutSeq,
                 joinSeq,
-                total);
+                total,
+                missed == null ? "all" : "missed");
         step = Step.COPYING;
         lastSeq = joinSeq - 1;
-        copy = new ExtentCopy(host, slab, this, session, todo);
+        copy = new ExtentCopy(host, slab, this, session, todo, missed);
         point.set().joined(member.index);
         copy.advance();
     }
@@ -174,20 +174,7 @@ final class Learner {
     /** {@code seq}: of the newest record that it needs. */
     void numbered(long seq, long bytes) {
         lastSeq = seq;
-        this.bytes += bytes;
         returns.copied(bytes);
-    }
-
-    /** True if more may be copied now; else it is told to advance when it may. */
-    boolean mayCopy() {
-        return returns.mayCopy();
-    }
-
-    /** A second has passed. */
-    void second() {
-        long last = bytes - bytesBefore;
-        bytesBefore = bytes;
-        bytesPerSecond = bytesPerSecond == 0 ? last : (3 * bytesPerSecond + last) / 4;
     }
 
     void allNumbered() {
@@ -251,17 +238,6 @@ final class Learner {
         if (running != null) {
             running.end();
         }
-    }
-
-    CopyProgress told() {
-        ExtentCopy running = copy;
-        String state = switch (step) {
-            case PREPARING, WAITING, LISTING, JOINING -> "JOINING";
-            case COPYING -> "COPYING";
-            case SETTLING, FINISHING, WHOLE, ENDED -> "FINISHING";
-        };
-        int left = running == null ? 0 : running.extentsLeft();
-        return new CopyProgress(slab.spec.index(), member.group, total, left, bytes, bytesPerSecond, state);
     }
 
     /** For people. */

@@ -9,12 +9,11 @@ import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
-import io.varve.model.Redundancy;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,18 +35,12 @@ final class SlabHost implements AccessPointEffects {
     private final Crc32c crc = new Crc32c();
     final AttachSpec.Slab spec;
     final AccessPoint point;
-    private final Ports from;
-    /** By the index of the member, as are the next three. One that was dropped keeps its port here. */
-    GroupPort[] ports;
-
-    private long[] creationIds;
-    private @Nullable TailFetch[] fetches;
-    private @Nullable Learner[] learners;
-
-    /** As the truth wants them; empty: it has said nothing since the attach. */
-    private List<AttachSpec.Copy> wanted = List.of();
-
+    final GroupPort[] ports;
+    private final long[] creationIds;
+    private final @Nullable TailFetch[] fetches;
+    private final @Nullable Learner[] learners;
     private final CopyMark copyMark = new CopyMark();
+    private final MissedBlocks missed = new MissedBlocks();
     final BitSet allocated = new BitSet();
     int gen;
     /** A change was proposed whose outcome is not known. */
@@ -62,13 +55,10 @@ final class SlabHost implements AccessPointEffects {
     SlabHost(AccessPointHost host, AttachSpec.Slab spec, Ports from) {
         this.host = host;
         this.loop = from.loop();
-        this.from = from;
         this.spec = spec;
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
         List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
-        // What is to go and not in the set is of no use any more.
-        copies.removeIf(copy -> copy.isLeaving() && !spec.isr().contains(copy.group()));
         // Reads ask the first that can answer.
         copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
@@ -80,15 +70,12 @@ final class SlabHost implements AccessPointEffects {
             ports[i] = from.port(copy.group(), copy.peerAddress());
             creationIds[i] = copy.creationId();
             Lease lease = host.lease(ports[i]);
-            Member member = new Member(
+            members.add(new Member(
                     i,
                     copy.group(),
                     lease,
                     ports[i].localReplica(stream),
-                    spec.isr().contains(copy.group()));
-            member.distance = from.distance(copy);
-            member.isLeaving = copy.isLeaving();
-            members.add(member);
+                    spec.isr().contains(copy.group())));
         }
         learners = new Learner[copies.size()];
         point = new AccessPoint(stream, host.spec().epoch(), members, this);
@@ -96,115 +83,16 @@ final class SlabHost implements AccessPointEffects {
 
     /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
     int minInSync() {
-        return Redundancy.minInSync(host.replicas());
-    }
-
-    /** Copies that the slab should have. */
-    int replicas() {
-        return host.replicas();
+        return ports.length >= 3 ? 2 : 1;
     }
 
     boolean isRequired(int member) {
-        return point.member(member).isRequired;
+        return point.members().get(member).isRequired;
     }
-
-    // ------------------------------------------------------------------------------------------------ copies that come
-    // and go
-
-    /** What the truth wants now: the copies of this slab that have been made, and which of them are to go. */
-    void follow(List<AttachSpec.Copy> copies) {
-        if (!copies.equals(wanted)) {
-            wanted = copies;
-            settleCopies();
-        }
-    }
-
-    /** Comes as close to what is wanted as it may now; again when a change has committed. */
-    private void settleCopies() {
-        if (wanted.isEmpty() || host.hasEnded()) {
-            return;
-        }
-        for (Member member : List.copyOf(point.members())) {
-            AttachSpec.Copy copy = wantedCopy(member);
-            if (copy == null || copy.isLeaving()) {
-                leave(member, copy == null);
-            }
-        }
-        for (AttachSpec.Copy copy : wanted) {
-            if (!copy.isLeaving() && point.members().stream().noneMatch(member -> member.group.equals(copy.group()))) {
-                add(copy);
-            }
-        }
-    }
-
-    private AttachSpec.@Nullable Copy wantedCopy(Member member) {
-        for (AttachSpec.Copy copy : wanted) {
-            if (copy.group().equals(member.group) && copy.creationId() == creationIds[member.index]) {
-                return copy;
-            }
-        }
-        return null;
-    }
-
-    /**
-     * It is to go: nobody teaches it any more, and {@link SetChanges} takes it out of the set. {@code isForgotten}: the truth names it no longer, so it is
-     * dropped as soon as nobody waits for it.
-     */
-    private void leave(Member member, boolean isForgotten) {
-        if (!member.isLeaving) {
-            member.isLeaving = true;
-            LOG.info("copy leaves stream={} group={} inSet={}", point.stream(), member.group, member.isInSet);
-        }
-        Learner learner = learners[member.index];
-        if (learner != null) {
-            learner.giveUp("it is to go");
-        }
-        if (isForgotten && AccessPoint.isDroppable(member)) {
-            point.drop(member.index);
-            mapsMissing &= ~(1 << member.index);
-            host.dropped(ports[member.index]);
-        }
-    }
-
-    private void add(AttachSpec.Copy copy) {
-        int index = point.freePlace();
-        if (index < 0) {
-            LOG.warn("no place for another copy stream={} group={}", point.stream(), copy.group());
-            return;
-        }
-        if (index == ports.length) {
-            ports = Arrays.copyOf(ports, index + 1);
-            creationIds = Arrays.copyOf(creationIds, index + 1);
-            fetches = Arrays.copyOf(fetches, index + 1);
-            learners = Arrays.copyOf(learners, index + 1);
-        }
-        GroupPort port = from.port(copy.group(), copy.peerAddress());
-        ports[index] = port;
-        creationIds[index] = copy.creationId();
-        fetches[index] = null;
-        learners[index] = null;
-        boolean isJoined = host.isJoined(port);
-        Member member = new Member(index, copy.group(), host.lease(port), port.localReplica(point.stream()), false);
-        member.distance = from.distance(copy);
-        point.add(member);
-        LOG.info("copy added stream={} group={} place={}", point.stream(), copy.group(), index);
-        if (!isJoined) {
-            port.join(host.spec().volume(), host.events());
-        } else if (port.isUp()) {
-            point.memberUp(index);
-        }
-    }
-
-    /** True if a copy of this slab is behind the port. */
-    boolean uses(GroupPort port) {
-        return memberOf(port) >= 0;
-    }
-
-    // ------------------------------------------------------------------------------------------------ effects
 
     int memberOf(GroupPort port) {
         for (int i = 0; i < ports.length; i++) {
-            if (ports[i] == port && !point.member(i).isGone()) {
+            if (ports[i] == port) {
                 return i;
             }
         }
@@ -249,7 +137,7 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void resendLater(int member) {
-        boolean isUrgent = point.member(member).isInSet;
+        boolean isUrgent = point.members().get(member).isInSet;
         loop.schedule(isUrgent ? RESEND_PAUSE_NANOS : OUTSIDER_PAUSE_NANOS, () -> point.resend(member));
     }
 
@@ -306,6 +194,7 @@ final class SlabHost implements AccessPointEffects {
 
     /** A client's record was numbered: what a learner reads for copying has grown old there. */
     void wrote(int block, int count) {
+        missed.wrote(point.inFlight().nextSeq(), block, count);
         for (Learner learner : learners) {
             if (learner != null) {
                 learner.wrote(block, count);
@@ -325,6 +214,7 @@ final class SlabHost implements AccessPointEffects {
     /** The set is another since a change committed in generation {@code newGen}. */
     void setChanged(int newGen, List<String> isr) {
         gen = newGen;
+        noteLeaving(isr);
         point.set().changed(isr);
         for (Member member : point.members()) {
             if (!member.isInSet) {
@@ -338,9 +228,27 @@ final class SlabHost implements AccessPointEffects {
                 learnerPromised(member.index);
             }
         }
-        settleCopies();
         fetchMaps();
         host.openedOrMapped();
+    }
+
+    /** Before the set changes: what a copy misses that leaves is remembered from its last acknowledged record on, and before. */
+    private void noteLeaving(List<String> isr) {
+        boolean isAnyOut = false;
+        for (Member member : point.members()) {
+            member.isMissingKnown = !isr.contains(member.group) && (member.isMissingKnown || member.isInSet);
+            isAnyOut |= member.isMissingKnown;
+        }
+        if (isAnyOut) {
+            missed.begin(point.recoveredSeq() + 1);
+        } else {
+            missed.end();
+        }
+    }
+
+    /** By extent the blocks written since a copy that knows everything up to {@code cutSeq}; null if that is not known. */
+    @Nullable Map<Integer, BitSet> missedSince(Member member, long cutSeq) {
+        return member.isMissingKnown ? missed.since(cutSeq) : null;
     }
 
     @Override
