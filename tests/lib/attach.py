@@ -22,6 +22,14 @@ def unavailable() -> str | None:
     return None
 
 
+def _ends(command: list[str]) -> bool:
+    """Whether it ended well; False also when it hangs, as a file system does whose device answers nothing."""
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 class Served:
     """`varve attach` as a process: the volume on a Unix socket wherever it is open, and as a block device if wanted."""
 
@@ -29,7 +37,7 @@ class Served:
         self.uri, self.log = f"nbd+unix:///{volume}?socket={path}", log
         self.device: str | None = None
         self.mountpoint: pathlib.Path | None = None
-        self.directory = path.parent
+        self.path, self.directory = path, path.parent
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 [LAUNCHER, "attach", volume, "--server", servers, "--socket", str(path), "--device" if device else "--no-device"],
@@ -58,17 +66,18 @@ class Served:
         return target
 
     def close(self) -> None:
-        if self.mountpoint:
-            done = subprocess.run(["umount", str(self.mountpoint)], capture_output=True, timeout=60, check=False)
-            if done.returncode != 0:
-                subprocess.run(["umount", "-l", str(self.mountpoint)], capture_output=True, timeout=60, check=False)
-            self.mountpoint = None
+        if self.mountpoint and not _ends(["umount", str(self.mountpoint)]):
+            _ends(["umount", "-l", str(self.mountpoint)])
+        self.mountpoint = None
         self.process.terminate()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+            if self.device:  # what it would have taken away by itself
+                _ends(["losetup", "-d", self.device])
+                _ends(["fusermount3", "-u", "-z", f"{self.path}.device"])
 
 
 class Attachment:

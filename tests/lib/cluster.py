@@ -163,11 +163,12 @@ class Cluster:
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
                  node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None,
-                 network: Network | None = None):
+                 network: Network | None = None, disks: dict[str, str] | None = None):
         """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves. `network`: its hosts are the nodes, each with
-        an address of its own; else all are on loopback."""
+        an address of its own; else all are on loopback. `disks`: by node a block device; others have a file."""
         self.directory = directory
         self.disk_io = disk_io or {}
+        self.disks = disks or {}
         directory.mkdir(parents=True, exist_ok=True)
         self.disk_bytes, self.journal_bytes = disk_bytes, journal_bytes
         self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}"), network)
@@ -186,6 +187,7 @@ class Cluster:
     def _yaml(self, node: Node) -> str:
         members = "\n".join(
             f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"}}' for n in self.nodes)
+        device = self.disks.get(node.name)
         return f"""cluster: rig
 node: {node.name}
 dataDir: {node.directory}/data
@@ -203,7 +205,7 @@ disks:
   - group: main
     journal: {self.journal_bytes >> 20}MiB
     devices:
-      - {{path: {node.disk}, class: nvme, size: {self.disk_bytes >> 20}MiB}}
+      - {{path: {device or node.disk}, class: nvme{'' if device else f', size: {self.disk_bytes >> 20}MiB'}}}
 """
 
     def pids(self) -> list[int]:

@@ -1,15 +1,18 @@
-"""Commits that are counted: several psql sessions insert one row each time and note what the database acknowledged."""
+"""Commits that are counted: several sessions insert one row each time and note what the database acknowledged."""
 
 import subprocess
 import threading
 
+from mariadb import MariaDb
 from postgres import Postgres
+
+Database = Postgres | MariaDb
 
 
 class CommitCounter:
     """Session s inserts (s, 1), (s, 2), … each in a transaction of its own, until the database is gone or `stop`."""
 
-    def __init__(self, database: Postgres, sessions: int = 4):
+    def __init__(self, database: Database, sessions: int = 4):
         self.database = database
         self.acknowledged = [0] * sessions
         self.stopping = threading.Event()
@@ -17,16 +20,17 @@ class CommitCounter:
         self.threads: list[threading.Thread] = []
 
     @staticmethod
-    def prepare(database: Postgres) -> None:
+    def prepare(database: Database) -> None:
+        if isinstance(database, MariaDb):
+            database.query("CREATE DATABASE rig")
         database.query("CREATE TABLE commits (session int, n int, filler text, PRIMARY KEY (session, n))")
 
     def start(self, first: list[int] | None = None) -> None:
         """`first`: the last number that each session has in the table already."""
         self.acknowledged = list(first or self.acknowledged)
         for session in range(len(self.acknowledged)):
-            process = subprocess.Popen([f"{self.database.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
-                                       env=self.database.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL, text=True, bufsize=1)
+            process = subprocess.Popen(self.database.session(), env=self.database.environment(), stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1)
             thread = threading.Thread(target=self._insert, args=(session, process), daemon=True)
             self.processes.append(process)
             self.threads.append(thread)
@@ -53,6 +57,10 @@ class CommitCounter:
             process.wait()
         for thread in self.threads:
             thread.join(10)
+
+    def alive(self) -> int:
+        """How many sessions still insert: one ends when it is answered anything but what it inserted."""
+        return sum(thread.is_alive() for thread in self.threads)
 
     def total(self) -> int:
         return sum(self.acknowledged)

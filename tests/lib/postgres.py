@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import time
 
 
 def binaries() -> str | None:
@@ -38,6 +39,10 @@ class Postgres:
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PGHOST": str(self.run_directory), "PGPORT": str(self.port), "PGUSER": "postgres", "PGDATABASE": "postgres"}
+
+    def session(self) -> list[str]:
+        """A client that reads statements from its input, one a line, and writes each result as it comes."""
+        return [f"{self.bin}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
 
     def create(self) -> None:
         self.data.mkdir(exist_ok=True)
@@ -82,3 +87,7 @@ class Postgres:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 pass
+        # A new one refuses to start as long as one of them is still on its way out.
+        deadline = time.monotonic() + 20
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.02)

@@ -17,7 +17,7 @@ sealed interface AgentAction {
         }
     }
 
-    /** Forget the replicas of a volume that is being deleted, then say so. */
+    /** Forget replicas that are to go, or of a volume that is being deleted, then say so. */
     record DeleteReplicas(Volume volume, String group, List<Slab> slabs) implements AgentAction {
         @Override
         public String key() {

@@ -54,6 +54,14 @@ final class AgentPlan {
                 if (!missing.isEmpty()) {
                     actions.add(new AgentAction.CreateReplicas(volume, group, missing));
                 }
+                // In the in-sync set it is counted on: its access point takes it out first, and then it never comes in
+                // again.
+                List<Slab> leaving = slabsWith(volume, group, ReplicaPhase.REPLICA_LEAVING).stream()
+                        .filter(slab -> !slab.getIsrList().contains(group))
+                        .toList();
+                if (!leaving.isEmpty()) {
+                    actions.add(new AgentAction.DeleteReplicas(volume, group, leaving));
+                }
             }
         }
     }

@@ -3,6 +3,7 @@ package io.varve.dataplane.agent;
 import io.varve.api.Replica;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.dataplane.store.ReplicaStore;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.model.Geometry;
 import io.varve.model.StreamId;
@@ -33,13 +34,17 @@ final class LocalReplicas {
         return Future.join(made).mapEmpty();
     }
 
-    static Future<Void> delete(LocalGroup group, long volume, List<Slab> slabs) {
+    /** Forgets these replicas: those with the creation ids that the slabs name, or when {@code isAny} whichever are here, since the volume is gone. */
+    static Future<Void> delete(LocalGroup group, long volume, List<Slab> slabs, boolean isAny) {
         List<Future<Void>> gone = new ArrayList<>();
         for (Slab slab : slabs) {
             long stream = StreamId.of(volume, slab.getIndex());
             Promise<Void> one = Promise.promise();
             gone.add(one.future());
-            group.loop().execute(() -> group.store().delete(stream, status -> settle(one, "delete", stream, status)));
+            long creation = isAny ? ReplicaStore.ANY_CREATION : creationId(slab, group.uuid());
+            group.loop()
+                    .execute(() ->
+                            group.store().delete(stream, creation, status -> settle(one, "delete", stream, status)));
         }
         return Future.join(gone).mapEmpty();
     }
@@ -52,7 +57,7 @@ final class LocalReplicas {
         }
     }
 
-    private static long creationId(Slab slab, String group) {
+    static long creationId(Slab slab, String group) {
         return slab.getReplicasList().stream()
                 .filter(replica -> replica.getGroup().equals(group))
                 .mapToLong(Replica::getCreationId)

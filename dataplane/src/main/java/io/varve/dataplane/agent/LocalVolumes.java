@@ -3,11 +3,14 @@ package io.varve.dataplane.agent;
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
 import io.varve.api.DiskGroup;
+import io.varve.api.NodeView;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
@@ -16,8 +19,10 @@ import io.vertx.core.Promise;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -35,10 +40,13 @@ public final class LocalVolumes {
     private final long incarnation;
     private final List<VolumeLoop> loops = new ArrayList<>();
     private final Map<Long, Served> served = new HashMap<>();
+    /** Served for the sake of their copies: no target is exported. */
+    private final Set<Long> hidden = new HashSet<>();
+
     private long attaches;
     private BiConsumer<String, String> notOpened = (volume, why) -> {};
 
-    /** One attach of one volume. {@code opened}: the NBD URI; fails if it ends first. Futures complete on the home loop. */
+    /** One attach of one volume. {@code opened}: the NBD URI, empty if it is not exported; fails if it ends first. Futures complete on the home loop. */
     record Served(int epoch, VolumeLoop place, Future<String> opened, Future<Void> ended) {}
 
     /** {@code home}: the agent's loop; {@code loops}: at least one. */
@@ -101,18 +109,24 @@ public final class LocalVolumes {
         Promise<Void> ended = Promise.promise();
         Served one = new Served(spec.epoch(), place, opened.future(), ended.future());
         served.put(volume.getId(), one);
+        if (volume.getMaintenance()) {
+            hidden.add(volume.getId());
+        } else {
+            hidden.remove(volume.getId());
+        }
         Runnable gone = () -> home.execute(() -> {
             served.remove(volume.getId(), one);
             opened.tryFail("the volume went before it was open");
             ended.tryComplete();
         });
         place.loop()
-                .execute(() -> place.volumes().attach(spec, new Volumes.AttachCallback() {
+                .execute(() -> place.volumes().attach(spec, !volume.getMaintenance(), new Volumes.AttachCallback() {
                     @Override
                     public void opened(SlabVolume open) {
                         LOG.info("volume opened volume={} id={} epoch={}", open.name(), volume.getId(), spec.epoch());
                         place.volumes().onGone(open, gone);
-                        home.execute(() -> opened.tryComplete("nbd://" + place.nbdAddress() + "/" + open.name()));
+                        home.execute(() ->
+                                opened.tryComplete(hidden.contains(volume.getId()) ? "" : uri(place, open.name())));
                     }
 
                     @Override
@@ -131,6 +145,38 @@ public final class LocalVolumes {
                     }
                 }));
         return one;
+    }
+
+    /** Tells the access points here what the truth wants of their copies now. A view of another epoch is not about them. */
+    void follow(NodeView view, Exported exported) {
+        Map<String, DiskGroup> groups = byUuid(view.getGroupsList());
+        for (Volume volume : view.getVolumesList()) {
+            Served one = served.get(volume.getId());
+            if (one != null && one.epoch() == volume.getEpoch()) {
+                CopiesWanted wanted = new CopiesWanted(
+                        volume.getId(),
+                        volume.getEpoch(),
+                        volume.getReplicas(),
+                        volume.getCopyLimitBytesPerSecond(),
+                        !volume.getMaintenance(),
+                        slabs(volume, groups));
+                one.place().loop().execute(() -> one.place().volumes().follow(wanted));
+                if (!volume.getMaintenance()
+                        && hidden.remove(volume.getId())
+                        && one.opened().succeeded()) {
+                    exported.told(volume.getId(), one.epoch(), uri(one.place(), volume.getName()));
+                }
+            }
+        }
+    }
+
+    /** A volume that was open for its copies only is exported from now on. */
+    interface Exported {
+        void told(long volume, int epoch, String uri);
+    }
+
+    private static String uri(VolumeLoop place, String name) {
+        return "nbd://" + place.nbdAddress() + "/" + name;
     }
 
     /** Stops serving a volume: requests in flight are waited for, no longer than {@code limit}. */
@@ -178,19 +224,36 @@ public final class LocalVolumes {
     }
 
     private static AttachSpec spec(AttachResponse answer, String attachId) {
-        Map<String, DiskGroup> groups =
-                answer.getGroupsList().stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
         Volume volume = answer.getVolume();
+        return new AttachSpec(
+                volume.getId(),
+                volume.getName(),
+                volume.getSizeBytes(),
+                volume.getReplicas(),
+                volume.getEpoch(),
+                attachId,
+                slabs(volume, byUuid(answer.getGroupsList())));
+    }
+
+    private static Map<String, DiskGroup> byUuid(List<DiskGroup> groups) {
+        return groups.stream().collect(Collectors.toMap(DiskGroup::getUuid, Function.identity()));
+    }
+
+    /** The slabs with their copies that have been made: one that is only placed is nobody yet. */
+    private static List<AttachSpec.Slab> slabs(Volume volume, Map<String, DiskGroup> groups) {
         List<AttachSpec.Slab> slabs = new ArrayList<>();
         for (Slab slab : volume.getSlabsList()) {
             List<AttachSpec.Copy> copies = slab.getReplicasList().stream()
+                    .filter(replica -> replica.getPhase() != ReplicaPhase.REPLICA_NEW)
                     .map(replica -> new AttachSpec.Copy(
-                            replica.getGroup(), replica.getCreationId(), address(groups.get(replica.getGroup()))))
+                            replica.getGroup(),
+                            replica.getCreationId(),
+                            address(groups.get(replica.getGroup())),
+                            replica.getPhase() == ReplicaPhase.REPLICA_LEAVING))
                     .toList();
             slabs.add(new AttachSpec.Slab(slab.getIndex(), slab.getGen(), copies, List.copyOf(slab.getIsrList())));
         }
-        return new AttachSpec(
-                volume.getId(), volume.getName(), volume.getSizeBytes(), volume.getEpoch(), attachId, slabs);
+        return slabs;
     }
 
     private static String address(@Nullable DiskGroup group) {

@@ -12,6 +12,7 @@ import io.varve.api.Truth;
 import io.varve.api.TruthCode;
 import io.varve.api.TruthResult;
 import io.varve.api.Volume;
+import io.varve.api.VolumeState;
 import io.varve.api.WatchNodeRequest;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.Loop;
@@ -245,6 +246,7 @@ public final class NodeAgent {
                     if (answer.result().getChanged() || !viewSeen) {
                         viewSeen = true;
                         view = answer.result();
+                        volumes.follow(view, this::tellOpened);
                         plan();
                     }
                     watch();
@@ -305,16 +307,19 @@ public final class NodeAgent {
                         .setVolume(volume.getId())
                         .setGroup(create.group())
                         .addAllSlabs(indices(create.slabs()))
+                        .addAllCreationIds(creationIds(create.slabs(), create.group()))
                         .build()))
                 .compose(answer -> taken(answer.getResult()));
     }
 
     private Future<Void> deleteReplicas(AgentAction.DeleteReplicas delete) {
-        return LocalReplicas.delete(group(delete.group()), delete.volume().getId(), delete.slabs())
+        boolean isAny = delete.volume().getState() == VolumeState.VOLUME_DELETING;
+        return LocalReplicas.delete(group(delete.group()), delete.volume().getId(), delete.slabs(), isAny)
                 .compose(gone -> truth.replicasDeleted(ReplicasDeletedRequest.newBuilder()
                         .setVolume(delete.volume().getId())
                         .setGroup(delete.group())
                         .addAllSlabs(indices(delete.slabs()))
+                        .addAllCreationIds(creationIds(delete.slabs(), delete.group()))
                         .build()))
                 .compose(answer -> taken(answer.getResult()));
     }
@@ -322,6 +327,8 @@ public final class NodeAgent {
     private Future<Void> attach(Volume volume) {
         return volumes.take(volume, view.getIndex())
                 .onSuccess(served -> loop.execute(() -> {
+                    // A view newer than the attach may have come before its answer.
+                    volumes.follow(view, this::tellOpened);
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
                     served.ended()
@@ -389,6 +396,10 @@ public final class NodeAgent {
 
     private LocalGroup group(String uuid) {
         return java.util.Objects.requireNonNull(groups.get(uuid));
+    }
+
+    private static List<Long> creationIds(List<Slab> slabs, String group) {
+        return slabs.stream().map(slab -> LocalReplicas.creationId(slab, group)).toList();
     }
 
     private static List<Integer> indices(List<Slab> slabs) {

@@ -170,6 +170,7 @@ final class LoopStack {
                         volume.accessPoints().detail(),
                         volume.counters(),
                         volume.accessPoints().readsRepaired(),
+                        volume.accessPoints().copies(),
                         volume.accessPoints().lateReads()))
                 .toList();
         List<NodeFigures.Replica> copies = new ArrayList<>();

@@ -2,6 +2,7 @@ package io.varve.dataplane.main;
 
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.metrics.VolumeCounters;
+import io.varve.dataplane.replication.CopyProgress;
 import io.varve.dataplane.store.DeviceLatency;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.store.StreamState;
@@ -30,6 +31,7 @@ public record NodeFigures(
             String detail,
             VolumeCounters counters,
             long repairedReads,
+            List<CopyProgress> copies,
             long lateReads) {}
 
     /** One replica in one of this node's disk groups. */

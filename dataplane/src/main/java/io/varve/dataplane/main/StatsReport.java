@@ -1,5 +1,6 @@
 package io.varve.dataplane.main;
 
+import io.varve.api.CopyStats;
 import io.varve.api.GroupStats;
 import io.varve.api.NodeStats;
 import io.varve.api.ReplicaStats;
@@ -7,6 +8,7 @@ import io.varve.api.VolumeStats;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.metrics.VolumeCounters;
 import io.varve.dataplane.metrics.VolumeCounters.Figure;
+import io.varve.dataplane.replication.CopyProgress;
 import io.varve.dataplane.store.StoreStats;
 import java.lang.management.ManagementFactory;
 import java.util.HashMap;
@@ -37,6 +39,7 @@ final class StatsReport {
                 .setResidentBytes(ResidentMemory.bytes())
                 .setCpuSeconds(cpuSeconds());
         figures.volumes().forEach(volume -> stats.addVolumes(volume(volume, nowNanos)));
+        figures.volumes().forEach(volume -> volume.copies().forEach(each -> stats.addCopies(copy(volume.id(), each))));
         figures.replicas().forEach(replica -> stats.addReplicas(replica(replica)));
         figures.groups().forEach(group -> stats.addGroups(group(group)));
         return stats.build();
@@ -67,6 +70,19 @@ final class StatsReport {
                 .setInFlight((int) counters.get(Figure.IN_FLIGHT))
                 .setState(volume.state())
                 .setDetail(volume.detail())
+                .build();
+    }
+
+    private static CopyStats copy(long volume, CopyProgress copy) {
+        return CopyStats.newBuilder()
+                .setVolume(volume)
+                .setSlab(copy.slab())
+                .setGroup(copy.group())
+                .setExtentsTotal(copy.extentsTotal())
+                .setExtentsLeft(copy.extentsLeft())
+                .setBytesCopied(copy.bytesCopied())
+                .setBytesPerSecond(copy.bytesPerSecond())
+                .setState(copy.state())
                 .build();
     }
 

@@ -4,6 +4,7 @@ import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.wire.Refusal;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -27,13 +28,22 @@ final class AccessPoint {
         CLOSED
     }
 
+    /** Places: reads and maps keep them as bits of an int. */
+    static final int MAX_MEMBERS = 31;
+
     /** Records asked of a donor at a time: about what is in flight on a busy stream, a fraction of a journal segment. */
     static final int TAIL_CHUNK = 64;
 
     private final long stream;
     private final int epoch;
     private final AccessPointEffects effects;
+    /** By index, whoever was dropped included. */
+    private final List<Member> places;
+
+    /** Those that are there, the nearest first. */
     private final List<Member> members;
+
+    private int dropped;
     private final ReadGate gate;
     private final RollForward rollForward;
     private final Numbering numbering;
@@ -42,15 +52,17 @@ final class AccessPoint {
     private String trouble = "";
 
     AccessPoint(long stream, int epoch, List<Member> members, AccessPointEffects effects) {
-        Invariant.check(!members.isEmpty() && members.size() <= 31, "members of a replica set", members.size());
+        Invariant.check(
+                !members.isEmpty() && members.size() <= MAX_MEMBERS, "members of a replica set", members.size());
         this.stream = stream;
         this.epoch = epoch;
-        this.members = members;
+        this.places = new ArrayList<>(members);
+        this.members = new ArrayList<>(members);
         this.effects = effects;
         this.gate = new ReadGate(this, effects);
-        this.rollForward = new RollForward(epoch, members, effects);
-        this.numbering = new Numbering(this, members, effects);
-        this.set = new InSyncSet(this, numbering, members);
+        this.rollForward = new RollForward(epoch, places, effects);
+        this.numbering = new Numbering(this, this.members, effects);
+        this.set = new InSyncSet(this, numbering, this.members);
     }
 
     Phase phase() {
@@ -74,8 +86,13 @@ final class AccessPoint {
         return numbering.commitSeq();
     }
 
+    /** Those that are there, the nearest first. */
     List<Member> members() {
         return members;
+    }
+
+    Member member(int index) {
+        return places.get(index);
     }
 
     /** What is numbered and not yet committed; to be looked at only. */
@@ -102,10 +119,64 @@ final class AccessPoint {
 
     // ------------------------------------------------------------------------------------------------ members
 
+    /**
+     * The index for a copy that is to be added; −1: there is no place. A place that was left is taken only when there are no new ones, and then the one
+     * that has been free the longest, so that nothing is on its way any more that means who was there.
+     */
+    int freePlace() {
+        if (places.size() < MAX_MEMBERS) {
+            return places.size();
+        }
+        int longest = -1;
+        for (Member member : places) {
+            if (member.isGone() && (longest < 0 || member.droppedAs < places.get(longest).droppedAs)) {
+                longest = member.index;
+            }
+        }
+        return longest;
+    }
+
+    /** A copy that was made since the attach. It is outside of the set, and spoken to when the slab is open. */
+    void add(Member member) {
+        Invariant.check(InSyncSet.isLearner(member) && !member.isRequired, "a copy is added to the set", member.index);
+        if (member.index == places.size()) {
+            places.add(member);
+        } else {
+            Invariant.check(places.get(member.index).isGone(), "the place of a copy is not free", member.index);
+            places.set(member.index, member);
+        }
+        int at = 0;
+        while (at < members.size() && members.get(at).distance <= member.distance) {
+            at++;
+        }
+        members.add(at, member);
+    }
+
+    /** True if the copy can be dropped: it is in no set, nor may it be, and nobody waits for it. */
+    static boolean isDroppable(Member member) {
+        return !member.isRequired && InSyncSet.isLearner(member);
+    }
+
+    /** The truth names the copy no longer: it is spoken to no more, and its place is free. */
+    void drop(int index) {
+        Member member = member(index);
+        Invariant.check(!member.isRequired && !member.isInSet, "a copy is dropped that is waited for", index);
+        member.state = ReplicaState.FAILED;
+        member.isSealed = false;
+        member.droppedAs = ++dropped;
+        members.remove(member);
+    }
+
     void memberUp(int index) {
-        if (mayBeSealed(members.get(index))) {
+        if (mayBeSealed(member(index))) {
             effects.seal(index);
         }
+    }
+
+    /** What the member promised is not known any more. */
+    void sealAgain(int index) {
+        member(index).isSealed = false;
+        memberUp(index);
     }
 
     /** Copies outside of the set are spoken to once the slab is open. */
@@ -114,7 +185,7 @@ final class AccessPoint {
     }
 
     void memberDown(int index, String reason) {
-        Member member = members.get(index);
+        Member member = member(index);
         member.isSealed = false;
         member.isWaitingForLease = false;
         if (member.state != ReplicaState.FAILED) {
@@ -128,7 +199,7 @@ final class AccessPoint {
 
     /** The member promised the epoch, and tells all that it has. In an epoch under way: it is back, and says where it stands. */
     void sealed(int index, long lastSeq, int lastEpoch, long itsCommitSeq, long suspectFromSeq) {
-        Member member = members.get(index);
+        Member member = member(index);
         if (hasEnded() || member.state == ReplicaState.FAILED) {
             return;
         }
@@ -172,7 +243,7 @@ final class AccessPoint {
     }
 
     void leaseHeld(int index, long remainingNanos, int holderEpoch) {
-        Member member = members.get(index);
+        Member member = member(index);
         member.isWaitingForLease = true;
         member.trouble = "waits " + (remainingNanos + 999_999) / 1_000_000 + " ms for the read lease of epoch "
                 + holderEpoch + " to end";
@@ -180,7 +251,7 @@ final class AccessPoint {
 
     /** {@code askedEpoch}: of the SEAL that is refused; another one was asked by, or told to, an access point before this. */
     void sealRefused(int index, int askedEpoch, Refusal refusal, int promisedEpoch) {
-        Member member = members.get(index);
+        Member member = member(index);
         if (hasEnded()) {
             return;
         }
@@ -211,7 +282,9 @@ final class AccessPoint {
         member.isSealed = false;
         member.isLost = true;
         member.trouble = why;
-        effects.alarm("replica failed stream=" + stream + " group=" + member.group + " reason=\"" + why + "\"");
+        if (!member.isLeaving) {
+            effects.alarm("replica failed stream=" + stream + " group=" + member.group + " reason=\"" + why + "\"");
+        }
         if (isLearner) {
             effects.learnerLost(member.index, why);
         } else {
@@ -223,7 +296,7 @@ final class AccessPoint {
 
     /** Attach goes on without a member that cannot be spoken to. The caller has seen that enough others are there. */
     void leaveOut(int index) {
-        Member member = members.get(index);
+        Member member = member(index);
         member.isLeftOut = true;
         if (phase == Phase.SEALING) {
             decideOnce();
@@ -259,12 +332,12 @@ final class AccessPoint {
     /** A record from the donor's journal, for a member that misses it. */
     void tail(int index, WriteRecord record) {
         if (phase == Phase.RECONCILING) {
-            rollForward.tail(members.get(index), record);
+            rollForward.tail(member(index), record);
         }
     }
 
     void tailEnded(int index, StoreStatus status) {
-        String alarm = phase == Phase.RECONCILING ? rollForward.tailEnded(members.get(index), status) : null;
+        String alarm = phase == Phase.RECONCILING ? rollForward.tailEnded(member(index), status) : null;
         if (alarm != null) {
             refuse(alarm);
         }
@@ -294,7 +367,7 @@ final class AccessPoint {
     }
 
     void acked(int index, long durableSeq) {
-        Member member = members.get(index);
+        Member member = member(index);
         if (hasEnded() || !member.isSealed || !member.isRequired || member.isJoining) {
             return;
         }
@@ -313,7 +386,7 @@ final class AccessPoint {
 
     /** {@code round}: the one that the refused record was sent in. */
     void refused(int index, int round, Refusal refusal, int promisedEpoch, long seq, long lastSeq) {
-        Member member = members.get(index);
+        Member member = member(index);
         if (hasEnded() || !member.isSealed || !member.isRequired || round != member.round || member.isPaused) {
             return;
         }
@@ -351,7 +424,7 @@ final class AccessPoint {
 
     /** Its disks failed, it says: as a record's refusal, as a read's, or unasked. Another process, or its next start, may promise again. */
     void storeFailed(int index) {
-        Member member = members.get(index);
+        Member member = member(index);
         if (hasEnded() || !member.isSealed && member.isLost) {
             return;
         }
@@ -376,7 +449,7 @@ final class AccessPoint {
 
     /** Sends everything that the member has not acknowledged, in a new round; seals it first if it could not promise. */
     void resend(int index) {
-        Member member = members.get(index);
+        Member member = member(index);
         member.isPaused = false;
         if (hasEnded()) {
             return;

@@ -1,5 +1,6 @@
 package io.varve.dataplane.replication;
 
+import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
@@ -35,9 +36,13 @@ public final class AccessPointHost {
 
         /** Something that a request may wait for has changed: room, credits, leases. */
         void eased();
+
+        /** How long clients' reads and writes took so far: the buckets of a {@link LatencyHistogram}, for whoever copies beside them. */
+        long[] latencies();
     }
 
     private final Loop loop;
+    private final Ports ports;
     private final AttachSpec spec;
     private final NodeIdentity self;
     private final Owner owner;
@@ -52,6 +57,9 @@ public final class AccessPointHost {
 
     private final Runnable checkLeases = this::checkLeases;
 
+    /** Copies that each slab should have. */
+    private int replicas;
+
     private boolean openTold;
     private boolean ended;
     private String trouble = "";
@@ -62,6 +70,8 @@ public final class AccessPointHost {
 
     public AccessPointHost(Ports ports, AttachSpec spec, Truth truth, Owner owner) {
         this.loop = ports.loop();
+        this.ports = ports;
+        this.replicas = spec.replicas();
         this.spec = spec;
         this.self = ports.self();
         this.owner = owner;
@@ -79,6 +89,45 @@ public final class AccessPointHost {
     /** For each group that holds a copy, the lease that it gave this volume. */
     Lease lease(GroupPort port) {
         return leases.computeIfAbsent(port, p -> new Lease());
+    }
+
+    boolean isJoined(GroupPort port) {
+        return leases.containsKey(port);
+    }
+
+    /** A slab has no copy on that group any more. */
+    void dropped(GroupPort port) {
+        for (SlabHost slab : slabs) {
+            if (slab.uses(port)) {
+                return;
+            }
+        }
+        Lease lease = leases.remove(port);
+        if (lease != null) {
+            leave(port, lease);
+            ports.closeUnused(port);
+        }
+    }
+
+    /** Copies that each slab should have. */
+    int replicas() {
+        return replicas;
+    }
+
+    /** What the truth wants of the copies since; ignored if it is meant for another epoch. */
+    public void follow(CopiesWanted wanted) {
+        if (ended || wanted.volume() != spec.volume() || wanted.epoch() != spec.epoch()) {
+            return;
+        }
+        replicas = wanted.replicas();
+        returns.limit(wanted.copyLimitBytesPerSecond());
+        for (AttachSpec.Slab each : wanted.slabs()) {
+            SlabHost slab = find(each.index());
+            if (slab != null) {
+                slab.follow(each.copies());
+            }
+        }
+        considerSet();
     }
 
     NodeIdentity self() {
@@ -134,11 +183,13 @@ public final class AccessPointHost {
     }
 
     private void leave() {
-        leases.forEach((port, lease) -> {
-            lease.giveUp();
-            port.release(spec.volume(), spec.epoch());
-            port.leave(spec.volume(), events);
-        });
+        leases.forEach(this::leave);
+    }
+
+    private void leave(GroupPort port, Lease lease) {
+        lease.giveUp();
+        port.release(spec.volume(), spec.epoch());
+        port.leave(spec.volume(), events);
     }
 
     // ------------------------------------------------------------------------------------------------ requests
@@ -316,7 +367,7 @@ public final class AccessPointHost {
 
     /** One word: SEALING, RECONCILING, OPENING, HEALTHY, DEGRADED, STALLED, FENCED, REFUSED, DETACHED. */
     public String state() {
-        return new SlabStates(slabs).state(openTold);
+        return new SlabStates(slabs, replicas).state(openTold);
     }
 
     /** What it waits for, or what is being put right; empty if nothing. */
@@ -324,7 +375,7 @@ public final class AccessPointHost {
         if (!trouble.isEmpty() || !proposal.trouble().isEmpty()) {
             return trouble.isEmpty() ? proposal.trouble() : trouble;
         }
-        return new SlabStates(slabs).detail(changes.trouble());
+        return new SlabStates(slabs, replicas).detail(changes.trouble());
     }
 
     /** Blocks read from another copy because one was damaged, and sent there for repair. */
@@ -339,6 +390,15 @@ public final class AccessPointHost {
             sum += slab.point.reads().lateReads();
         }
         return sum;
+    }
+
+    /** Copies that are being filled, or wait for their turn. */
+    public List<CopyProgress> copies() {
+        return returns.progress();
+    }
+
+    long[] latencies() {
+        return owner.latencies();
     }
 
     /** Bytes of extents that were copied to returning copies since the attach. */

@@ -8,14 +8,30 @@ import java.util.List;
  *
  * @param volume id of the volume
  * @param epoch the one that ATTACH gave
+ * @param replicas copies that each slab should have: what the fewest in sync follow from
  * @param attachId of this attach; one retried with the same id is the same attach
  */
-public record AttachSpec(long volume, String name, long sizeBytes, int epoch, String attachId, List<Slab> slabs) {
+public record AttachSpec(
+        long volume, String name, long sizeBytes, int replicas, int epoch, String attachId, List<Slab> slabs) {
+    /** With as many replicas as the first slab has copies. */
+    public AttachSpec(long volume, String name, long sizeBytes, int epoch, String attachId, List<Slab> slabs) {
+        this(volume, name, sizeBytes, slabs.getFirst().copies().size(), epoch, attachId, slabs);
+    }
+
     /** {@code isr}: UUIDs of disk groups. */
     public record Slab(int index, int gen, List<Copy> copies, List<String> isr) {}
 
-    /** One replica: where it is, and its identity there. {@code peerAddress}: {@code host:port} of the loop that owns the group. */
-    public record Copy(String group, long creationId, String peerAddress) {
+    /**
+     * One replica that has been made: where it is, and its identity there.
+     *
+     * @param peerAddress {@code host:port} of the loop that owns the group
+     * @param isLeaving it is to go
+     */
+    public record Copy(String group, long creationId, String peerAddress, boolean isLeaving) {
+        public Copy(String group, long creationId, String peerAddress) {
+            this(group, creationId, peerAddress, false);
+        }
+
         String host() {
             int colon = peerAddress.lastIndexOf(':');
             return colon < 0 ? peerAddress : peerAddress.substring(0, colon);

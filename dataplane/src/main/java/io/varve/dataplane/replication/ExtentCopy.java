@@ -88,6 +88,9 @@ final class ExtentCopy extends SlabRead {
         if (hasChunk) {
             return numberNext();
         }
+        if (!learner.mayCopy()) {
+            return false;
+        }
         if (block < 0) {
             int extent = todo.nextSetBit(0);
             if (extent < 0) {

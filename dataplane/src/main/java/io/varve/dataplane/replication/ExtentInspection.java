@@ -29,7 +29,7 @@ final class ExtentInspection extends SlabRead {
     private final int endBlock;
     private final Runnable ended;
     private final Crc32c crc = new Crc32c();
-    private final int[] crcs;
+    private int[] crcs;
 
     private int member;
     private int tries;
@@ -62,7 +62,7 @@ final class ExtentInspection extends SlabRead {
         this.slab = slab;
         this.ended = ended;
         members = host.slabAt(slab).inSet();
-        crcs = new int[host.ports(slab).length];
+        crcs = new int[members.length];
         firstBlock = extent * Geometry.BLOCKS_PER_EXTENT;
         endBlock = Math.min(firstBlock + Geometry.BLOCKS_PER_EXTENT, slabBlocks);
     }
@@ -70,6 +70,7 @@ final class ExtentInspection extends SlabRead {
     /** Begins a run. Repairs are added to those of earlier runs; all else is found anew. */
     void start() {
         members = host.slabAt(slab).inSet();
+        crcs = new int[members.length];
         different = 0;
         firstDifferent = -1;
         lost.clear();

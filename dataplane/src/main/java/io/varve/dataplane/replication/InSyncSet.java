@@ -49,7 +49,7 @@ final class InSyncSet {
      * @return seq of that record
      */
     long require(int index) {
-        Member member = members.get(index);
+        Member member = point.member(index);
         Invariant.check(
                 point.phase() == AccessPoint.Phase.OPEN && isLearner(member), "who joins is no learner", member.index);
         enter(member, ReplicaState.LEARNER);
@@ -66,20 +66,20 @@ final class InSyncSet {
 
     /** The copy's log goes on where it was required from. */
     void joined(int index) {
-        members.get(index).isJoining = false;
+        point.member(index).isJoining = false;
         point.resend(index);
     }
 
     /** A change that adds the copy is about to be proposed. */
     void proposed(int index) {
-        Member member = members.get(index);
+        Member member = point.member(index);
         Invariant.check(member.isRequired && !member.isJoining, "proposed before it is required", member.index);
         member.isProposed = true;
     }
 
     /** A learner is given up. */
     void release(int index) {
-        Member member = members.get(index);
+        Member member = point.member(index);
         Invariant.check(isLearner(member), "a member of the set is dropped without a change", member.index);
         if (member.isRequired) {
             enter(member, ReplicaState.STALE);

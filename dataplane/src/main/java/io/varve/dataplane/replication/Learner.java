@@ -43,6 +43,9 @@ final class Learner {
     private long joinSeq;
     private long lastSeq;
     private int total;
+    private long bytes;
+    private long bytesBefore;
+    private long bytesPerSecond;
     private @Nullable ExtentCopy copy;
 
     /** {@code session}: never used before in this stream. */
@@ -80,6 +83,10 @@ final class Learner {
     private void prepared(StoreStatus status, long cut) {
         if (step != Step.PREPARING) {
             return;
+        }
+        if (status == StoreStatus.NOT_MEMBER) {
+            // What promised was another replica, which this one has taken the place of.
+            point.sealAgain(member.index);
         }
         if (status != StoreStatus.OK || point.phase() != AccessPoint.Phase.OPEN) {
             giveUp("cannot prepare: " + status);
@@ -174,7 +181,20 @@ final class Learner {
     /** {@code seq}: of the newest record that it needs. */
     void numbered(long seq, long bytes) {
         lastSeq = seq;
+        this.bytes += bytes;
         returns.copied(bytes);
+    }
+
+    /** True if more may be copied now; else it is told to advance when it may. */
+    boolean mayCopy() {
+        return returns.mayCopy();
+    }
+
+    /** A second has passed. */
+    void second() {
+        long last = bytes - bytesBefore;
+        bytesBefore = bytes;
+        bytesPerSecond = bytesPerSecond == 0 ? last : (3 * bytesPerSecond + last) / 4;
     }
 
     void allNumbered() {
@@ -238,6 +258,17 @@ final class Learner {
         if (running != null) {
             running.end();
         }
+    }
+
+    CopyProgress told() {
+        ExtentCopy running = copy;
+        String state = switch (step) {
+            case PREPARING, WAITING, LISTING, JOINING -> "JOINING";
+            case COPYING -> "COPYING";
+            case SETTLING, FINISHING, WHOLE, ENDED -> "FINISHING";
+        };
+        int left = running == null ? 0 : running.extentsLeft();
+        return new CopyProgress(slab.spec.index(), member.group, total, left, bytes, bytesPerSecond, state);
     }
 
     /** For people. */

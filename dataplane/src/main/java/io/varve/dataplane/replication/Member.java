@@ -15,6 +15,15 @@ final class Member {
 
     boolean isInSet;
     boolean isRequired;
+    /** It is to go: not taught, not proposed, and taken out of the set as soon as that can do without it. */
+    boolean isLeaving;
+
+    /** It was dropped: its place is free. The later, the higher; 0: it is there. */
+    int droppedAs;
+
+    /** Reads ask the nearest first. */
+    int distance;
+
     /** A change that adds it was proposed, and its outcome is not known: its lease is needed for reads, and only another change drops it. */
     boolean isProposed;
 
@@ -81,6 +90,10 @@ final class Member {
         this.isInSet = isInSet;
         this.isRequired = isInSet;
         this.state = isInSet ? ReplicaState.NEW : ReplicaState.STALE;
+    }
+
+    boolean isGone() {
+        return droppedAs != 0;
     }
 
     /** A client's read may be answered from it. */

@@ -119,7 +119,7 @@ final class Numbering {
             boolean isListening = member.isRequired && member.isSealed && !member.isJoining;
             if (isListening && member.toldCommitSeq < commitSeq) {
                 member.toldCommitSeq = commitSeq;
-                effects.tellCommit(i, commitSeq);
+                effects.tellCommit(member.index, commitSeq);
                 told = true;
             }
         }
@@ -132,7 +132,7 @@ final class Numbering {
             WriteRecord record = inFlight.removeFirst();
             for (int i = 0; i < members.size(); i++) {
                 if (members.get(i).isRequired && members.get(i).ackedSeq < record.seq) {
-                    effects.acked(i, record);
+                    effects.acked(members.get(i).index, record);
                 }
             }
             record.committed(true);

@@ -62,6 +62,14 @@ public final class Ports {
         return port;
     }
 
+    /** Nothing of any volume is behind that port any more: its node may be gone for good, and is not to be called for ever. */
+    void closeUnused(GroupPort port) {
+        if (port instanceof RemotePort remote && remote.listeners().isEmpty()) {
+            remote.close();
+            ports.remove(remote.group(), remote);
+        }
+    }
+
     public void close() {
         for (GroupPort port : ports.values()) {
             if (port instanceof RemotePort remote) {

@@ -57,7 +57,7 @@ final class ReadGate {
 
     private void send(SlabRead read) {
         int first = read.firstMember;
-        if (first >= 0 && (read.tried & 1 << first) == 0 && members.get(first).isReadable()) {
+        if (first >= 0 && (read.tried & 1 << first) == 0 && point.member(first).isReadable()) {
             ask(first, read);
             return;
         }
@@ -69,7 +69,8 @@ final class ReadGate {
         int untried = 0;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            boolean isUntried = (read.tried & 1 << i) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
+            boolean isUntried =
+                    (read.tried & 1 << member.index) == 0 && member.isInSet && member.state != ReplicaState.FAILED;
             untried += isUntried ? 1 : 0;
         }
         if (untried == 0 && read.damagedMember >= 0 && read.count > 1) {
@@ -189,11 +190,11 @@ final class ReadGate {
             }
             case STALE_EPOCH -> {
                 behindMembers.add(read);
-                point.fence("replica on " + members.get(index).group + " refuses reads of this epoch");
+                point.fence("replica on " + point.member(index).group + " refuses reads of this epoch");
             }
             case NEED_SEAL, BEHIND, GEN, SEQ_GAP, CONFLICT, NO_SPACE -> {
                 // Another copy at once if this one is away; else what it waits for comes with its next SEALED.
-                if (members.get(index).isSealed) {
+                if (point.member(index).isSealed) {
                     behindMembers.add(read);
                 } else {
                     send(read);
@@ -215,7 +216,9 @@ final class ReadGate {
             effects.wantLease();
         } else {
             // A repair with content that was overwritten meanwhile would undo the newer write there.
-            if (read.damagedMember >= 0 && point.inFlight().isUntouchedSince(read.leastSeq, read.damagedBlock)) {
+            if (read.damagedMember >= 0
+                    && !point.member(read.damagedMember).isGone()
+                    && point.inFlight().isUntouchedSince(read.leastSeq, read.damagedBlock)) {
                 read.repairSent = true;
                 effects.repair(read.damagedMember, read, read.damagedBlock);
             }

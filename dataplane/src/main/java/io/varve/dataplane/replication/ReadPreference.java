@@ -1,6 +1,7 @@
 package io.varve.dataplane.replication;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which copy a read asks first: the nearest, unless it is late or much slower than another one (docs/internals/faults.md). Part of {@link ReadGate};
@@ -33,14 +34,14 @@ final class ReadPreference {
         int passedOver = -1;
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            if ((tried & 1 << i) != 0 || !member.isReadable()) {
+            if ((tried & 1 << member.index) != 0 || !member.isReadable()) {
                 continue;
             }
             // Members stand in the order of nearness: the one on this loop first.
             if (!isPassedOver(member)) {
-                return i;
+                return member.index;
             }
-            passedOver = passedOver < 0 ? i : passedOver;
+            passedOver = passedOver < 0 ? member.index : passedOver;
         }
         return passedOver;
     }
@@ -60,7 +61,8 @@ final class ReadPreference {
     boolean hasBetterThan(int index, int tried) {
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
-            if (i != index && (tried & 1 << i) == 0 && member.isReadable() && member.lateBeats == 0) {
+            boolean isUntried = member.index != index && (tried & 1 << member.index) == 0;
+            if (isUntried && member.isReadable() && member.lateBeats == 0) {
                 return true;
             }
         }
@@ -68,13 +70,28 @@ final class ReadPreference {
     }
 
     void late(int index) {
-        members.get(index).lateBeats = LATE_BEATS;
+        Member member = find(index);
+        if (member != null) {
+            member.lateBeats = LATE_BEATS;
+        }
     }
 
     void answered(int index, long nanos) {
-        Member member = members.get(index);
-        long old = member.answerNanos;
-        member.answerNanos = old == 0 ? nanos : old + (nanos - old) / (member.isSlow ? PROBE_WEIGHT : WEIGHT);
+        Member member = find(index);
+        if (member != null) {
+            long old = member.answerNanos;
+            member.answerNanos = old == 0 ? nanos : old + (nanos - old) / (member.isSlow ? PROBE_WEIGHT : WEIGHT);
+        }
+    }
+
+    /** Null: it was dropped meanwhile. */
+    private @Nullable Member find(int index) {
+        for (int i = 0; i < members.size(); i++) {
+            if (members.get(i).index == index) {
+                return members.get(i);
+            }
+        }
+        return null;
     }
 
     /** True if it has to be told of the next beat too. */
@@ -83,18 +100,19 @@ final class ReadPreference {
         for (int i = 0; i < members.size(); i++) {
             Member member = members.get(i);
             member.lateBeats = Math.max(0, member.lateBeats - 1);
-            judge(i, member);
+            judge(member);
             goOn |= member.lateBeats > 0;
         }
         return goOn;
     }
 
-    private void judge(int index, Member member) {
+    @SuppressWarnings("ReferenceEquality") // identity is meant
+    private void judge(Member member) {
         long best = Long.MAX_VALUE;
         boolean isAnyUnknown = false;
         for (int i = 0; i < members.size(); i++) {
             Member other = members.get(i);
-            if (i != index && other.isReadable()) {
+            if (other != member && other.isReadable()) {
                 best = Math.min(best, other.answerNanos == 0 ? Long.MAX_VALUE : other.answerNanos);
                 isAnyUnknown |= other.answerNanos == 0;
             }

@@ -1,5 +1,6 @@
 package io.varve.dataplane.replication;
 
+import io.varve.dataplane.metrics.LatencyHistogram;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +13,7 @@ final class Returns {
     /** Learners of a volume at a time: each holds back writes to its slab for a moment when it joins, and takes memory. */
     private static final int MAX_LEARNERS = 4;
 
+    private static final long SECOND_NANOS = 1_000_000_000L;
     private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
     private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
 
@@ -20,6 +22,12 @@ final class Returns {
     private final List<Learner> running = new ArrayList<>();
     private int sessions;
     private long bytesCopied;
+    private final RebuildPace pace = new RebuildPace();
+    /** Of what clients waited for, up to where it was judged last. */
+    private long[] judged = new long[LatencyHistogram.BUCKETS];
+
+    private boolean isTicking;
+    private boolean isResumeQueued;
     private boolean ended;
 
     private record Waiting(SlabHost slab, Member member) {}
@@ -34,12 +42,73 @@ final class Returns {
 
     void copied(long bytes) {
         bytesCopied += bytes;
+        pace.copied(bytes);
+    }
+
+    void limit(long bytesPerSecond) {
+        pace.limit(bytesPerSecond);
+    }
+
+    /** True if a learner may copy more now; else it is called again when it may. */
+    boolean mayCopy() {
+        if (pace.mayCopy(host.loop().nanos())) {
+            return true;
+        }
+        if (!isResumeQueued) {
+            isResumeQueued = true;
+            host.loop().schedule(pace.waitNanos(), this::resume);
+        }
+        return false;
+    }
+
+    private void resume() {
+        isResumeQueued = false;
+        // Learners end while they advance.
+        List.copyOf(running).forEach(Learner::advance);
+    }
+
+    private void tickLater() {
+        if (!isTicking && !ended && !running.isEmpty()) {
+            isTicking = true;
+            host.loop().schedule(SECOND_NANOS, this::tick);
+        }
+    }
+
+    private void tick() {
+        isTicking = false;
+        boolean isLastCopy = running.stream().anyMatch(learner -> learner.slab().inSet().length == 1);
+        pace.second(p99SinceJudged(), isLastCopy && host.replicas() > 1);
+        running.forEach(Learner::second);
+        tickLater();
+    }
+
+    /** What clients waited for since it was asked last; 0: there were none. */
+    private long p99SinceJudged() {
+        long[] now = host.latencies();
+        long[] since = new long[now.length];
+        for (int i = 0; i < now.length; i++) {
+            since[i] = now[i] - judged[i];
+        }
+        judged = now;
+        return (long) LatencyHistogram.quantileNanos(since, 0.99);
+    }
+
+    /** Copies that are being filled, and those that wait for their turn. */
+    List<CopyProgress> progress() {
+        List<CopyProgress> all = new ArrayList<>();
+        running.forEach(learner -> all.add(learner.told()));
+        waiting.forEach(
+                each -> all.add(new CopyProgress(each.slab.spec.index(), each.member.group, 0, 0, 0, 0, "WAITING")));
+        return all;
     }
 
     /** The copy promised the epoch: it can begin as soon as a place is free, unless it runs, or was given up a moment ago. */
     void promised(SlabHost slab, int index) {
-        Member member = slab.point.members().get(index);
-        if (!ended && slab.learner(index) == null && host.loop().nanos() >= member.notBeforeNanos) {
+        Member member = slab.point.member(index);
+        if (!ended
+                && !member.isLeaving
+                && slab.learner(index) == null
+                && host.loop().nanos() >= member.notBeforeNanos) {
             Waiting one = new Waiting(slab, member);
             if (!waiting.contains(one)) {
                 waiting.add(one);
@@ -53,6 +122,7 @@ final class Returns {
             Waiting next = waiting.remove();
             Member member = next.member;
             boolean canLearn = !member.isInSet
+                    && !member.isLeaving
                     && !member.isRequired
                     && member.isSealed
                     && member.state != ReplicaState.FAILED
@@ -62,8 +132,12 @@ final class Returns {
                 long session = Integer.toUnsignedLong(host.epoch()) << 32 | ++sessions;
                 Learner learner = new Learner(this, host, next.slab, member, session);
                 next.slab.setLearner(member.index, learner);
+                if (running.isEmpty()) {
+                    pace.quiet(p99SinceJudged());
+                }
                 running.add(learner);
                 learner.start();
+                tickLater();
             }
         }
     }
@@ -72,6 +146,10 @@ final class Returns {
     void ended(Learner learner, boolean isIn) {
         Member member = learner.member();
         running.remove(learner);
+        if (running.isEmpty()) {
+            // From here on clients are alone: what they feel now is what copying is measured by.
+            judged = host.latencies();
+        }
         if (learner.slab().learner(member.index) == learner) {
             learner.slab().setLearner(member.index, null);
         }

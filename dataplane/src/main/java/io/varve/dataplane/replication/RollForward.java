@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class RollForward {
     private final int epoch;
+    /** By index. */
     private final List<Member> members;
+
     private final AccessPointEffects effects;
     private boolean decided;
     private int donor;

@@ -72,13 +72,17 @@ final class SetChanges {
             staying += member.isInSet && !member.isLost ? 1 : 0;
         }
         boolean mayShrink = staying >= slab.minInSync();
+        int readable = readable(slab);
         for (Member member : slab.point.members()) {
             Learner learner = slab.learner(member.index);
-            if (member.isInSet && !(member.isLost && mayShrink)) {
+            if (member.isInSet && member.isLeaving && !member.isLost && readable > needed(slab)) {
+                readable--;
+                differs = true;
+            } else if (member.isInSet && !(member.isLost && mayShrink)) {
                 wanted.add(member.group);
             } else if (member.isInSet) {
                 differs = true;
-            } else if (learner != null && learner.isWhole() && member.isSealed && !member.isLost) {
+            } else if (!member.isLeaving && learner != null && learner.isWhole() && member.isSealed && !member.isLost) {
                 if (!member.isProposed) {
                     slab.point.set().proposed(member.index);
                 }
@@ -87,6 +91,24 @@ final class SetChanges {
             }
         }
         return differs ? wanted : null;
+    }
+
+    /** Members of the set that can stand in for one that is to go. */
+    private static int readable(SlabHost slab) {
+        int readable = 0;
+        for (Member member : slab.point.members()) {
+            readable += member.isReadable() && !member.isLost ? 1 : 0;
+        }
+        return readable;
+    }
+
+    /** As many have to stay when one that is to go is taken out: what there should be, as far as it is there, and never fewer than it takes. */
+    private static int needed(SlabHost slab) {
+        int remaining = 0;
+        for (Member member : slab.point.members()) {
+            remaining += member.isLeaving ? 0 : 1;
+        }
+        return Math.max(Math.max(1, slab.minInSync()), Math.min(slab.replicas(), remaining));
     }
 
     private void answered(Truth.Outcome outcome, List<Truth.SlabOpened> answers, String message) {

@@ -9,7 +9,9 @@ import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
+import io.varve.model.Redundancy;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
@@ -35,10 +37,17 @@ final class SlabHost implements AccessPointEffects {
     private final Crc32c crc = new Crc32c();
     final AttachSpec.Slab spec;
     final AccessPoint point;
-    final GroupPort[] ports;
-    private final long[] creationIds;
-    private final @Nullable TailFetch[] fetches;
-    private final @Nullable Learner[] learners;
+    private final Ports from;
+    /** By the index of the member, as are the next three. One that was dropped keeps its port here. */
+    GroupPort[] ports;
+
+    private long[] creationIds;
+    private @Nullable TailFetch[] fetches;
+    private @Nullable Learner[] learners;
+
+    /** As the truth wants them; empty: it has said nothing since the attach. */
+    private List<AttachSpec.Copy> wanted = List.of();
+
     private final CopyMark copyMark = new CopyMark();
     private final MissedBlocks missed = new MissedBlocks();
     final BitSet allocated = new BitSet();
@@ -55,10 +64,13 @@ final class SlabHost implements AccessPointEffects {
     SlabHost(AccessPointHost host, AttachSpec.Slab spec, Ports from) {
         this.host = host;
         this.loop = from.loop();
+        this.from = from;
         this.spec = spec;
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
         List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
+        // What is to go and not in the set is of no use any more.
+        copies.removeIf(copy -> copy.isLeaving() && !spec.isr().contains(copy.group()));
         // Reads ask the first that can answer.
         copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
@@ -70,12 +82,15 @@ final class SlabHost implements AccessPointEffects {
             ports[i] = from.port(copy.group(), copy.peerAddress());
             creationIds[i] = copy.creationId();
             Lease lease = host.lease(ports[i]);
-            members.add(new Member(
+            Member member = new Member(
                     i,
                     copy.group(),
                     lease,
                     ports[i].localReplica(stream),
-                    spec.isr().contains(copy.group())));
+                    spec.isr().contains(copy.group()));
+            member.distance = from.distance(copy);
+            member.isLeaving = copy.isLeaving();
+            members.add(member);
         }
         learners = new Learner[copies.size()];
         point = new AccessPoint(stream, host.spec().epoch(), members, this);
@@ -83,16 +98,115 @@ final class SlabHost implements AccessPointEffects {
 
     /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
     int minInSync() {
-        return ports.length >= 3 ? 2 : 1;
+        return Redundancy.minInSync(host.replicas());
+    }
+
+    /** Copies that the slab should have. */
+    int replicas() {
+        return host.replicas();
     }
 
     boolean isRequired(int member) {
-        return point.members().get(member).isRequired;
+        return point.member(member).isRequired;
     }
+
+    // ------------------------------------------------------------------------------------------------ copies that come
+    // and go
+
+    /** What the truth wants now: the copies of this slab that have been made, and which of them are to go. */
+    void follow(List<AttachSpec.Copy> copies) {
+        if (!copies.equals(wanted)) {
+            wanted = copies;
+            settleCopies();
+        }
+    }
+
+    /** Comes as close to what is wanted as it may now; again when a change has committed. */
+    private void settleCopies() {
+        if (wanted.isEmpty() || host.hasEnded()) {
+            return;
+        }
+        for (Member member : List.copyOf(point.members())) {
+            AttachSpec.Copy copy = wantedCopy(member);
+            if (copy == null || copy.isLeaving()) {
+                leave(member, copy == null);
+            }
+        }
+        for (AttachSpec.Copy copy : wanted) {
+            if (!copy.isLeaving() && point.members().stream().noneMatch(member -> member.group.equals(copy.group()))) {
+                add(copy);
+            }
+        }
+    }
+
+    private AttachSpec.@Nullable Copy wantedCopy(Member member) {
+        for (AttachSpec.Copy copy : wanted) {
+            if (copy.group().equals(member.group) && copy.creationId() == creationIds[member.index]) {
+                return copy;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * It is to go: nobody teaches it any more, and {@link SetChanges} takes it out of the set. {@code isForgotten}: the truth names it no longer, so it is
+     * dropped as soon as nobody waits for it.
+     */
+    private void leave(Member member, boolean isForgotten) {
+        if (!member.isLeaving) {
+            member.isLeaving = true;
+            LOG.info("copy leaves stream={} group={} inSet={}", point.stream(), member.group, member.isInSet);
+        }
+        Learner learner = learners[member.index];
+        if (learner != null) {
+            learner.giveUp("it is to go");
+        }
+        if (isForgotten && AccessPoint.isDroppable(member)) {
+            point.drop(member.index);
+            mapsMissing &= ~(1 << member.index);
+            host.dropped(ports[member.index]);
+        }
+    }
+
+    private void add(AttachSpec.Copy copy) {
+        int index = point.freePlace();
+        if (index < 0) {
+            LOG.warn("no place for another copy stream={} group={}", point.stream(), copy.group());
+            return;
+        }
+        if (index == ports.length) {
+            ports = Arrays.copyOf(ports, index + 1);
+            creationIds = Arrays.copyOf(creationIds, index + 1);
+            fetches = Arrays.copyOf(fetches, index + 1);
+            learners = Arrays.copyOf(learners, index + 1);
+        }
+        GroupPort port = from.port(copy.group(), copy.peerAddress());
+        ports[index] = port;
+        creationIds[index] = copy.creationId();
+        fetches[index] = null;
+        learners[index] = null;
+        boolean isJoined = host.isJoined(port);
+        Member member = new Member(index, copy.group(), host.lease(port), port.localReplica(point.stream()), false);
+        member.distance = from.distance(copy);
+        point.add(member);
+        LOG.info("copy added stream={} group={} place={}", point.stream(), copy.group(), index);
+        if (!isJoined) {
+            port.join(host.spec().volume(), host.events());
+        } else if (port.isUp()) {
+            point.memberUp(index);
+        }
+    }
+
+    /** True if a copy of this slab is behind the port. */
+    boolean uses(GroupPort port) {
+        return memberOf(port) >= 0;
+    }
+
+    // ------------------------------------------------------------------------------------------------ effects
 
     int memberOf(GroupPort port) {
         for (int i = 0; i < ports.length; i++) {
-            if (ports[i] == port) {
+            if (ports[i] == port && !point.member(i).isGone()) {
                 return i;
             }
         }
@@ -137,7 +251,7 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void resendLater(int member) {
-        boolean isUrgent = point.members().get(member).isInSet;
+        boolean isUrgent = point.member(member).isInSet;
         loop.schedule(isUrgent ? RESEND_PAUSE_NANOS : OUTSIDER_PAUSE_NANOS, () -> point.resend(member));
     }
 
@@ -228,6 +342,7 @@ final class SlabHost implements AccessPointEffects {
                 learnerPromised(member.index);
             }
         }
+        settleCopies();
         fetchMaps();
         host.openedOrMapped();
     }

@@ -3,9 +3,12 @@ package io.varve.dataplane.replication;
 /** What the slabs of a volume tell people, in a word and in a sentence. Made for one question; on the volume's loop. */
 final class SlabStates {
     private final SlabHost[] slabs;
+    private final int replicas;
 
-    SlabStates(SlabHost[] slabs) {
+    /** {@code replicas}: copies that each slab should have. */
+    SlabStates(SlabHost[] slabs, int replicas) {
         this.slabs = slabs;
+        this.replicas = replicas;
     }
 
     String state(boolean openTold) {
@@ -18,10 +21,12 @@ final class SlabStates {
                 return phase.name();
             }
             least = phase.compareTo(least) < 0 ? phase : least;
+            int inSync = 0;
             for (Member member : slab.point.members()) {
                 stalled |= member.isInSet && !member.isSealed;
-                degraded |= !member.isInSet;
+                inSync += member.isInSet ? 1 : 0;
             }
+            degraded |= inSync < replicas;
         }
         return switch (least) {
             case SEALING, RECONCILING, OPENING -> least.name();
@@ -44,7 +49,7 @@ final class SlabStates {
                     return "slab " + slab.spec.index() + " waits for its copy on disk group " + member.group
                             + (why.isEmpty() ? "" : ": " + why) + (changing.isEmpty() ? "" : "; " + changing);
                 }
-                if (!member.isInSet && missing.isEmpty()) {
+                if (!member.isInSet && !member.isLeaving && missing.isEmpty()) {
                     Learner learner = slab.learner(member.index);
                     missing = "slab " + slab.spec.index() + " is without its copy on disk group " + member.group
                             + (learner != null ? ": " + learner.progress() : why.isEmpty() ? "" : ": " + why);

@@ -98,13 +98,13 @@ public final class Verification {
     private final class Extent {
         private final int slab;
         private final int extent;
-        private final GroupPort[] ports;
+        private GroupPort[] ports = {};
         /** The copies that are compared: those of the set when they were asked. */
         private int[] members = {};
 
-        private final StoreStatus[] statuses;
-        private final int[] crcs;
-        private final long[] versions;
+        private StoreStatus[] statuses = {};
+        private int[] crcs = {};
+        private long[] versions = {};
         private int missing;
         private int tries;
         private int inspections;
@@ -113,10 +113,6 @@ public final class Verification {
         Extent(long index) {
             slab = (int) (index / Geometry.EXTENTS_PER_SLAB);
             extent = (int) (index % Geometry.EXTENTS_PER_SLAB);
-            ports = host.ports(slab);
-            statuses = new StoreStatus[ports.length];
-            crcs = new int[ports.length];
-            versions = new long[ports.length];
             int slabBlocks = (int) Math.min(
                     Geometry.BLOCKS_PER_SLAB,
                     (sizeBytes + Geometry.BLOCK_BYTES - 1) / Geometry.BLOCK_BYTES
@@ -127,10 +123,14 @@ public final class Verification {
         void ask() {
             tries++;
             members = host.slabAt(slab).inSet();
+            ports = host.ports(slab);
+            statuses = new StoreStatus[ports.length];
+            crcs = new int[ports.length];
+            versions = new long[ports.length];
             missing = members.length;
             for (int i = 0; i < members.length; i++) {
                 int member = members[i];
-                ports[i].digest(
+                ports[member].digest(
                         host.accessPoint(slab).stream(),
                         host.epoch(),
                         extent,

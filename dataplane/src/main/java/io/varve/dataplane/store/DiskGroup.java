@@ -155,8 +155,8 @@ public final class DiskGroup implements ReplicaStore {
     }
 
     @Override
-    public void delete(long stream, StatusCallback deleted) {
-        changes.delete(stream, deleted);
+    public void delete(long stream, long creationId, StatusCallback deleted) {
+        changes.delete(stream, creationId, deleted);
     }
 
     @Override

@@ -23,11 +23,17 @@ public interface ReplicaStore {
     /** Every stream here; a copy. */
     java.util.List<StreamState> streams();
 
-    /** Makes an empty replica, durably. {@code created} gets OK, also when the same (stream, creationId) exists already; NO_SPACE; IO_ERROR. */
+    /**
+     * Makes an empty replica, durably. One with a lower creation id is an earlier one that was to go: it is deleted first. {@code created} gets OK, also when
+     * the same (stream, creationId) exists already; NOT_MEMBER when a later one does, or one is being deleted; NO_SPACE; IO_ERROR.
+     */
     void create(long stream, long creationId, int blocks, StatusCallback created);
 
-    /** Forgets the replica and frees its space, durably. OK also when it is not here. */
-    void delete(long stream, StatusCallback deleted);
+    /** Any creation id, for {@link #delete}: the volume is gone. */
+    long ANY_CREATION = 0;
+
+    /** Forgets the replica and frees its space, durably. OK also when it is not here, or another one is: its creation id differs. */
+    void delete(long stream, long creationId, StatusCallback deleted);
 
     /** Appends behind everything appended before. Order of calls is the order in the log. */
     void append(JournalRecord record);

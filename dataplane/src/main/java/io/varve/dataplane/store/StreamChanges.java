@@ -20,6 +20,17 @@ final class StreamChanges {
     }
 
     void create(long stream, long creationId, int blocks, ReplicaStore.StatusCallback created) {
+        StreamLog existing = group.stream(stream);
+        if (existing != null && Long.compareUnsigned(existing.state.creationId(), creationId) < 0) {
+            delete(stream, existing.state.creationId(), status -> {
+                if (status == StoreStatus.OK) {
+                    create(stream, creationId, blocks, created);
+                } else {
+                    created.done(status);
+                }
+            });
+            return;
+        }
         StoreStatus known = known(stream, creationId);
         if (known != null) {
             group.loop.execute(() -> created.done(known));
@@ -51,9 +62,11 @@ final class StreamChanges {
         return group.hasRoomForStream() ? null : StoreStatus.NO_SPACE;
     }
 
-    void delete(long stream, ReplicaStore.StatusCallback deleted) {
+    void delete(long stream, long creationId, ReplicaStore.StatusCallback deleted) {
         StreamLog found = group.stream(stream);
-        if (!group.isServing() || found == null) {
+        boolean isAnother =
+                found != null && creationId != ReplicaStore.ANY_CREATION && found.state.creationId() != creationId;
+        if (!group.isServing() || found == null || isAnother) {
             StoreStatus status = group.isServing() ? StoreStatus.OK : StoreStatus.IO_ERROR;
             group.loop.execute(() -> deleted.done(status));
             return;
@@ -63,7 +76,7 @@ final class StreamChanges {
         if (begun) {
             checkpoints.exclusively(() -> {
                 checkpoints.ended();
-                delete(stream, deleted);
+                delete(stream, creationId, deleted);
             });
             return;
         }

@@ -2,6 +2,7 @@ package io.varve.dataplane.volume;
 
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
@@ -45,14 +46,30 @@ public final class Volumes implements VolumeDirectory {
      * waits for stands in {@link SlabVolume#accessPoints()}, and {@link #detach} gives up.
      */
     public SlabVolume attach(AttachSpec spec, AttachCallback callback) {
+        return attach(spec, true, callback);
+    }
+
+    /** {@code isExported} false: it is open for its copies only, and not found by name until {@link #follow} says otherwise. */
+    public SlabVolume attach(AttachSpec spec, boolean isExported, AttachCallback callback) {
         Attached before = byId.get(spec.volume());
         if (before != null) {
             before.end(BlockStatus.FENCED);
         }
-        Attached attached = new Attached(spec, callback);
+        Attached attached = new Attached(spec, isExported, callback);
         byId.put(spec.volume(), attached);
         attached.host.start();
         return attached.volume;
+    }
+
+    /** What the truth wants of the copies of a volume that is attached here, or being attached. */
+    public void follow(CopiesWanted wanted) {
+        Attached attached = byId.get(wanted.volume());
+        if (attached != null) {
+            attached.host.follow(wanted);
+            if (wanted.epoch() == attached.spec.epoch() && wanted.isExported()) {
+                attached.export();
+            }
+        }
     }
 
     /** Waits for requests in flight, no longer than {@code limit}, and lets go. {@code detached} runs also when the volume is not here. */
@@ -117,10 +134,12 @@ public final class Volumes implements VolumeDirectory {
         private final SlabVolume volume;
         private final List<Runnable> goneListeners = new ArrayList<>();
         private @Nullable AttachCallback callback;
+        private boolean isExported;
         private boolean isGone;
 
-        Attached(AttachSpec spec, AttachCallback callback) {
+        Attached(AttachSpec spec, boolean isExported, AttachCallback callback) {
             this.spec = spec;
+            this.isExported = isExported;
             this.callback = callback;
             this.host = new AccessPointHost(ports, spec, truth, this);
             this.volume = new SlabVolume(spec.name(), spec.sizeBytes(), loop, host);
@@ -128,7 +147,9 @@ public final class Volumes implements VolumeDirectory {
 
         @Override
         public void opened() {
-            open.put(spec.name(), this);
+            if (isExported) {
+                open.put(spec.name(), this);
+            }
             AttachCallback told = callback;
             callback = null;
             if (told != null) {
@@ -144,6 +165,25 @@ public final class Volumes implements VolumeDirectory {
             if (told != null) {
                 told.failed(fenced, why);
             }
+        }
+
+        void export() {
+            if (!isExported && !isGone) {
+                isExported = true;
+                if (host.isOpen()) {
+                    open.put(spec.name(), this);
+                }
+            }
+        }
+
+        @Override
+        public long[] latencies() {
+            long[] all = volume.counters().reads().snapshot();
+            long[] writes = volume.counters().writes().snapshot();
+            for (int i = 0; i < all.length; i++) {
+                all[i] += writes[i];
+            }
+            return all;
         }
 
         @Override

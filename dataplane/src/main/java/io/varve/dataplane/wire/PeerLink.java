@@ -41,6 +41,7 @@ public final class PeerLink {
     private final String address;
     private final String group;
     private final Listener listener;
+    private final SpokenVersions spoken;
     private final FrameWriter writer = new FrameWriter();
 
     private long backoffNanos = MIN_BACKOFF_NANOS;
@@ -51,12 +52,24 @@ public final class PeerLink {
 
     public PeerLink(
             Loop loop, Transport transport, NodeIdentity self, String address, String group, Listener listener) {
+        this(loop, transport, self, address, group, listener, SpokenVersions.HERE);
+    }
+
+    PeerLink(
+            Loop loop,
+            Transport transport,
+            NodeIdentity self,
+            String address,
+            String group,
+            Listener listener,
+            SpokenVersions spoken) {
         this.loop = loop;
         this.transport = transport;
         this.self = self;
         this.address = address;
         this.group = group;
         this.listener = listener;
+        this.spoken = spoken;
     }
 
     public void start() {
@@ -123,7 +136,7 @@ public final class PeerLink {
                 return;
             }
             Message.Hello hello = new Message.Hello(
-                    Header.VERSION, Header.VERSION, self.incarnation(), self.cluster(), self.node(), group);
+                    spoken.lowest(), spoken.highest(), self.incarnation(), self.cluster(), self.node(), group);
             opened.send(MessageCodec.encode(writer, hello, 0, 0, 0, 0, 0), null, 0, 0);
             timer = loop.schedule(GREETING_LIMIT_NANOS, () -> opened.close("no greeting within 5 s"));
         }
@@ -139,6 +152,10 @@ public final class PeerLink {
             }
             if (!(message instanceof Message.Hello hello)) {
                 return header.type + " before HELLO";
+            }
+            SpokenVersions theirs = SpokenVersions.of(hello);
+            if (spoken.common(theirs).isEmpty()) {
+                return spoken.refusal(theirs);
             }
             if (!hello.cluster().equals(self.cluster()) || !hello.group().equals(group)) {
                 return "answered by disk group " + hello.group() + " of cluster " + hello.cluster();

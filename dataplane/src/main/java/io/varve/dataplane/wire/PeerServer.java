@@ -27,14 +27,20 @@ public final class PeerServer {
     private final Transport transport;
     private final NodeIdentity self;
     private final Groups groups;
+    private final SpokenVersions spoken;
     private final FrameWriter writer = new FrameWriter();
     private int connections;
 
     public PeerServer(Loop loop, Transport transport, NodeIdentity self, Groups groups) {
+        this(loop, transport, self, groups, SpokenVersions.HERE);
+    }
+
+    PeerServer(Loop loop, Transport transport, NodeIdentity self, Groups groups, SpokenVersions spoken) {
         this.loop = loop;
         this.transport = transport;
         this.self = self;
         this.groups = groups;
+        this.spoken = spoken;
     }
 
     public void listen(String address, Transport.ListenCallback listening) {
@@ -42,9 +48,9 @@ public final class PeerServer {
     }
 
     private @Nullable String refusal(Message.Hello hello) {
-        if (hello.minVersion() > Header.VERSION || hello.maxVersion() < Header.VERSION) {
-            return "this node speaks version " + Header.VERSION + ", you speak " + hello.minVersion() + " to "
-                    + hello.maxVersion();
+        SpokenVersions theirs = SpokenVersions.of(hello);
+        if (spoken.common(theirs).isEmpty()) {
+            return spoken.refusal(theirs);
         }
         if (!hello.cluster().equals(self.cluster())) {
             return "this node belongs to cluster " + self.cluster() + ", not to " + hello.cluster();
@@ -91,7 +97,7 @@ public final class PeerServer {
                 timer.cancel();
             }
             Message answer = new Message.Hello(
-                    Header.VERSION, Header.VERSION, self.incarnation(), self.cluster(), self.node(), hello.group());
+                    spoken.lowest(), spoken.highest(), self.incarnation(), self.cluster(), self.node(), hello.group());
             connection.send(MessageCodec.encode(writer, answer, 0, 0, 0, 0, 0), null, 0, 0);
             receiver.opened(connection);
             return null;

@@ -42,6 +42,17 @@ class AgentPlanTest {
     }
 
     @Test
+    void deletesAReplicaThatIsToGoOnlyWhenItHasLeftTheSet() {
+        Volume outside = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_LEAVING)
+                .build();
+        assertThat(plan(outside, Map.of())).singleElement().isInstanceOf(AgentAction.DeleteReplicas.class);
+        Volume inside = outside.toBuilder()
+                .setSlabs(0, outside.getSlabs(0).toBuilder().addIsr("g1"))
+                .build();
+        assertThat(plan(inside, Map.of())).isEmpty();
+    }
+
+    @Test
     void attachesWhatIsWantedHereOnceItExists() {
         Volume detached = volume(VolumeState.VOLUME_DETACHED, ReplicaPhase.REPLICA_CREATED)
                 .setWantedNode("n1")

@@ -1,6 +1,7 @@
 package io.varve.dataplane.replication;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.varve.dataplane.replication.AccessPointScript.Read;
 import io.varve.dataplane.replication.AccessPointScript.Script;
@@ -225,5 +226,88 @@ class InSyncSetTest {
         point.leaveOut(0);
         assertThat(script.take()).containsExactly("recovered");
         assertThat(point.set().recovered()).containsExactly("b");
+    }
+
+    @Test
+    void aCopyIsAddedOutsideOfTheSetAndSealedLikeAnyThatReturns() {
+        open();
+        assertThat(point.freePlace()).isEqualTo(3);
+        Member added = new Member(3, "d", new Lease(), null, false);
+        point.add(added);
+        point.memberUp(3);
+        assertThat(script.take()).containsExactly("seal 3");
+        point.write(new Write(1));
+        assertThat(script.take()).noneMatch(line -> line.startsWith("send 3"));
+        point.sealed(3, 0, 0, 0, Long.MAX_VALUE);
+        assertThat(script.take()).containsExactly("learner 3");
+        assertThat(point.set().require(3)).isEqualTo(13);
+    }
+
+    @Test
+    void anAddedCopyIsNotSpokenToBeforeTheSlabIsOpen() {
+        point.add(new Member(3, "d", new Lease(), null, false));
+        point.memberUp(3);
+        assertThat(script.take()).isEmpty();
+    }
+
+    @Test
+    void aCopyThatIsWaitedForIsNotDropped() {
+        open();
+        assertThat(AccessPoint.isDroppable(members.get(0))).as("in the set").isFalse();
+        assertThatThrownBy(() -> point.drop(0)).hasMessageContaining("waited for");
+        learn();
+        assertThat(AccessPoint.isDroppable(members.get(2))).as("a learner").isFalse();
+        point.set().joined(2);
+        point.set().proposed(2);
+        assertThat(AccessPoint.isDroppable(members.get(2))).as("proposed").isFalse();
+        point.set().changed(List.of("a", "b"));
+        assertThat(AccessPoint.isDroppable(members.get(2))).isTrue();
+    }
+
+    @Test
+    void aDroppedCopyIsSpokenToNoMore() {
+        open();
+        point.drop(2);
+        assertThat(point.members()).extracting(member -> member.group).containsExactly("a", "b");
+        point.memberUp(2);
+        point.sealed(2, 3, 2, 3, Long.MAX_VALUE);
+        point.resend(2);
+        assertThat(script.take()).isEmpty();
+        Write write = new Write(1);
+        point.write(write);
+        point.acked(0, 12);
+        point.acked(2, 12);
+        assertThat(write.fenced).isNull();
+        point.acked(1, 12);
+        assertThat(write.fenced).isFalse();
+    }
+
+    @Test
+    void aPlaceThatWasLeftIsTakenAgainOnlyWhenThereAreNoOthers() {
+        open();
+        point.drop(2);
+        for (int place = 3; place < AccessPoint.MAX_MEMBERS; place++) {
+            assertThat(point.freePlace()).isEqualTo(place);
+            point.add(new Member(place, "x" + place, new Lease(), null, false));
+        }
+        assertThat(point.freePlace()).isEqualTo(2);
+        point.drop(7);
+        point.add(new Member(point.freePlace(), "late", new Lease(), null, false));
+        assertThat(point.member(2).group).isEqualTo("late");
+        assertThat(point.freePlace()).isEqualTo(7);
+        point.add(new Member(7, "last", new Lease(), null, false));
+        assertThat(point.freePlace()).isEqualTo(-1);
+        assertThatThrownBy(() -> point.add(new Member(3, "taken", new Lease(), null, false)))
+                .hasMessageContaining("not free");
+    }
+
+    @Test
+    void readsAskTheNearestWhicheverCameFirst() {
+        members.forEach(member -> member.distance = 1);
+        AccessPoint near = new AccessPoint(1, EPOCH, members, script);
+        Member local = new Member(3, "d", new Lease(), null, false);
+        near.add(local);
+        assertThat(near.members().getFirst()).isSameAs(local);
+        assertThat(near.member(0).group).isEqualTo("a");
     }
 }

@@ -96,15 +96,26 @@ public final class MemoryStore implements ReplicaStore {
 
     @Override
     public void create(long stream, long creationId, int blocks, StatusCallback created) {
+        StreamState existing = states.get(stream);
+        if (existing != null && existing.creationId() < creationId) {
+            forget(stream);
+        }
         disk.streams.computeIfAbsent(stream, s -> new MemoryDisk.Stream(creationId, blocks));
         states.computeIfAbsent(stream, s -> new StreamState(stream, creationId, blocks));
         loop.execute(() -> created.done(StoreStatus.OK));
     }
 
-    @Override
-    public void delete(long stream, StatusCallback deleted) {
+    private void forget(long stream) {
         disk.streams.remove(stream);
         states.remove(stream);
+    }
+
+    @Override
+    public void delete(long stream, long creationId, StatusCallback deleted) {
+        StreamState existing = states.get(stream);
+        if (existing != null && (creationId == ANY_CREATION || existing.creationId() == creationId)) {
+            forget(stream);
+        }
         loop.execute(() -> deleted.done(StoreStatus.OK));
     }
 

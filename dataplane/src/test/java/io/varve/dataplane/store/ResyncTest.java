@@ -404,7 +404,7 @@ final class ResyncTest {
         prepare();
         join(SESSION, 100, 5, extents(0, 1, 2));
         StoreStatus[] status = new StoreStatus[1];
-        rig.run(() -> rig.group().delete(STREAM, done -> status[0] = done));
+        rig.run(() -> rig.group().delete(STREAM, ReplicaStore.ANY_CREATION, done -> status[0] = done));
         rig.await(() -> status[0] != null);
         assertThat(rig.index.get(Table.SYNC, StreamRow.key(STREAM))).isNull();
         assertThat(prepare().status).isEqualTo(StoreStatus.NOT_MEMBER);

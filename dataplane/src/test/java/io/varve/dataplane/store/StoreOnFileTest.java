@@ -140,7 +140,7 @@ final class StoreOnFileTest {
             assertThat(append(StoreRig.write(STREAM, i, i, 1, i))).isEqualTo(StoreStatus.OK);
         }
         assertThat(read(310, 3)).containsExactly(310, 311, 312);
-        assertThat(this.<StoreStatus>onLoop(done -> group.delete(STREAM, done::complete)))
+        assertThat(this.<StoreStatus>onLoop(done -> group.delete(STREAM, ReplicaStore.ANY_CREATION, done::complete)))
                 .isEqualTo(StoreStatus.OK);
         close();
         open();

@@ -69,6 +69,39 @@ class CrashSimulationTest {
         }
     }
 
+    /** Copies are placed on other nodes and retired meanwhile, as a planner that does not think might do. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void losesNothingWhileCopiesMove(int part) {
+        int gone = 0;
+        for (long seed = part * 20L + 1; seed <= part * 20L + 20; seed++) {
+            Run run = new Run(seed, 300, false, true);
+            run.run();
+            gone += run.cluster.truth.gone;
+        }
+        assertThat(gone).as("copies retired and deleted").isGreaterThan(20);
+    }
+
+    @Test
+    void losesNothingWhileCopiesMoveOnRealStores() {
+        int gone = 0;
+        for (long seed = 1; seed <= 8; seed++) {
+            Run run = new Run(seed, 200, true, true);
+            run.run();
+            gone += run.cluster.truth.gone;
+        }
+        assertThat(gone).as("copies retired and deleted").isGreaterThan(4);
+    }
+
+    @Test
+    @Tag("long")
+    void losesNothingWhileCopiesMoveForLong() {
+        long first = Long.getLong("varve.seed", 20_000);
+        for (long seed = first; seed < first + Integer.getInteger("varve.runs", 1_000); seed++) {
+            new Run(seed, 300, seed % 4 == 0, true).run();
+        }
+    }
+
     private record Cut(String node, String other) {}
 
     private static final class Run {
@@ -82,9 +115,15 @@ class CrashSimulationTest {
         private final int copies;
         private final List<BlockHistory> blocks = new ArrayList<>();
         private final List<Cut> cuts = new ArrayList<>();
+        private final boolean moves;
         private int answered;
 
         Run(long seed, int steps, boolean onDisk) {
+            this(seed, steps, onDisk, false);
+        }
+
+        Run(long seed, int steps, boolean onDisk, boolean moves) {
+            this.moves = moves;
             this.seed = seed;
             this.onDisk = onDisk;
             this.steps = steps;
@@ -93,7 +132,12 @@ class CrashSimulationTest {
             this.slabs = onDisk ? 1 : 2;
             this.blocksPerSlab = BLOCKS / slabs;
             this.cluster = new SimulatedCluster(
-                    seed, 3, copies, slabs, onDisk ? 16 << 20 : slabs * Geometry.SLAB_BYTES, onDisk);
+                    seed,
+                    moves ? 4 + random.nextInt(2) : 3,
+                    copies,
+                    slabs,
+                    onDisk ? 16 << 20 : slabs * Geometry.SLAB_BYTES,
+                    onDisk);
             cluster.truth.losesOneIn = random.nextBoolean() ? 4 : 0;
             for (int i = 0; i < BLOCKS; i++) {
                 blocks.add(new BlockHistory("seed " + seed + " block " + i, seed * 1000 + i + 1));
@@ -126,12 +170,49 @@ class CrashSimulationTest {
             if (!cuts.isEmpty() && random.nextInt(8) == 0) {
                 heal();
             }
-            Node node = cluster.node(random.nextInt(3));
+            if (moves) {
+                moveCopies();
+            }
+            Node node = cluster.node(random.nextInt(cluster.nodes.size()));
             if (node.isUp() && random.nextInt(isServed() ? 60 : 5) == 0) {
                 node.life().attach();
             }
             if (random.nextInt(12) == 0) {
-                damage(node, cluster.node(random.nextInt(3)));
+                damage(node, cluster.node(random.nextInt(cluster.nodes.size())));
+            }
+        }
+
+        private void moveCopies() {
+            if (random.nextInt(8) == 0) {
+                int slab = random.nextInt(slabs);
+                List<SimulatedTruth.Placed> placed = cluster.truth.replicas(slab);
+                if (random.nextBoolean()) {
+                    place(slab, random.nextInt(cluster.nodes.size()));
+                } else {
+                    cluster.truth.retire(
+                            slab,
+                            placed.get(random.nextInt(placed.size())).copy().group());
+                }
+            }
+            if (random.nextInt(3) == 0) {
+                cluster.spread();
+            }
+        }
+
+        private void place(int slab, int node) {
+            cluster.truth.place(slab, cluster.groups.get(node), "n" + node + ":1");
+        }
+
+        private void wantAllCopies() {
+            for (int slab = 0; slab < slabs; slab++) {
+                for (int node = 0; node < cluster.nodes.size(); node++) {
+                    long staying = cluster.truth.replicas(slab).stream()
+                            .filter(each -> each.phase() != SimulatedTruth.Phase.LEAVING)
+                            .count();
+                    if (staying < copies) {
+                        place(slab, node);
+                    }
+                }
             }
         }
 
@@ -198,7 +279,7 @@ class CrashSimulationTest {
 
         /** To any node that has an access point, open or fenced: the old one does not know that it is old. */
         private void request() {
-            Node node = cluster.node(random.nextInt(3));
+            Node node = cluster.node(random.nextInt(cluster.nodes.size()));
             Life life = node.life;
             if (life == null || !life.isOpen) {
                 return;
@@ -249,8 +330,12 @@ class CrashSimulationTest {
             }
             cluster.truth.losesOneIn = 0;
             cluster.scheduler.runFor(10 * SimulatedCluster.SECOND);
-            int on = random.nextInt(3);
+            int on = random.nextInt(cluster.nodes.size());
             cluster.open(on);
+            if (moves) {
+                wantAllCopies();
+                cluster.settleCopies();
+            }
             for (int i = 0; i < blocks.size(); i++) {
                 long offset = offset(i);
                 blocks.get(i)
@@ -260,7 +345,7 @@ class CrashSimulationTest {
             if (onDisk) {
                 assertThat(cluster.differences(on)).isEmpty();
             } else {
-                cluster.assertCopiesEqual(copies);
+                cluster.assertCopiesEqual();
             }
             assertThat(cluster.node(on).life().volume().accessPoints().state()).isEqualTo("HEALTHY");
             assertThat(answered).as("requests answered").isGreaterThanOrEqualTo(0);

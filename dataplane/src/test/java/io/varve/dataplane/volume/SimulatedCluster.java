@@ -98,6 +98,7 @@ final class SimulatedCluster {
 
         boolean isOpen;
         private int newestEpoch;
+        private int seen;
         String failure = "";
 
         Life(Node node) {
@@ -143,6 +144,37 @@ final class SimulatedCluster {
             }));
         }
 
+        /** What the node's agent does about what it sees: makes and deletes its replicas, and tells its access point. */
+        void saw(SimulatedTruth.View view, String group) {
+            if (view.version() <= seen) {
+                return;
+            }
+            seen = view.version();
+            for (int s = 0; s < view.slabs().size(); s++) {
+                int slab = s;
+                long stream = StreamId.of(VOLUME, slab);
+                for (SimulatedTruth.Placed each : view.slabs().get(slab)) {
+                    AttachSpec.Copy copy = each.copy();
+                    boolean isHere = copy.group().equals(group);
+                    boolean isInSet = view.isrs().get(slab).contains(group);
+                    if (isHere && each.phase() == SimulatedTruth.Phase.NEW) {
+                        store.create(stream, copy.creationId(), blocks(slab), status -> {
+                            if (status == StoreStatus.OK) {
+                                truth.created(slab, copy);
+                            }
+                        });
+                    } else if (isHere && each.phase() == SimulatedTruth.Phase.LEAVING && !isInSet) {
+                        store.delete(stream, copy.creationId(), status -> {
+                            if (status == StoreStatus.OK) {
+                                truth.deleted(slab, copy);
+                            }
+                        });
+                    }
+                }
+            }
+            volumes.follow(view.wanted(VOLUME));
+        }
+
         SlabVolume volume() {
             return java.util.Objects.requireNonNull(volume);
         }
@@ -181,8 +213,12 @@ final class SimulatedCluster {
     final SimulatedNetwork network;
     final SimulatedTruth truth;
     final List<Node> nodes = new ArrayList<>();
+    /** Of each node, its disk group. */
+    final List<String> groups = new ArrayList<>();
+
     private final AttachSpec template;
     private final int slabs;
+    private final long sizeBytes;
 
     /** The volume's slabs have copies on the first {@code copies} nodes. */
     SimulatedCluster(long seed, int nodeCount, int copies, int slabs) {
@@ -203,6 +239,7 @@ final class SimulatedCluster {
                     : new SimulatedBacking.InMemory("group-n" + i, random.split());
             String group = onDisk ? uuid.toString() : "group-n" + i;
             nodes.add(new Node("n" + i, backing));
+            groups.add(group);
             if (i < copies) {
                 places.add(new AttachSpec.Copy(group, 100 + i, "n" + i + ":1"));
                 isr.add(group);
@@ -212,8 +249,9 @@ final class SimulatedCluster {
         for (int i = 0; i < slabs; i++) {
             layout.add(new AttachSpec.Slab(i, 1, places, isr));
         }
+        this.sizeBytes = sizeBytes;
         template = new AttachSpec(VOLUME, "pg", sizeBytes, 0, "", layout);
-        truth = new SimulatedTruth(random.nextLong(), java.util.Collections.nCopies(slabs, isr));
+        truth = new SimulatedTruth(random.nextLong(), template);
         int[] created = new int[1];
         for (int i = 0; i < nodeCount; i++) {
             Node node = nodes.get(i);
@@ -221,7 +259,7 @@ final class SimulatedCluster {
             for (int s = 0; s < slabs && i < copies; s++) {
                 long stream = StreamId.of(VOLUME, s);
                 long creation = 100L + i;
-                int blocks = (int) (Math.min(Geometry.SLAB_BYTES, sizeBytes - s * Geometry.SLAB_BYTES) / 4096);
+                int blocks = blocks(s);
                 Life life = node.life();
                 life.loop.execute(() -> life.store.create(stream, creation, blocks, status -> {
                     assertThat(status).isEqualTo(StoreStatus.OK);
@@ -231,6 +269,67 @@ final class SimulatedCluster {
         }
         while (created[0] < slabs * copies) {
             scheduler.runFor(SECOND / 10);
+        }
+    }
+
+    private int blocks(int slab) {
+        return (int) (Math.min(Geometry.SLAB_BYTES, sizeBytes - slab * Geometry.SLAB_BYTES) / 4096);
+    }
+
+    /** Tells every node that is there what the truth is now, each after a while. */
+    void spread() {
+        SimulatedTruth.View view = truth.view();
+        for (Node node : nodes) {
+            Life life = node.life;
+            if (life != null) {
+                life.loop.schedule(random.nextLong(SECOND), () -> life.saw(view, life.store.uuid()));
+            }
+        }
+    }
+
+    /** Tells the nodes of changes until nothing is on its way any more. */
+    void settleCopies() {
+        for (int i = 0; i < 400; i++) {
+            boolean isSettled = true;
+            for (int s = 0; s < slabs; s++) {
+                for (SimulatedTruth.Placed each : truth.replicas(s)) {
+                    isSettled &= each.phase() == SimulatedTruth.Phase.CREATED
+                            && truth.isr(s).contains(each.copy().group());
+                }
+            }
+            if (isSettled) {
+                return;
+            }
+            spread();
+            scheduler.runFor(SECOND);
+        }
+        List<String> left = new ArrayList<>();
+        for (int s = 0; s < slabs; s++) {
+            left.add("slab " + s + " " + truth.replicas(s) + " set " + truth.isr(s));
+        }
+        throw new AssertionError("copies do not come to rest: " + left);
+    }
+
+    /** The place of the node whose disk group that is. */
+    int nodeOf(String group) {
+        for (int i = 0; i < nodes.size(); i++) {
+            if (nodes.get(i).life().store.uuid().equals(group)) {
+                return i;
+            }
+        }
+        throw new AssertionError(group);
+    }
+
+    /** The copies that the truth knows hold the same; only in memory. */
+    void assertCopiesEqual() {
+        for (int s = 0; s < slabs; s++) {
+            long stream = StreamId.of(VOLUME, s);
+            int first = nodeOf(truth.isr(s).getFirst());
+            for (String group : truth.isr(s)) {
+                assertThat(node(nodeOf(group)).disk().content(stream))
+                        .as("slab %d on %s against node %d", s, group, first)
+                        .isEqualTo(node(first).disk().content(stream));
+            }
         }
     }
 

@@ -1,17 +1,48 @@
 package io.varve.dataplane.volume;
 
 import io.varve.dataplane.replication.AttachSpec;
+import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
+import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 
 /** The metadata group of a simulated cluster, for one volume: linearizable, sometimes slow, sometimes it loses its answer. */
 final class SimulatedTruth {
+    enum Phase {
+        NEW,
+        CREATED,
+        LEAVING
+    }
+
+    /** A replica of a slab. */
+    record Placed(AttachSpec.Copy copy, Phase phase) {
+        Placed in(Phase next) {
+            return new Placed(copy, next);
+        }
+    }
+
     private static final class Slab {
         int gen = 1;
         List<String> isr = List.of();
+        final Map<String, Placed> replicas = new TreeMap<>();
+    }
+
+    /** What a node sees; each is newer than those before. */
+    record View(
+            int version, int epoch, int replicas, long copyLimit, List<List<Placed>> slabs, List<List<String>> isrs) {
+        /** What an access point of that epoch is told. */
+        CopiesWanted wanted(long volume) {
+            List<AttachSpec.Slab> told = new ArrayList<>();
+            for (int i = 0; i < slabs.size(); i++) {
+                told.add(new AttachSpec.Slab(i, 0, made(slabs.get(i)), isrs.get(i)));
+            }
+            return new CopiesWanted(volume, epoch, replicas, copyLimit, true, told);
+        }
     }
 
     private final SplittableRandom random;
@@ -29,13 +60,111 @@ final class SimulatedTruth {
 
     int grows;
 
-    SimulatedTruth(long seed, List<List<String>> isrs) {
+    int gone;
+
+    int replicas;
+
+    /** Bytes a second; 0: none. */
+    long copyLimit;
+
+    private int version;
+    private long creations = 1_000;
+
+    SimulatedTruth(long seed, AttachSpec template) {
         random = new SplittableRandom(seed);
-        for (List<String> isr : isrs) {
+        replicas = template.replicas();
+        for (AttachSpec.Slab each : template.slabs()) {
             Slab slab = new Slab();
-            slab.isr = isr;
+            slab.isr = each.isr();
+            each.copies().forEach(copy -> slab.replicas.put(copy.group(), new Placed(copy, Phase.CREATED)));
             slabs.add(slab);
         }
+    }
+
+    int minInSync() {
+        return Redundancy.minInSync(replicas);
+    }
+
+    View view() {
+        return new View(
+                ++version,
+                epoch,
+                replicas,
+                copyLimit,
+                slabs.stream().map(slab -> List.copyOf(slab.replicas.values())).toList(),
+                slabs.stream().map(slab -> slab.isr).toList());
+    }
+
+    List<Placed> replicas(int slab) {
+        return List.copyOf(slabs.get(slab).replicas.values());
+    }
+
+    /** PlaceCopies. */
+    void place(int slab, String group, String address) {
+        slabs.get(slab)
+                .replicas
+                .computeIfAbsent(group, g -> new Placed(new AttachSpec.Copy(group, creations++, address), Phase.NEW));
+    }
+
+    /** ReplicasCreated. */
+    void created(int slab, AttachSpec.Copy copy) {
+        slabs.get(slab)
+                .replicas
+                .computeIfPresent(
+                        copy.group(),
+                        (group, now) -> now.copy.creationId() == copy.creationId() && now.phase == Phase.NEW
+                                ? now.in(Phase.CREATED)
+                                : now);
+    }
+
+    /** RetireCopies; false if too few would stay. */
+    boolean retire(int slab, String group) {
+        Slab of = slabs.get(slab);
+        long staying = of.isr.stream()
+                .filter(each -> !each.equals(group))
+                .filter(each -> of.replicas.get(each).phase == Phase.CREATED)
+                .count();
+        if (staying < (of.isr.contains(group) ? minInSync() : 1)) {
+            return false;
+        }
+        of.replicas.computeIfPresent(group, (g, now) -> now.in(Phase.LEAVING));
+        return true;
+    }
+
+    /** ReplicasDeleted. */
+    void deleted(int slab, AttachSpec.Copy copy) {
+        Slab of = slabs.get(slab);
+        Placed now = of.replicas.get(copy.group());
+        if (now != null && now.copy.creationId() == copy.creationId() && now.phase == Phase.LEAVING) {
+            if (of.isr.contains(copy.group())) {
+                throw new AssertionError("deleted while it is in the set: " + copy);
+            }
+            of.replicas.remove(copy.group());
+            gone++;
+        }
+    }
+
+    private static List<AttachSpec.Copy> made(List<Placed> replicas) {
+        return replicas.stream()
+                .filter(each -> each.phase != Phase.NEW)
+                .map(each -> new AttachSpec.Copy(
+                        each.copy.group(),
+                        each.copy.creationId(),
+                        each.copy.peerAddress(),
+                        each.phase == Phase.LEAVING))
+                .toList();
+    }
+
+    private boolean isAdmissible(Slab slab, List<String> isr) {
+        for (String group : isr) {
+            Placed placed = slab.replicas.get(group);
+            boolean mayBeIn = placed != null
+                    && (placed.phase == Phase.CREATED || (placed.phase == Phase.LEAVING && slab.isr.contains(group)));
+            if (!mayBeIn) {
+                return false;
+            }
+        }
+        return isr.size() >= minInSync() || (!isr.isEmpty() && isr.containsAll(slab.isr));
     }
 
     int epoch() {
@@ -52,9 +181,10 @@ final class SimulatedTruth {
         List<AttachSpec.Slab> now = new ArrayList<>();
         for (int i = 0; i < slabs.size(); i++) {
             Slab slab = slabs.get(i);
-            now.add(new AttachSpec.Slab(i, slab.gen, template.slabs().get(i).copies(), slab.isr));
+            now.add(new AttachSpec.Slab(i, slab.gen, made(replicas(i)), slab.isr));
         }
-        return new AttachSpec(template.volume(), template.name(), template.sizeBytes(), epoch, "attach-" + epoch, now);
+        return new AttachSpec(
+                template.volume(), template.name(), template.sizeBytes(), replicas, epoch, "attach-" + epoch, now);
     }
 
     Truth on(Loop loop) {
@@ -90,6 +220,10 @@ final class SimulatedTruth {
             for (Truth.SlabIsr each : asked) {
                 Slab slab = slabs.get(each.index());
                 boolean isCurrent = slab.gen == each.gen();
+                if (isCurrent && !isAdmissible(slab, each.isr())) {
+                    answers.add(new Truth.SlabOpened(each.index(), Truth.Outcome.REFUSED, slab.gen, slab.isr));
+                    continue;
+                }
                 if (isCurrent) {
                     slab.gen++;
                     shrinks += each.isr().size() < slab.isr.size() ? 1 : 0;

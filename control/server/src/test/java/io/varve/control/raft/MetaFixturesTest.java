@@ -1,0 +1,330 @@
+package io.varve.control.raft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.MessageLite;
+import com.google.protobuf.Parser;
+import io.varve.api.DiskGroup;
+import io.varve.api.Event;
+import io.varve.api.Node;
+import io.varve.api.ReportEventRequest;
+import io.varve.api.Slab;
+import io.varve.api.SlabIsr;
+import io.varve.api.SlabOpen;
+import io.varve.api.TruthCode;
+import io.varve.api.Volume;
+import io.varve.api.meta.ClusterRecord;
+import io.varve.api.meta.CommandRecord;
+import io.varve.api.meta.CommandRecord.CommandCase;
+import io.varve.api.meta.TombRecord;
+import io.varve.control.meta.CommandCodec;
+import io.varve.control.meta.CommandCodec.Proposed;
+import io.varve.control.meta.EventLog;
+import io.varve.control.meta.MapKeyValues;
+import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
+import io.varve.control.meta.MetaCommand.InitCluster;
+import io.varve.control.meta.MetaCommand.MoveVolume;
+import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.RegisterGroup;
+import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReportEvent;
+import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.TellSilence;
+import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.control.meta.MetaRules;
+import io.varve.control.meta.MetaState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The log and the map of the metadata group as a version of Varve wrote them, recorded. {@code tests/record_fixtures} records a new version's;
+ * docs/internals/compatibility.md tells what may change.
+ */
+class MetaFixturesTest {
+    private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
+    private static final String LOG = "meta-log.txt";
+    private static final String STATE = "meta-state.txt";
+    private static final String LMDB = "truth.lmdb.gz";
+    private static final HexFormat HEX = HexFormat.of();
+
+    @TempDir
+    Path dir;
+
+    /** What each kind of value in the map is. Others are no messages. */
+    private static final Map<Character, Parser<? extends MessageLite>> VALUES = Map.of(
+            'c', ClusterRecord.parser(),
+            'n', Node.parser(),
+            'g', DiskGroup.parser(),
+            'v', Volume.parser(),
+            's', Slab.parser(),
+            't', TombRecord.parser(),
+            'e', Event.parser());
+
+    private static final GroupUuids GROUPS = new GroupUuids("uuid-of-g1", "uuid-of-g2");
+
+    private record GroupUuids(String first, String second) {}
+
+    /** A short life of a cluster in which every command occurs. Only used to record. */
+    private static List<MetaCommand> life() {
+        List<MetaCommand> life = new ArrayList<>();
+        life.add(new InitCluster("uuid-of-cluster", "fixture"));
+        for (int n = 1; n <= 3; n++) {
+            life.add(new RegisterNode(
+                    Node.newBuilder()
+                            .setId("n" + n)
+                            .setZone("z" + n)
+                            .setIncarnation(1)
+                            .setManagementAddress("n" + n + ":7400")
+                            .setNbdAddress("n" + n + ":10809")
+                            .setVersion("0.1.0")
+                            .setMetadataMember(true)
+                            .build(),
+                    ""));
+            life.add(new RegisterGroup(
+                    DiskGroup.newBuilder()
+                            .setUuid("uuid-of-g" + n)
+                            .setNode("n" + n)
+                            .setName("flash")
+                            .setPeerAddress("n" + n + ":7500")
+                            .setCapacityBytes(100L << 30)
+                            .setFreeBytes(90L << 30)
+                            .build(),
+                    1));
+        }
+        List<String> both = List.of(GROUPS.first, GROUPS.second);
+        for (String name : List.of("db", "gone")) {
+            life.add(new CreateVolume(
+                    name, 10L << 30, 2, 8L << 30, 1_700_000_000_000L, List.of(both, both), "request-" + name));
+        }
+        for (long volume = 1; volume <= 2; volume++) {
+            for (String group : both) {
+                life.add(new ReplicasCreated(volume, group, List.of(0, 1)));
+            }
+        }
+        life.add(new DeleteVolume(2));
+        for (String group : both) {
+            life.add(new ReplicasDeleted(2, group, List.of(0, 1)));
+        }
+        life.add(new WantNode(1, "n1"));
+        life.add(new Attach(1, 0, "n1", 1, "n1/1/1"));
+        life.add(new Open(1, 1, List.of(open(0), open(1))));
+        life.add(new Opened(1, 1, "nbd://n1:10809/db"));
+        life.add(new ChangeIsr(
+                1,
+                1,
+                List.of(SlabIsr.newBuilder()
+                        .setIndex(0)
+                        .setGen(2)
+                        .addIsr(GROUPS.first)
+                        .build())));
+        life.add(new MoveVolume(1, "n1", "n2", "move-1"));
+        life.add(new Detached(1, 1));
+        life.add(new TellSilence("n1", true, 16));
+        life.add(new ReportEvent(ReportEventRequest.newBuilder()
+                .setNode("n1")
+                .setIncarnation(1)
+                .setNumber(1)
+                .setUnixMillis(1_700_000_000_100L)
+                .setReason("NodeStopping")
+                .setMessage("was told to stop")
+                .build()));
+        life.add(new PlaceCopies(1, List.of(new PlacedCopy(1, "uuid-of-g3"))));
+        life.add(new RetireCopies(1, List.of(new RetiredCopy(1, 2, "uuid-of-g3"))));
+        life.add(new SetReplicas(1, 2));
+        life.add(new ForgetCopies("uuid-of-g3"));
+        return life;
+    }
+
+    private static SlabOpen open(int slab) {
+        return SlabOpen.newBuilder()
+                .setIndex(slab)
+                .setGen(1)
+                .setStartSeq(1)
+                .addIsr(GROUPS.first)
+                .addIsr(GROUPS.second)
+                .build();
+    }
+
+    private static List<Path> versions() throws IOException {
+        try (Stream<Path> paths = Files.list(FIXTURES)) {
+            List<Path> versions = paths.sorted().toList();
+            assertThat(versions).as("version 1 is recorded").anyMatch(path -> path.endsWith("v1"));
+            return versions;
+        }
+    }
+
+    private static byte[] hex(String line) {
+        return HEX.parseHex(line);
+    }
+
+    @Test
+    void readsEveryCommandAndWritesTheSameBytes() throws Exception {
+        for (Path version : versions()) {
+            for (String line : Files.readAllLines(version.resolve(LOG))) {
+                byte[] bytes = hex(line.substring(line.indexOf(' ') + 1));
+                assertThat(CommandCodec.encode(CommandCodec.decode(bytes)))
+                        .as(version + " " + line)
+                        .isEqualTo(bytes);
+            }
+        }
+    }
+
+    /** A log that is replayed by a later version must decide as it did. */
+    @Test
+    void decidesTheLogAsItWasDecided() throws Exception {
+        for (Path version : versions()) {
+            MetaState state = new MetaState(new MapKeyValues());
+            long index = 0;
+            for (String line : Files.readAllLines(version.resolve(LOG))) {
+                Proposed proposed = CommandCodec.decode(hex(line.substring(line.indexOf(' ') + 1)));
+                TruthCode code = MetaRules.apply(state, ++index, proposed.unixMillis(), proposed.command())
+                        .result()
+                        .code();
+                assertThat(code.name()).as(version + " " + proposed).isEqualTo(line.substring(0, line.indexOf(' ')));
+            }
+            isTheLife(state);
+        }
+    }
+
+    @Test
+    void readsEveryValueOfTheMapAndWritesTheSameBytes() throws Exception {
+        for (Path version : versions()) {
+            MapKeyValues map = new MapKeyValues();
+            for (String line : Files.readAllLines(version.resolve(STATE))) {
+                byte[] key = hex(line.substring(0, line.indexOf('=')));
+                byte[] value = hex(line.substring(line.indexOf('=') + 1));
+                map.put(key, value);
+                Parser<? extends MessageLite> parser = VALUES.get((char) key[0]);
+                if (parser != null) {
+                    assertThat(parser.parseFrom(value).toByteArray())
+                            .as(version + " " + line)
+                            .isEqualTo(value);
+                }
+            }
+            isTheLife(new MetaState(map));
+        }
+    }
+
+    @Test
+    void opensTheLmdbOfEveryVersion() throws Exception {
+        for (Path version : versions()) {
+            Path file = dir.resolve(version.getFileName() + ".lmdb");
+            try (var in = new GZIPInputStream(Files.newInputStream(version.resolve(LMDB)))) {
+                Files.copy(in, file);
+            }
+            try (MetaStore store = new MetaStore(file)) {
+                store.read(state -> {
+                    isTheLife(state);
+                    return true;
+                });
+                store.write(state -> MetaRules.apply(state, 1_000, 1, new WantNode(1, "n1")));
+                assertThat(store.<Volume>read(state -> state.volume("db").orElseThrow())
+                                .getWantedNode())
+                        .isEqualTo("n1");
+            }
+        }
+    }
+
+    /** What {@link #life} leaves behind, as every version must see it. */
+    private static void isTheLife(MetaState state) {
+        assertThat(state.cluster().orElseThrow().getName()).isEqualTo("fixture");
+        assertThat(state.nodes()).extracting(Node::getId).containsExactly("n1", "n2", "n3");
+        assertThat(state.groups()).extracting(DiskGroup::getName).containsOnly("flash");
+        Volume volume = state.volume("db").orElseThrow();
+        assertThat(volume.getEpoch()).isEqualTo(1);
+        assertThat(volume.getWantedNode()).isEqualTo("n2");
+        assertThat(volume.hasAttachment()).isFalse();
+        Slab first = state.slab(1, 0).orElseThrow();
+        assertThat(first.getIsrList()).containsExactly(GROUPS.first);
+        assertThat(first.getGen()).isEqualTo(3);
+        assertThat(state.slab(1, 1).orElseThrow().getIsrCount()).isEqualTo(2);
+        assertThat(state.tomb(2).orElseThrow().getName()).isEqualTo("gone");
+        assertThat(EventLog.list(state, 0, 100, event -> true).events())
+                .extracting(Event::getReason)
+                .contains("ClusterMade", "CopiesLeft", "NodeSilent", "NodeStopping");
+    }
+
+    @Test
+    void aCommandOfAnUnknownVersionOrKindStopsTheMember() {
+        byte[] later = CommandRecord.newBuilder().setVersion(2).build().toByteArray();
+        byte[] unknown = CommandRecord.newBuilder().setVersion(1).build().toByteArray();
+        for (byte[] bytes : List.of(later, unknown)) {
+            org.assertj.core.api.Assertions.assertThatThrownBy(() -> CommandCodec.decode(bytes))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("upgrade this node");
+        }
+    }
+
+    /** Only for {@code tests/record_fixtures}. */
+    @Test
+    void records() throws Exception {
+        String version = System.getProperty("varve.fixtures.record", "");
+        Assumptions.assumeFalse(version.isEmpty(), "tests/record_fixtures records a version");
+        Path to = Files.createDirectories(FIXTURES.resolve(version));
+        List<String> log = new ArrayList<>();
+        Set<CommandCase> seen = EnumSet.noneOf(CommandCase.class);
+        List<String> entries = new ArrayList<>();
+        MapKeyValues map = new MapKeyValues();
+        Path file = dir.resolve("truth.lmdb");
+        try (MetaStore store = new MetaStore(file)) {
+            long index = 0;
+            for (MetaCommand command : life()) {
+                long at = ++index;
+                byte[] bytes = CommandCodec.encode(new Proposed(1_700_000_000_000L + at, command));
+                seen.add(CommandRecord.parseFrom(bytes).getCommandCase());
+                Proposed proposed = CommandCodec.decode(bytes);
+                TruthCode code = store.write(state -> apply(state, at, proposed));
+                assertThat(apply(new MetaState(map), at, proposed)).isEqualTo(code);
+                log.add(code + " " + HEX.formatHex(bytes));
+            }
+            store.read(state -> {
+                isTheLife(state);
+                return true;
+            });
+            store.copyTo(dir.resolve("compact.lmdb"));
+        }
+        map.scan(new byte[0], (key, value) -> entries.add(HEX.formatHex(key) + "=" + HEX.formatHex(value)));
+        assertThat(seen)
+                .as("every command")
+                .containsExactlyInAnyOrderElementsOf(EnumSet.complementOf(EnumSet.of(CommandCase.COMMAND_NOT_SET)));
+        Files.write(to.resolve(LOG), log);
+        Files.write(to.resolve(STATE), entries);
+        try (var out = new GZIPOutputStream(Files.newOutputStream(to.resolve(LMDB)))) {
+            Files.copy(dir.resolve("compact.lmdb"), out);
+        }
+    }
+
+    private static TruthCode apply(MetaState state, long index, Proposed proposed) {
+        TruthCode code = MetaRules.apply(state, index, proposed.unixMillis(), proposed.command())
+                .result()
+                .code();
+        state.putApplied(new MetaState.Applied(1, index));
+        return code;
+    }
+}

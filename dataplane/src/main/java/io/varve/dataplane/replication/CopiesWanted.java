@@ -1,0 +1,21 @@
+package io.varve.dataplane.replication;
+
+import java.util.List;
+
+/**
+ * What the truth wants of the copies of a volume that is served here, as its view tells while the volume is open (docs/internals/rebuild.md, "At the access
+ * point"). It may be old; gens and sets in it mean nothing.
+ *
+ * @param epoch in which it is attached: meant for that access point alone
+ * @param replicas copies that each slab should have
+ * @param copyLimitBytesPerSecond what may be given to copies that are being filled; 0: no limit
+ * @param isExported clients may use it; else it is open for its copies only
+ * @param slabs their copies that have been made, those that are to go included
+ */
+public record CopiesWanted(
+        long volume,
+        int epoch,
+        int replicas,
+        long copyLimitBytesPerSecond,
+        boolean isExported,
+        List<AttachSpec.Slab> slabs) {}
