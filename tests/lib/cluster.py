@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -163,10 +164,11 @@ class Cluster:
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
                  node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None,
-                 network: Network | None = None, disks: dict[str, str] | None = None):
+                 network: Network | None = None, disks: dict[str, str] | None = None, tls: bool = True, lifetime: str = "30d"):
         """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves. `network`: its hosts are the nodes, each with
-        an address of its own; else all are on loopback. `disks`: by node a block device; others have a file."""
-        self.directory = directory
+        an address of its own; else all are on loopback. `disks`: by node a block device; others have a file. `tls`: between nodes and to the command
+        line, with certificates of that lifetime; else plaintext."""
+        self.directory, self.tls, self.lifetime = directory, tls, lifetime
         self.disk_io = disk_io or {}
         self.disks = disks or {}
         directory.mkdir(parents=True, exist_ok=True)
@@ -191,6 +193,8 @@ class Cluster:
         return f"""cluster: rig
 node: {node.name}
 dataDir: {node.directory}/data
+network: {"tls" if self.tls else "plaintext"}
+{f"tls: {{lifetime: {self.lifetime}}}" if self.tls else ""}
 diskIo: {self.disk_io.get(node.name, "auto")}
 listen:
   management: {node.host}:{node.management}
@@ -221,10 +225,23 @@ disks:
     def start(self, nodes: list[Node] | None = None) -> None:
         """Starts those that do not run, side by side, and waits until all are live."""
         chosen = [n for n in (nodes or self.nodes) if not n.running]
+        self._certify()
         for node in chosen:
             node.start()
         for node in chosen:
             node.wait_live()
+
+    def _certify(self) -> None:
+        """Before the first start: certificates for all nodes, and for whoever calls the command line from now on (the credentials of n1's root, beside
+        the nodes, so that they can be read whatever happens to n1's disk)."""
+        credentials = self.directory / "admin.pem"
+        os.environ["VARVE_CREDENTIALS"] = str(credentials) if self.tls else "none"
+        if self.tls and not credentials.exists():
+            configs = [a for n in self.nodes for a in ("--config", str(n.config))]
+            done = subprocess.run([LAUNCHER, "cluster", "create-ca", *configs], capture_output=True, text=True, timeout=60, check=False)
+            if done.returncode != 0:
+                raise CommandError(["cluster", "create-ca"], done.returncode, done.stderr)
+            shutil.copy2(self.nodes[0].directory / "data" / "tls" / "admin.pem", credentials)
 
     def kill(self, nodes: list[Node] | None = None) -> None:
         """All at once: first the signals, then the waiting."""

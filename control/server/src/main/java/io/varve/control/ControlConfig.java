@@ -1,6 +1,8 @@
 package io.varve.control;
 
+import io.varve.control.api.Issuing;
 import io.varve.control.raft.MetaConfig;
+import io.varve.identity.LiveIdentity;
 import io.vertx.core.net.SocketAddress;
 import java.util.List;
 import java.util.Optional;
@@ -9,18 +11,35 @@ import java.util.Optional;
  * What the control plane of one node's process is told.
  *
  * @param node this node's name
- * @param bindHost address on which the management API listens; loopback unless the operator says otherwise, as it knows no
- *     authentication yet
+ * @param bindHost address on which the management API listens; loopback unless the operator says otherwise
  * @param managementPort its port; 0 lets the system choose
  * @param members management addresses of all metadata members, where a node that is none of them sends what people ask
  * @param metadata this node's part in the metadata group; empty when it is no member
+ * @param identity what this node shows by TLS; empty: plaintext, and whoever reaches a port may do everything
+ * @param issuing how this node gives certificates to others, if it is a metadata member; empty: it does not
  */
 public record ControlConfig(
-        String node, String bindHost, int managementPort, List<SocketAddress> members, Optional<MetaConfig> metadata) {
+        String node,
+        String bindHost,
+        int managementPort,
+        List<SocketAddress> members,
+        Optional<MetaConfig> metadata,
+        Optional<LiveIdentity> identity,
+        Optional<Issuing> issuing) {
     public ControlConfig {
         members = List.copyOf(members);
         if (members.isEmpty()) {
             throw new IllegalArgumentException("at least one metadata member's management address is needed");
         }
+    }
+
+    /** In plaintext. */
+    public ControlConfig(
+            String node,
+            String bindHost,
+            int managementPort,
+            List<SocketAddress> members,
+            Optional<MetaConfig> metadata) {
+        this(node, bindHost, managementPort, members, metadata, Optional.empty(), Optional.empty());
     }
 }

@@ -40,7 +40,10 @@ public final class ControlServer {
                                 SocketAddress.inetSocketAddress(config.managementPort(), config.bindHost()),
                                 config.members(),
                                 member,
-                                local)
+                                local,
+                                config.identity(),
+                                config.issuing(),
+                                config.metadata().map(own -> own.storageDir().resolveSibling("audit.log")))
                         .map(api -> {
                             LOG.info(
                                     "management api listening address={}:{} metadata={}",

@@ -18,6 +18,7 @@ import io.varve.dataplane.disk.LocalDisks;
 import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.time.VertxLoop;
 import io.varve.dataplane.wire.NodeIdentity;
+import io.varve.dataplane.wire.PeerTls;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -56,6 +57,7 @@ public final class DataPlane {
     private final StartedGroups groups;
     private final LoopLag lag;
     private volatile DiskProbe probe = new DiskProbe(DiskBackend.THREAD_POOL, "not probed yet");
+    private final @Nullable PeerTls tls;
     private volatile @Nullable NodeIdentity self;
     private @Nullable LocalVolumes volumes;
     private @Nullable NodeAgent agent;
@@ -80,6 +82,7 @@ public final class DataPlane {
             loops.add(new VertxLoop(
                     ((VertxInternal) vertx).createEventLoopContext(), "loop-" + i, VertxLoop::haltProcess));
         }
+        this.tls = config.identity().map(PeerTls::of).orElse(null);
         this.report = new StatsReport(config.node());
         this.groups = new StartedGroups(home(), this::begin, this::opened, this::refused);
         this.lag = new LoopLag(home());
@@ -130,6 +133,7 @@ public final class DataPlane {
                 .setIncarnation(config.incarnation())
                 .setVersion(config.version())
                 .setMetadataMember(config.metadataMember())
+                .setNetwork(config.identity().isPresent() ? "tls" : "plaintext")
                 .build();
         stopRegistering = Registration.until(home(), truth, node, registered::tryComplete);
         return registered.future();
@@ -158,7 +162,7 @@ public final class DataPlane {
     /** The next stack in turn; more stacks than loops share them. */
     private LoopStack newStack(@Nullable GroupConfig group) {
         int index = stacks.size();
-        return new LoopStack(vertx, loops.get(index % loops.size()), group, index, identity(), truth, config);
+        return new LoopStack(vertx, loops.get(index % loops.size()), group, index, identity(), truth, config, tls);
     }
 
     private void begin(LoopStack stack, GroupConfig group, Consumer<GroupOpening.Outcome> then) {

@@ -3,6 +3,7 @@ package io.varve.dataplane.main;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.disk.DiskBackend;
 import io.varve.dataplane.frontend.nbd.NbdLimits;
+import io.varve.identity.LiveIdentity;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,7 @@ import java.util.Optional;
  * @param nbdPort likewise
  * @param nbdConnections NBD clients served at once by each event loop
  * @param queueBytes payload of their requests that each event loop holds in memory at most
+ * @param identity what this node shows its peers by TLS; empty: plaintext
  * @param backend which device I/O to use; empty: what a probe at start finds best
  */
 public record DataPlaneConfig(
@@ -37,7 +39,8 @@ public record DataPlaneConfig(
         List<GroupConfig> groups,
         int nbdConnections,
         long queueBytes,
-        Optional<DiskBackend> backend) {
+        Optional<DiskBackend> backend,
+        Optional<LiveIdentity> identity) {
 
     /** What one event loop's NBD target takes on. */
     NbdLimits nbdLimits() {

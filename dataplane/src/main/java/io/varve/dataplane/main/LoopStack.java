@@ -18,6 +18,7 @@ import io.varve.dataplane.time.VertxLoop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
 import io.varve.dataplane.wire.NodeIdentity;
+import io.varve.dataplane.wire.PeerTls;
 import io.varve.dataplane.wire.TcpTransport;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -68,12 +69,13 @@ final class LoopStack {
             int index,
             NodeIdentity self,
             io.varve.api.Truth truth,
-            DataPlaneConfig config) {
+            DataPlaneConfig config,
+            @Nullable PeerTls tls) {
         this.loop = loop;
         this.group = group;
         this.index = index;
         this.config = config;
-        this.transport = new TcpTransport(vertx, loop.context());
+        this.transport = new TcpTransport(vertx, loop.context(), tls);
         this.replicas = new ReplicaServer(loop, transport, self);
         this.ports = new Ports(loop, transport, self, config.advertisedHost());
         this.volumes = new Volumes(loop, ports, new TruthCalls(loop, truth));

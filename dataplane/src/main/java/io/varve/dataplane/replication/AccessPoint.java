@@ -425,7 +425,7 @@ final class AccessPoint {
     /** Its disks failed, it says: as a record's refusal, as a read's, or unasked. Another process, or its next start, may promise again. */
     void storeFailed(int index) {
         Member member = member(index);
-        if (hasEnded() || !member.isSealed && member.isLost) {
+        if (hasEnded() || (!member.isSealed && member.isLost)) {
             return;
         }
         member.isSealed = false;

@@ -13,6 +13,11 @@ public interface Connection {
     /** Who is at the other end, for logs. */
     String remote();
 
+    /** The node that the other end's certificate is of; null where connections show none (plaintext, simulated). */
+    default @Nullable String certifiedNode() {
+        return null;
+    }
+
     /**
      * Sends a frame: {@code head} is taken over, of {@code payload} {@code length} bytes from {@code index} are sent from where they lie
      * (a reference is kept until then). Nothing happens on a closed connection. Sent with everything else of this turn of the loop.

@@ -160,6 +160,10 @@ public final class PeerLink {
             if (!hello.cluster().equals(self.cluster()) || !hello.group().equals(group)) {
                 return "answered by disk group " + hello.group() + " of cluster " + hello.cluster();
             }
+            String certified = connection == null ? null : connection.certifiedNode();
+            if (certified != null && !certified.equals(hello.node())) {
+                return "answered as node " + hello.node() + " with the certificate of node " + certified;
+            }
             greeted = true;
             if (timer != null) {
                 timer.cancel();

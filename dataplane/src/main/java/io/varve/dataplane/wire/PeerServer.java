@@ -47,10 +47,14 @@ public final class PeerServer {
         transport.listen(address, Greeting::new, listening);
     }
 
-    private @Nullable String refusal(Message.Hello hello) {
+    private @Nullable String refusal(Connection connection, Message.Hello hello) {
         SpokenVersions theirs = SpokenVersions.of(hello);
         if (spoken.common(theirs).isEmpty()) {
             return spoken.refusal(theirs);
+        }
+        String certified = connection.certifiedNode();
+        if (certified != null && !certified.equals(hello.node())) {
+            return "the certificate is of node " + certified + ", but the greeting says node " + hello.node();
         }
         if (!hello.cluster().equals(self.cluster())) {
             return "this node belongs to cluster " + self.cluster() + ", not to " + hello.cluster();
@@ -82,7 +86,7 @@ public final class PeerServer {
             if (!(MessageCodec.decode(header, meta, metaIndex) instanceof Message.Hello hello) || connection == null) {
                 return header.type + " before HELLO";
             }
-            String refusal = refusal(hello);
+            String refusal = refusal(connection, hello);
             Receiver receiver = refusal != null ? null : groups.accept(hello);
             if (refusal == null && receiver == null) {
                 refusal = "disk group " + hello.group() + " is not served at this address by node " + self.node();

@@ -6,6 +6,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.vertx.core.Vertx;
 import io.vertx.core.internal.ContextInternal;
 import io.vertx.core.internal.net.NetSocketInternal;
@@ -30,19 +31,31 @@ import org.slf4j.LoggerFactory;
  */
 public final class TcpTransport implements Transport {
     private static final int CONNECT_LIMIT_MILLIS = 2_000;
+
+    /** Most accepted connections that have not yet shown who they are: whoever may not come in costs no more than that. */
+    static final int MAX_HANDSHAKES = 256;
+
     private static final Logger LOG = LoggerFactory.getLogger(TcpTransport.class);
 
     private final Vertx vertx;
     private final ContextInternal context;
     private final NetClient client;
+    private final @Nullable PeerTls tls;
     private final List<NetServer> servers = new ArrayList<>();
     private final Set<TcpConnection> open = new LinkedHashSet<>();
+    private int handshakes;
     private boolean closed;
 
-    /** {@code context}: an event-loop context; everything happens on its loop. */
+    /** Plaintext. {@code context}: an event-loop context; everything happens on its loop. */
     public TcpTransport(Vertx vertx, io.vertx.core.Context context) {
+        this(vertx, context, null);
+    }
+
+    /** {@code tls}: what every connection goes through before its first frame; null: plaintext. */
+    public TcpTransport(Vertx vertx, io.vertx.core.Context context, @Nullable PeerTls tls) {
         this.vertx = vertx;
         this.context = (ContextInternal) context;
+        this.tls = tls;
         this.client = vertx.createNetClient(
                 new NetClientOptions().setTcpNoDelay(true).setConnectTimeout(CONNECT_LIMIT_MILLIS));
     }
@@ -54,7 +67,7 @@ public final class TcpTransport implements Transport {
             client.connect(port(address), address.substring(0, Math.max(colon, 0)))
                     .onComplete(result -> {
                         if (result.succeeded()) {
-                            adopt(result.result(), receiver);
+                            enter(result.result(), false, () -> receiver);
                         } else {
                             receiver.closed("cannot connect: " + result.cause().getMessage());
                         }
@@ -67,7 +80,7 @@ public final class TcpTransport implements Transport {
         context.runOnContext(v -> {
             String host = address.substring(0, Math.max(address.lastIndexOf(':'), 0));
             NetServer server = vertx.createNetServer(new NetServerOptions().setTcpNoDelay(true))
-                    .connectHandler(socket -> adopt(socket, accept.get()))
+                    .connectHandler(socket -> enter(socket, true, accept))
                     .exceptionHandler(failure -> LOG.info("peer listener reason=\"{}\"", failure.getMessage()));
             server.listen(port(address), host).onComplete(result -> {
                 if (result.succeeded()) {
@@ -97,13 +110,102 @@ public final class TcpTransport implements Transport {
         return digits.matches("\\d{1,5}") ? Integer.parseInt(digits) : 0;
     }
 
-    private void adopt(NetSocket socket, Receiver receiver) {
+    /** With TLS a connection is nobody's before its handshake is over: it has no receiver, and its bytes are not looked at. */
+    private void enter(NetSocket socket, boolean accepted, Supplier<Receiver> receiver) {
+        if (tls == null) {
+            adopt(socket, null, receiver.get());
+            return;
+        }
+        ChannelHandlerContext vertxHandler = ((NetSocketInternal) socket).channelHandlerContext();
+        if (accepted && handshakes >= MAX_HANDSHAKES) {
+            LOG.warn("peer turned away peer={} reason=\"{} handshakes under way\"", remote(vertxHandler), handshakes);
+            socket.close();
+            return;
+        }
+        handshakes++;
+        vertxHandler
+                .pipeline()
+                .addBefore(vertxHandler.name(), "handshake", new Handshake(socket, accepted, receiver))
+                .addFirst("tls", tls.handler(vertxHandler.channel(), accepted));
+    }
+
+    private static String remote(ChannelHandlerContext context) {
+        return String.valueOf(context.channel().remoteAddress());
+    }
+
+    /** Stands where the frames will be read until it is known who the peer is. */
+    private final class Handshake extends ChannelInboundHandlerAdapter {
+        private final NetSocket socket;
+        private final boolean accepted;
+        private final Supplier<Receiver> receiver;
+        private boolean over;
+
+        Handshake(NetSocket socket, boolean accepted, Supplier<Receiver> receiver) {
+            this.socket = socket;
+            this.accepted = accepted;
+            this.receiver = receiver;
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent completion) {
+                String node = completion.isSuccess() ? PeerTls.node(ctx.pipeline()) : null;
+                if (node != null) {
+                    end();
+                    adopt(socket, node, receiver.get());
+                    ctx.pipeline().remove(this);
+                } else {
+                    refuse(
+                            ctx,
+                            completion.isSuccess()
+                                    ? "the certificate is not of a node"
+                                    : PeerTls.words(completion.cause()));
+                }
+            }
+            ctx.fireUserEventTriggered(event);
+        }
+
+        /** What the handshake failed of was told by the event before. */
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof Error bug) {
+                throw bug;
+            }
+            refuse(ctx, PeerTls.words(cause));
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            refuse(ctx, "the connection ended during the handshake");
+            ctx.fireChannelInactive();
+        }
+
+        private void refuse(ChannelHandlerContext ctx, String reason) {
+            if (over) {
+                return;
+            }
+            end();
+            if (accepted) {
+                LOG.warn("peer refused peer={} reason=\"{}\"", remote(ctx), reason);
+            } else {
+                receiver.get().closed("TLS: " + reason);
+            }
+            ChannelFuture _ = ctx.channel().close();
+        }
+
+        private void end() {
+            over = true;
+            handshakes--;
+        }
+    }
+
+    private void adopt(NetSocket socket, @Nullable String node, Receiver receiver) {
         ChannelHandlerContext vertxHandler = ((NetSocketInternal) socket).channelHandlerContext();
         Channel channel = vertxHandler.channel();
         channel.config()
                 .setWriteBufferWaterMark(
                         new WriteBufferWaterMark(Connection.LOW_WATER_BYTES, Connection.HIGH_WATER_BYTES));
-        TcpConnection connection = new TcpConnection(channel, String.valueOf(channel.remoteAddress()), receiver);
+        TcpConnection connection = new TcpConnection(channel, remote(vertxHandler), node, receiver);
         open.add(connection);
         vertxHandler.pipeline().addBefore(vertxHandler.name(), "frames", connection.handler);
         if (closed) {
@@ -115,6 +217,7 @@ public final class TcpTransport implements Transport {
     private final class TcpConnection implements Connection, Runnable {
         private final Channel channel;
         private final String remote;
+        private final @Nullable String node;
         private final Receiver receiver;
         private final FrameReader frames;
         final FrameHandler handler = new FrameHandler();
@@ -123,9 +226,10 @@ public final class TcpTransport implements Transport {
         private boolean ended;
         private String reason = "closed by the peer";
 
-        TcpConnection(Channel channel, String remote, Receiver receiver) {
+        TcpConnection(Channel channel, String remote, @Nullable String node, Receiver receiver) {
             this.channel = channel;
             this.remote = remote;
+            this.node = node;
             this.receiver = receiver;
             this.frames = new FrameReader(receiver);
         }
@@ -133,6 +237,11 @@ public final class TcpTransport implements Transport {
         @Override
         public String remote() {
             return remote;
+        }
+
+        @Override
+        public @Nullable String certifiedNode() {
+            return node;
         }
 
         @Override
@@ -221,6 +330,11 @@ public final class TcpTransport implements Transport {
                 if (cause instanceof Error bug) {
                     ctx.fireExceptionCaught(cause);
                     throw bug;
+                }
+                if (PeerTls.isOfTls(cause)) {
+                    // With TLS 1.3 whoever connected hears only now that its certificate was not taken.
+                    close("TLS: " + PeerTls.words(cause));
+                    return;
                 }
                 if (!(cause instanceof java.io.IOException)) {
                     LOG.error("peer connection failed peer={}", remote, cause);

@@ -115,7 +115,8 @@ public final class AttachCommand implements Callable<Integer> {
 
     private int serve(RootCommand root, Path path, Teardown teardown) throws IOException, InterruptedException {
         var out = root.out();
-        var volume = new AttachedVolume(name, root.servers(), path, giveUpAfter, line -> say(out, line));
+        var volume =
+                new AttachedVolume(name, root.servers(), root.credentials(), path, giveUpAfter, line -> say(out, line));
         teardown.add("close " + path, CLOSE_LIMIT, limit -> {
             volume.close();
             return "";

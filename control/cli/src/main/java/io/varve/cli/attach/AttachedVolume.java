@@ -2,6 +2,7 @@ package io.varve.cli.attach;
 
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
+import io.varve.cli.client.Credentials;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
@@ -73,7 +74,12 @@ public final class AttachedVolume implements AutoCloseable {
      * @param say what happens, a line each, for people; any thread
      */
     public AttachedVolume(
-            String name, List<Endpoint> servers, Path socket, Duration giveUpAfter, Consumer<String> say) {
+            String name,
+            List<Endpoint> servers,
+            Credentials credentials,
+            Path socket,
+            Duration giveUpAfter,
+            Consumer<String> say) {
         this.name = name;
         this.socket = socket;
         this.vertx = Vertx.builder()
@@ -85,7 +91,7 @@ public final class AttachedVolume implements AutoCloseable {
                 .build();
         this.loop = new VertxLoop(
                 ((VertxInternal) vertx).createEventLoopContext(), "attach", bug -> failed(say, bug.toString()));
-        this.connection = new ManagementConnection(servers);
+        this.connection = new ManagementConnection(servers, credentials);
         this.cluster = new ClusterCalls(connection, name);
         this.search = new AccessPointSearch(cluster, say);
         var client =

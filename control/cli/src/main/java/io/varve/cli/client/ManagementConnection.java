@@ -1,6 +1,7 @@
 package io.varve.cli.client;
 
 import io.varve.cli.config.Endpoint;
+import io.varve.control.truth.ManagementTls;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -17,6 +18,7 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -44,26 +46,29 @@ public final class ManagementConnection implements AutoCloseable {
     private final List<Endpoint> servers;
     private final Duration patience;
 
+    private final Optional<String> token;
+
     /** A connection to one of several servers, tried in this order. */
-    public ManagementConnection(List<Endpoint> servers) {
-        this(servers, PATIENCE);
+    public ManagementConnection(List<Endpoint> servers, Credentials credentials) {
+        this(servers, credentials, PATIENCE);
     }
 
-    ManagementConnection(List<Endpoint> servers, Duration patience) {
+    ManagementConnection(List<Endpoint> servers, Credentials credentials, Duration patience) {
         this.servers = List.copyOf(servers);
         this.patience = patience;
+        this.token = credentials.token();
         this.vertx = Vertx.vertx(new VertxOptions()
                 .setEventLoopPoolSize(1)
                 .setWorkerPoolSize(1)
                 .setInternalBlockingPoolSize(1)
                 .setFileSystemOptions(
                         new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false)));
-        this.client = GrpcClient.client(
-                vertx,
-                new GrpcClientOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES),
-                new HttpClientOptions()
-                        .setConnectTimeout((int) CONNECT_LIMIT.toMillis())
-                        .setHttp2ClearTextUpgrade(false));
+        var http = new HttpClientOptions()
+                .setConnectTimeout((int) CONNECT_LIMIT.toMillis())
+                .setHttp2ClearTextUpgrade(false);
+        credentials.identity().ifPresent(shown -> ManagementTls.client(http, shown));
+        this.client =
+                GrpcClient.client(vertx, new GrpcClientOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES), http);
     }
 
     public List<Endpoint> servers() {
@@ -117,6 +122,7 @@ public final class ManagementConnection implements AutoCloseable {
             Endpoint server, ServiceMethod<R, Q> method, Duration greetingLimit) {
         Future<GrpcClientRequest<Q, R>> opening =
                 client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+        token.ifPresent(text -> opening.onSuccess(request -> request.headers().set("authorization", "Bearer " + text)));
         return opening.timeout(greetingLimit.toMillis(), TimeUnit.MILLISECONDS).recover(cause -> {
             if (cause instanceof TimeoutException) {
                 opening.onSuccess(GrpcClientRequest::cancel); // It woke up, and nobody waits for it.

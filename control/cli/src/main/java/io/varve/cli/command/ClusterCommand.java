@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "cluster",
         description = "Make a cluster of running nodes, look at it.",
-        subcommands = {ClusterCommand.Init.class, ClusterCommand.Status.class},
+        subcommands = {CreateCaCommand.class, ClusterCommand.Init.class, ClusterCommand.Status.class},
         footerHeading = "%nExamples:%n",
         footer = {"  varve cluster init lab", "  varve cluster status"})
 final class ClusterCommand extends GroupCommand {

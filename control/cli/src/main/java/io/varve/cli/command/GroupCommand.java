@@ -5,7 +5,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** A word that only gathers commands: says which there are when it stands alone. */
-abstract sealed class GroupCommand implements Runnable permits ClusterCommand, NodeCommand, DiskCommand, VolumeCommand {
+abstract sealed class GroupCommand implements Runnable
+        permits ClusterCommand, NodeCommand, DiskCommand, VolumeCommand, TokenCommand {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 

@@ -1,5 +1,6 @@
 package io.varve.cli.command;
 
+import io.varve.api.CreateJoinTokenRequest;
 import io.varve.api.DiskGroup;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.ListNodesResponse;
@@ -11,6 +12,8 @@ import java.time.Duration;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code varve node …}. */
@@ -21,12 +24,14 @@ import picocli.CommandLine.Spec;
             NodeCommand.ListNodes.class,
             NodeShowCommand.class,
             NodeRestartCheckCommand.class,
-            NodeMoveVolumesCommand.class
+            NodeMoveVolumesCommand.class,
+            NodeCommand.Token.class
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  varve node list",
             "  varve node show n1",
+            "  varve node token n4",
             "  varve node restart-check n1 --wait && varve node move-volumes n1 && systemctl restart varve",
         })
 final class NodeCommand extends GroupCommand {
@@ -50,6 +55,42 @@ final class NodeCommand extends GroupCommand {
                     .addAllNodes(status.getNodesList())
                     .build();
             root.print(nodes, answer -> table(answer.getNodesList(), status.getGroupsList()));
+        }
+    }
+
+    @Command(
+            name = "token",
+            description = {
+                "Prints a token that lets one node into the cluster, once. Put it into a file on that node, named as join.token in",
+                "its configuration, and start it. The node that answers this command must run when the token is used."
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {
+                "  varve node token n2 | ssh n2 'umask 077; cat >/etc/varve/join-token'",
+                "  varve node token n4 --valid 1h"
+            })
+    static final class Token implements Runnable {
+        @Parameters(paramLabel = "NODE", description = "The node that may join, as in its configuration.")
+        private String node = "";
+
+        @Option(
+                names = "--valid",
+                paramLabel = "TIME",
+                defaultValue = "24h",
+                description = "How long it can be used. Default: 24h.")
+        private Duration valid = Duration.ofHours(24);
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            var root = RootCommand.of(spec);
+            var request = CreateJoinTokenRequest.newBuilder()
+                    .setNode(node)
+                    .setValidSeconds((int) Math.min(valid.toSeconds(), Integer.MAX_VALUE))
+                    .build();
+            root.print(root.ask(ManagementGrpcClient.CreateJoinToken, request), token -> token.getToken() + "\n");
         }
     }
 

@@ -2,6 +2,7 @@ package io.varve.cli.command;
 
 import com.google.protobuf.Message;
 import io.varve.cli.client.CallResult;
+import io.varve.cli.client.Credentials;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.config.Endpoint;
 import io.varve.cli.output.MessageTree;
@@ -10,6 +11,7 @@ import io.varve.cli.output.Table;
 import io.varve.model.ByteSize;
 import io.vertx.grpc.common.ServiceMethod;
 import java.io.Console;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
@@ -32,6 +34,7 @@ import picocli.CommandLine.Spec;
             StatusCommand.class,
             ClusterCommand.class,
             NodeCommand.class,
+            TokenCommand.class,
             DiskCommand.class,
             VolumeCommand.class,
             EventsCommand.class,
@@ -75,6 +78,18 @@ public final class RootCommand implements Runnable {
             description =
                     "Management address of any node; several are tried in turn. Default: VARVE_SERVER, else 127.0.0.1:7400.")
     private List<Endpoint> servers = List.of();
+
+    @Option(
+            names = "--credentials",
+            scope = ScopeType.INHERIT,
+            paramLabel = "FILE",
+            defaultValue = "${env:VARVE_CREDENTIALS:-}",
+            description = {
+                "Who you are, and that the servers are yours: from 'varve token create', or DATADIR/tls/admin.pem on a node.",
+                "'none' for a cluster with network: plaintext. Default: VARVE_CREDENTIALS, else ~/.varve/credentials,",
+                "else /var/lib/varve/tls/admin.pem, else none."
+            })
+    private String credentials = "";
 
     @Option(
             names = {"-o", "--output"},
@@ -171,7 +186,17 @@ public final class RootCommand implements Runnable {
     }
 
     ManagementConnection connect() {
-        return new ManagementConnection(servers);
+        return new ManagementConnection(servers, credentials());
+    }
+
+    /** What this command line shows the servers. */
+    public Credentials credentials() {
+        try {
+            return Credentials.find(credentials);
+        } catch (IOException e) {
+            throw new CommandFailure(
+                    ExitCode.USAGE, String.valueOf(e.getMessage()), "'varve --help' tells what --credentials takes.");
+        }
     }
 
     OutputFormat format() {

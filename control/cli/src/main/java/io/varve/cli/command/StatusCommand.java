@@ -3,6 +3,7 @@ package io.varve.cli.command;
 import io.varve.api.ClusterStatus;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.cli.output.Text;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +35,16 @@ final class StatusCommand implements Callable<Integer> {
         return check && !status.getSafe() ? ExitCode.NOT_SAFE : ExitCode.OK;
     }
 
+    /** As the nodes say; they must say the same to understand each other. */
+    private static String network(ClusterStatus status) {
+        var said = status.getNodesList().stream()
+                .map(node -> Text.orDash(node.getNetwork()))
+                .distinct()
+                .sorted()
+                .toList();
+        return said.isEmpty() ? "-" : String.join(" and ", said);
+    }
+
     static String describe(ClusterStatus status) {
         var text = new StringBuilder(status.getHeadline()).append('\n');
         status.getProblemsList()
@@ -47,6 +58,7 @@ final class StatusCommand implements Callable<Integer> {
         if (!status.getMetadataLeader().isEmpty()) {
             text.append(", leader ").append(status.getMetadataLeader());
         }
+        text.append(", network ").append(network(status));
         text.append("\n\n").append(NodeCommand.table(status.getNodesList(), status.getGroupsList()));
         text.append('\n').append(VolumeTable.of(status.getVolumesList()));
         return text.toString();

@@ -9,6 +9,9 @@ import io.varve.cli.config.RestartConfig.Level;
 import io.varve.cli.config.RestartConfig.Limits;
 import io.varve.cli.config.RestartConfig.Listen;
 import io.varve.cli.config.RestartConfig.Log;
+import io.varve.cli.config.RestartConfig.Network;
+import io.varve.cli.config.RestartConfig.Security;
+import io.varve.cli.config.RestartConfig.TlsFiles;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.StringReader;
@@ -37,7 +40,7 @@ public final class ConfigFile {
 
     static final ByteSize SMALLEST_QUEUE = ByteSize.parse("64MiB");
     static final ByteSize LARGEST_QUEUE = ByteSize.parse("4GiB");
-    /** Neither asks for a password nor encrypts: who wants them on a network says so. */
+    /** Metrics neither ask for a password nor encrypt; management does: who wants them on a network says so. */
     static final Endpoint DEFAULT_MANAGEMENT = new Endpoint("127.0.0.1", 7400);
 
     static final Endpoint DEFAULT_METRICS = new Endpoint("127.0.0.1", 9400);
@@ -47,6 +50,11 @@ public final class ConfigFile {
     static final int DEFAULT_STOP_SECONDS = 20;
 
     static final int LARGEST_STOP_SECONDS = 600;
+    /** Renewed when a third is left: a cluster that is off for ten days comes back by itself. */
+    static final Duration DEFAULT_LIFETIME = Duration.ofDays(30);
+
+    static final Duration SHORTEST_LIFETIME = Duration.ofSeconds(10);
+    static final Duration LONGEST_LIFETIME = Duration.ofDays(825);
 
     private final List<ConfigProblem> problems = new ArrayList<>();
 
@@ -153,11 +161,44 @@ public final class ConfigFile {
         var groups = file.has("disks") ? groups(file) : List.<Group>of();
         var limits = file.section("limits").map(ConfigFile::limits).orElse(defaultLimits());
         var log = file.section("log").map(ConfigFile::log).orElse(new Log(Level.INFO, Optional.empty()));
+        var security = security(file);
         if (dataDir.isEmpty() || listen.isEmpty()) {
             return Optional.empty();
         }
         return Optional.of(
-                new RestartConfig(dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log));
+                new RestartConfig(dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log, security));
+    }
+
+    private static Security security(YamlSection file) {
+        var network = file.optional("network", text -> ConfigValues.oneOf(Network.class, text))
+                .orElse(Network.TLS);
+        var tls = file.section("tls");
+        var token = file.section("join").flatMap(section -> section.required("token", ConfigValues::absolutePath));
+        if (network == Network.PLAINTEXT && (tls.isPresent() || file.has("join"))) {
+            file.problem(
+                    tls.isPresent() ? "tls" : "join",
+                    "of no use with 'network: plaintext': say 'network: tls', or leave it out");
+        }
+        return new Security(
+                network,
+                tls.flatMap(ConfigFile::tlsFiles),
+                tls.flatMap(section -> section.optional(
+                                "lifetime", text -> ConfigValues.duration(text, SHORTEST_LIFETIME, LONGEST_LIFETIME)))
+                        .orElse(DEFAULT_LIFETIME),
+                token);
+    }
+
+    /** All three or none. */
+    private static Optional<TlsFiles> tlsFiles(YamlSection section) {
+        if (!section.has("ca") && !section.has("certificate") && !section.has("key")) {
+            return Optional.empty();
+        }
+        var ca = section.required("ca", ConfigValues::absolutePath);
+        var certificate = section.required("certificate", ConfigValues::absolutePath);
+        var key = section.required("key", ConfigValues::absolutePath);
+        return ca.isPresent() && certificate.isPresent() && key.isPresent()
+                ? Optional.of(new TlsFiles(ca.get(), certificate.get(), key.get()))
+                : Optional.empty();
     }
 
     private static Optional<Listen> listen(YamlSection section, Optional<Endpoint> ownManagement) {

@@ -4,6 +4,7 @@ import io.varve.model.ByteSize;
 import io.varve.model.NodeName;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -20,6 +21,8 @@ public final class ConfigValues {
     static final ByteSize JOURNAL_SEGMENT = ByteSize.parse("64MiB");
 
     private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._-]+|[0-9A-Fa-f:]+(%[A-Za-z0-9]+)?");
+
+    private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})([smhd])");
 
     private ConfigValues() {}
 
@@ -82,6 +85,26 @@ public final class ConfigValues {
             throw new IllegalArgumentException("'" + text + "' is not between " + smallest + " and " + largest);
         }
         return number;
+    }
+
+    /** A time such as 90s, 12h or 30d. */
+    static Duration duration(String text, Duration shortest, Duration longest) {
+        var match = DURATION.matcher(text);
+        if (!match.matches()) {
+            throw new IllegalArgumentException("'" + text + "' is not a time; write for example 90s, 12h or 30d");
+        }
+        var number = Long.parseLong(match.group(1));
+        var duration = switch (match.group(2)) {
+            case "s" -> Duration.ofSeconds(number);
+            case "m" -> Duration.ofMinutes(number);
+            case "h" -> Duration.ofHours(number);
+            default -> Duration.ofDays(number);
+        };
+        if (duration.compareTo(shortest) < 0 || duration.compareTo(longest) > 0) {
+            throw new IllegalArgumentException(
+                    "'" + text + "' is not between " + shortest.toSeconds() + "s and " + longest.toDays() + "d");
+        }
+        return duration;
     }
 
     static boolean flag(String text) {

@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param groups the disk groups, in the order of the file
  * @param limits bounds on memory, connections and time
  * @param log where and how much to log
+ * @param security how nodes and people are told apart, and whether what they say is encrypted
  */
 public record RestartConfig(
         Path dataDir,
@@ -26,7 +27,8 @@ public record RestartConfig(
         DiskIo diskIo,
         List<Group> groups,
         Limits limits,
-        Log log) {
+        Log log,
+        Security security) {
     public RestartConfig {
         groups = List.copyOf(groups);
     }
@@ -93,6 +95,25 @@ public record RestartConfig(
      * @param file a second copy of the log; empty: standard output only
      */
     public record Log(Level level, Optional<Path> file) {}
+
+    /**
+     * What protects the ports between nodes, of the metadata group and of the management API.
+     *
+     * @param files the node's certificate, where something else than the cluster's own authority gives it; empty: in the data directory
+     * @param lifetime how long the certificates are valid that this node issues
+     * @param joinToken file with a token that another node made; read when this one has no certificate yet
+     */
+    public record Security(Network network, Optional<TlsFiles> files, Duration lifetime, Optional<Path> joinToken) {}
+
+    /** PEM files; certificate and key may be one. */
+    public record TlsFiles(Path ca, Path certificate, Path key) {}
+
+    /** All nodes of a cluster alike. */
+    public enum Network {
+        TLS,
+        /** Whoever reaches a port may do everything. */
+        PLAINTEXT
+    }
 
     /** Severity; ERROR means that a person must act. */
     public enum Level {

@@ -11,6 +11,7 @@ import io.varve.api.NodeStats;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.cli.client.CallResult;
+import io.varve.cli.client.Credentials;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
@@ -46,12 +47,12 @@ final class ClusterClient implements AutoCloseable {
      * @param teardown its begin ends every wait
      * @param nodesLive throws when a node has ended: waiting longer is in vain
      */
-    ClusterClient(List<DemoNode> nodes, Teardown teardown, Runnable nodesLive) {
+    ClusterClient(List<DemoNode> nodes, Credentials credentials, Teardown teardown, Runnable nodesLive) {
         this.nodesLive = nodesLive;
         this.nodes = List.copyOf(nodes);
         this.teardown = teardown;
         this.connection = new ManagementConnection(
-                nodes.stream().map(DemoNode::management).toList());
+                nodes.stream().map(DemoNode::management).toList(), credentials);
     }
 
     /** Makes the cluster; the same again at a later run changes nothing. */

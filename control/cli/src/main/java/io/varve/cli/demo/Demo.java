@@ -61,7 +61,8 @@ final class Demo {
                 ? Optional.of(databaseTemplate())
                 : Optional.<DatabaseTemplate>empty();
         processes.awaitAlive();
-        var client = new ClusterClient(directory.nodeList(), teardown, processes::requireAlive);
+        var client =
+                new ClusterClient(directory.nodeList(), directory.credentials(), teardown, processes::requireAlive);
         teardown.add("close the connection to the cluster", Duration.ofSeconds(1), limit -> {
             client.close();
             return "";
@@ -129,7 +130,12 @@ final class Demo {
     private AttachedVolume attachHere() {
         var servers = directory.nodeList().stream().map(DemoNode::management).toList();
         var here = new AttachedVolume(
-                DemoDirectory.VOLUME, servers, socket(), Duration.ZERO, line -> notes.offer("varve attach: " + line));
+                DemoDirectory.VOLUME,
+                servers,
+                directory.credentials(),
+                socket(),
+                Duration.ZERO,
+                line -> notes.offer("varve attach: " + line));
         teardown.add("end the attachment", ATTACHMENT_LIMIT, limit -> {
             here.close();
             return "";
@@ -223,6 +229,8 @@ final class Demo {
     private void sayHowToLookCloser(String uri, Optional<String> sql) {
         var server = directory.nodeList().getFirst().management();
         say("To look closer, in another shell:");
+        say("  export VARVE_CREDENTIALS="
+                + directory.nodeList().getFirst().identity().admin());
         say("  ./varve status --server " + server);
         say("  ./varve volume show " + DemoDirectory.VOLUME + " --server " + server);
         say("  ./varve node show n1 --server " + server);

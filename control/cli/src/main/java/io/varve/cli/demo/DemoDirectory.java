@@ -3,14 +3,18 @@ package io.varve.cli.demo;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import io.varve.cli.client.Credentials;
 import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
+import io.varve.identity.CertificateAuthority;
 import io.varve.model.ByteSize;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -25,6 +29,8 @@ import java.util.SplittableRandom;
 final class DemoDirectory implements AutoCloseable {
     static final String CLUSTER = "demo";
     static final String VOLUME = "demo";
+
+    private static final Duration CERTIFICATE_LIFETIME = Duration.ofDays(30);
 
     private final Path root;
     private final FileChannel lock;
@@ -93,6 +99,28 @@ final class DemoDirectory implements AutoCloseable {
             }
         }
         return properties;
+    }
+
+    /** Fresh certificates for every node, from the directory's own authority, which the first run makes. */
+    void issueCertificates() throws IOException {
+        var nodes = nodeList();
+        var found = nodes.getFirst().identity().readAuthority();
+        var authority = found.isPresent() ? found.get() : CertificateAuthority.create(CLUSTER, Instant.now());
+        for (var node : nodes.subList(0, DemoOptions.metadataMembers(nodes.size()))) {
+            node.identity().writeAuthorityKey(authority.key());
+        }
+        for (var node : nodes) {
+            node.identity().issue(authority, node.name(), Instant.now(), CERTIFICATE_LIFETIME);
+        }
+    }
+
+    /** What the demo itself shows its nodes. */
+    Credentials credentials() {
+        try {
+            return Credentials.read(nodeList().getFirst().identity().admin());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot use the demo's certificates", e);
+        }
     }
 
     private void remember(DemoOptions options) throws IOException {

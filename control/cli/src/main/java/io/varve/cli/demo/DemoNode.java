@@ -1,6 +1,7 @@
 package io.varve.cli.demo;
 
 import io.varve.cli.config.Endpoint;
+import io.varve.identity.IdentityDirectory;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -60,6 +61,7 @@ record DemoNode(String name, Path directory, Ports ports) {
                 cluster: %s
                 node: %s
                 dataDir: "%s"
+                network: tls
                 listen:
                   management: 127.0.0.1:%d
                   peer: 127.0.0.1:%d
@@ -86,6 +88,11 @@ record DemoNode(String name, Path directory, Ports ports) {
                         JOURNAL,
                         directory.resolve("disk"),
                         disk);
+    }
+
+    /** Where its certificates are. */
+    IdentityDirectory identity() {
+        return IdentityDirectory.of(directory.resolve("data"));
     }
 
     private Path pidFile() {

@@ -53,6 +53,7 @@ final class NodeProcesses {
 
     /** Starts all nodes at once and returns without waiting for them. */
     void start(DemoDirectory directory, int members, Teardown teardown) throws IOException {
+        directory.issueCertificates();
         for (var node : nodes) {
             node.writeConfig(nodes.subList(0, members), directory.disk().toString());
         }

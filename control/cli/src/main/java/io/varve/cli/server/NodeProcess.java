@@ -8,6 +8,7 @@ import io.varve.cli.log.NodeLog;
 import io.varve.control.ControlServer;
 import io.varve.control.truth.TruthClient;
 import io.varve.dataplane.main.DataPlane;
+import io.varve.identity.LiveIdentity;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -15,6 +16,7 @@ import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -59,6 +61,7 @@ final class NodeProcess {
     private final LocalNode local = new LocalNode();
     private final CompletableFuture<String> fatal = new CompletableFuture<>();
     private volatile Readiness readiness = Readiness.waiting("the node starts");
+    private Optional<LiveIdentity> identity = Optional.empty();
     private volatile int exitCode = ExitCode.OK;
     private volatile @Nullable ControlServer control;
     private volatile @Nullable TruthClient truth;
@@ -87,7 +90,7 @@ final class NodeProcess {
         try {
             start();
             LOG.error("node cannot go on reason=\"{}\"", fatal.get());
-        } catch (ExecutionException | RuntimeException e) {
+        } catch (ExecutionException | IOException | RuntimeException e) {
             LOG.error("node cannot start reason=\"{}\"", words(e));
         }
         exitCode = ExitCode.FAILED;
@@ -100,12 +103,16 @@ final class NodeProcess {
     }
 
     /** One step after the other on the main thread: each needs the one before. */
-    private void start() {
+    private void start() throws IOException {
         var listening = health.start(config.restart().listen().metrics()).await();
         LOG.info("health and metrics listening address={}", listening);
         local.diagnoseBy(this::diagnose);
-        control = ControlServer.start(NodeWiring.control(config), vertx, local).await();
-        var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config));
+        var credentials = NodeCredentials.open(config, vertx);
+        identity = credentials.map(NodeCredentials::live);
+        credentials.ifPresent(own -> own.keepFresh(NodeWiring.metadataServersOwnFirst(config)));
+        control = ControlServer.start(NodeWiring.control(config, credentials), vertx, local)
+                .await();
+        var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config), identity);
         truth = client;
         startDataPlane(client);
     }
@@ -123,7 +130,9 @@ final class NodeProcess {
         readiness = Readiness.waiting("waiting for the cluster: it may not be initialised yet (varve cluster init)");
         var ready = Promise.<Void>promise();
         var plane = DataPlane.start(
-                NodeWiring.dataPlane(config, directory.incarnation(), VersionCommand.version()), client, ready);
+                NodeWiring.dataPlane(config, directory.incarnation(), VersionCommand.version(), identity),
+                client,
+                ready);
         dataPlane = plane;
         local.serve(plane);
         ready.future().onFailure(cause -> fatal.complete(words(cause))).onSuccess(done -> {

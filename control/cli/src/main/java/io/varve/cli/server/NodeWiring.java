@@ -1,29 +1,55 @@
 package io.varve.cli.server;
 
 import io.varve.api.AddDiskRequest;
+import io.varve.cli.config.FixedConfig;
 import io.varve.cli.config.NodeConfig;
 import io.varve.cli.config.RestartConfig;
 import io.varve.control.ControlConfig;
+import io.varve.control.api.Issuing;
 import io.varve.control.raft.MetaConfig;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.DiskBackend;
 import io.varve.dataplane.main.DataPlaneConfig;
+import io.varve.identity.LiveIdentity;
 import io.varve.model.ByteSize;
 import io.vertx.core.net.SocketAddress;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** What the parts of a node are told, taken from its configuration. Pure. */
 final class NodeWiring {
     private NodeWiring() {}
 
-    static ControlConfig control(NodeConfig config) {
+    static ControlConfig control(NodeConfig config, Optional<NodeCredentials> credentials) {
         var management = config.restart().listen().management();
+        var identity = credentials.map(NodeCredentials::live);
         return new ControlConfig(
-                config.fixed().node(), management.host(), management.port(), metadataServers(config), metadata(config));
+                config.fixed().node(),
+                management.host(),
+                management.port(),
+                metadataServers(config),
+                metadata(config).map(member -> member.shown(identity)),
+                identity,
+                credentials.map(own -> issuing(config, own)));
+    }
+
+    private static Issuing issuing(NodeConfig config, NodeCredentials credentials) {
+        var members = config.fixed().members();
+        var own = members.stream()
+                .filter(member -> member.node().equals(config.fixed().node()))
+                .map(member -> member.management().toString())
+                .findFirst()
+                .orElse(config.advertised(config.restart().listen().management())
+                        .toString());
+        return new Issuing(
+                credentials.directory(),
+                config.restart().security().lifetime(),
+                own,
+                members.stream().map(FixedConfig.MetadataMember::node).collect(Collectors.toSet()));
     }
 
     /** Where the truth can be asked. */
@@ -56,7 +82,8 @@ final class NodeWiring {
                 new MetaConfig(config.fixed().node(), members, config.dataDir().resolve("metadata")));
     }
 
-    static DataPlaneConfig dataPlane(NodeConfig config, long incarnation, String version) {
+    static DataPlaneConfig dataPlane(
+            NodeConfig config, long incarnation, String version, Optional<LiveIdentity> identity) {
         var restart = config.restart();
         var peer = restart.listen().peer();
         return new DataPlaneConfig(
@@ -75,7 +102,8 @@ final class NodeWiring {
                 restart.groups().stream().map(NodeWiring::group).toList(),
                 restart.limits().nbdConnections(),
                 restart.limits().queue().bytes(),
-                backend(restart.diskIo()));
+                backend(restart.diskIo()),
+                identity);
     }
 
     private static GroupConfig group(RestartConfig.Group group) {

@@ -11,6 +11,7 @@ import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
 import io.varve.api.Volume;
+import io.varve.cli.client.Credentials;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.config.Endpoint;
 import io.vertx.core.Future;
@@ -39,7 +40,8 @@ class AccessPointSearchTest {
     private static final Place LOST = new Place("127.0.0.1", 10, 1, "n1");
 
     private final Cluster cluster = new Cluster();
-    private final ManagementConnection connection = new ManagementConnection(List.of(cluster.endpoint()));
+    private final ManagementConnection connection =
+            new ManagementConnection(List.of(cluster.endpoint()), Credentials.NONE);
     private final ClusterCalls calls = new ClusterCalls(connection, "db");
     private final AccessPointSearch search = new AccessPointSearch(calls, line -> {});
 

@@ -65,7 +65,8 @@ class ManagementConnectionTest {
         try (var frozen = frozen();
                 var server = new Server();
                 var connection = new ManagementConnection(
-                        List.of(new Endpoint("127.0.0.1", frozen.getLocalPort()), server.endpoint()))) {
+                        List.of(new Endpoint("127.0.0.1", frozen.getLocalPort()), server.endpoint()),
+                        Credentials.NONE)) {
             var begun = System.nanoTime();
             assertThat(status(connection)).isInstanceOf(CallResult.Answered.class);
             assertThat(Duration.ofNanos(System.nanoTime() - begun))
@@ -79,7 +80,8 @@ class ManagementConnectionTest {
     void sendsAFrozenServerNothingThatItCouldDoLater() throws Exception {
         try (var frozen = frozen()) {
             var address = new Endpoint("127.0.0.1", frozen.getLocalPort());
-            try (var connection = new ManagementConnection(List.of(address), Duration.ofMillis(200))) {
+            try (var connection =
+                    new ManagementConnection(List.of(address), Credentials.NONE, Duration.ofMillis(200))) {
                 assertThat(status(connection))
                         .isInstanceOfSatisfying(
                                 CallResult.Unreachable.class,

@@ -56,7 +56,7 @@ final class AddedDiskTest {
         var processes = new NodeProcesses(directory.nodeList());
         processes.start(directory, 1, teardown);
         processes.awaitAlive();
-        client = new ClusterClient(directory.nodeList(), teardown, processes::requireAlive);
+        client = new ClusterClient(directory.nodeList(), directory.credentials(), teardown, processes::requireAlive);
         teardown.add("close the connection", Duration.ofSeconds(2), limit -> {
             client.close();
             return "";

@@ -1,7 +1,9 @@
 package io.varve.control.api;
 
 import io.varve.control.raft.MetaMember;
+import io.varve.control.truth.ManagementTls;
 import io.varve.control.truth.NodeCalls;
+import io.varve.identity.LiveIdentity;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
@@ -9,8 +11,11 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerOptions;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One gRPC server with the services of this node. */
 public final class ApiServer {
@@ -23,12 +28,16 @@ public final class ApiServer {
      */
     private static final long SIGHTINGS_MILLIS = 4_000;
 
+    private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
+
     private final Vertx vertx;
     private final HttpServer http;
     private final NodeCalls calls;
+    private final Optional<AuditLog> audit;
     private final long timer;
 
-    private ApiServer(Vertx vertx, HttpServer http, NodeCalls calls, Runnable every) {
+    private ApiServer(Vertx vertx, HttpServer http, NodeCalls calls, Runnable every, Optional<AuditLog> audit) {
+        this.audit = audit;
         this.vertx = vertx;
         this.http = http;
         this.calls = calls;
@@ -40,6 +49,9 @@ public final class ApiServer {
      *
      * @param members management addresses of the metadata members
      * @param member the local metadata member; empty: what people ask goes to the others
+     * @param identity what this node shows; empty: plaintext, and everybody may do everything
+     * @param issuing how this node gives certificates to others; empty: it does not
+     * @param audited the file that keeps who changed what, at a metadata member; empty: not kept
      * @return fails when the address cannot be listened on
      */
     public static Future<ApiServer> start(
@@ -47,20 +59,37 @@ public final class ApiServer {
             SocketAddress listen,
             List<SocketAddress> members,
             Optional<MetaMember> member,
-            NodeLocal local) {
-        NodeCalls calls = new NodeCalls(vertx);
-        GrpcServer grpc =
+            NodeLocal local,
+            Optional<LiveIdentity> identity,
+            Optional<Issuing> issuing,
+            Optional<Path> audited) {
+        NodeCalls calls = new NodeCalls(vertx, identity);
+        GrpcServer server =
                 GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
+        Optional<MetaGroup> ownGroup = member.map(own -> new MetaGroup(vertx, own));
+        Optional<TokenCalls> tokens = ownGroup.map(own -> new TokenCalls(own, identity));
+        Gate gate = identity.isEmpty()
+                ? Gate.open()
+                : Gate.asking(tokens.isPresent() ? tokens.get()::whoHas : ForwardingManagement.whoHas(calls, members));
+        Optional<AuditLog> audit = member.flatMap(own -> audited).map(AuditLog::new);
+        Door grpc = new Door(server, gate, audit);
         Services.nodeControl(grpc, local);
         Runnable every = () -> {};
         if (member.isPresent()) {
-            MetaGroup group = new MetaGroup(vertx, member.get());
+            MetaGroup group = ownGroup.orElseThrow();
             Sightings sightings = new Sightings(System::nanoTime);
             StatusReport report = new StatusReport(group, sightings, calls, members);
             Services.truth(grpc, new TruthEndpoint(group, sightings));
             ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
             Services.management(grpc, management, management::verifyVolume);
             SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
+            Services.tokens(grpc, tokens.orElseThrow());
+            issuing.ifPresent(own -> Services.certificates(
+                    grpc,
+                    new CertificateCalls(vertx, own),
+                    node -> member.get()
+                            .read(state -> state.cluster().isEmpty()
+                                    || state.node(node).isPresent())));
             every = () -> {
                 var _ = report.heard().compose(silence::look);
             };
@@ -68,12 +97,32 @@ public final class ApiServer {
             ForwardingManagement.serve(grpc, calls, members, local);
         }
         Runnable often = every;
-        HttpServer http = vertx.createHttpServer(
-                new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG));
-        return http.requestHandler(grpc)
+        HttpServerOptions options = new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG);
+        identity.ifPresent(shown -> ManagementTls.server(options, shown));
+        HttpServer http = vertx.createHttpServer(options);
+        return http.requestHandler(server)
+                .exceptionHandler(ApiServer::refused)
                 .listen(listen)
-                .map(listening -> new ApiServer(vertx, listening, calls, often))
+                .map(listening -> new ApiServer(vertx, listening, calls, often, audit))
                 .onFailure(refused -> calls.close());
+    }
+
+    /** Before it is a connection: mostly a handshake that failed, because of the certificate that was shown. */
+    private static void refused(Throwable failure) {
+        Throwable deepest = failure;
+        while (deepest.getCause() != null) {
+            deepest = deepest.getCause();
+        }
+        String reason = deepest.getMessage() == null ? deepest.getClass().getSimpleName() : deepest.getMessage();
+        LOG.warn("management connection refused reason=\"{}\"", words(reason));
+    }
+
+    /** Without the bytes that the other side sent. */
+    private static String words(String message) {
+        if (message.startsWith("not an SSL/TLS record")) {
+            return "the other side speaks plaintext";
+        }
+        return message.contains("SSLEngine closed already") ? "it ended during the handshake" : message;
     }
 
     /** The port listened on. */
@@ -84,6 +133,13 @@ public final class ApiServer {
     /** Stops listening and ends what is under way. */
     public Future<Void> close() {
         vertx.cancelTimer(timer);
-        return http.close().eventually(calls::close);
+        return http.close()
+                .eventually(calls::close)
+                .eventually(() -> vertx.executeBlocking(
+                        () -> {
+                            audit.ifPresent(AuditLog::close);
+                            return true;
+                        },
+                        false));
     }
 }

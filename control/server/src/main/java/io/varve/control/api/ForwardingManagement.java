@@ -4,21 +4,24 @@ import static io.varve.control.api.CallBinding.bind;
 import static io.varve.control.api.CallBinding.bindStream;
 
 import io.varve.api.CreateVolumeRequest;
+import io.varve.api.IdentityGrpcClient;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.ManagementGrpcService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
+import io.varve.api.WhoIsRequest;
 import io.varve.control.truth.CallFailedException;
 import io.varve.control.truth.NodeCalls;
+import io.varve.identity.Principal;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
-import io.vertx.grpc.server.GrpcServer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Function;
 
@@ -40,7 +43,7 @@ final class ForwardingManagement {
     }
 
     /** Has the server answer the whole Management service. */
-    static void serve(GrpcServer server, NodeCalls calls, List<SocketAddress> members, NodeLocal local) {
+    static void serve(Door server, NodeCalls calls, List<SocketAddress> members, NodeLocal local) {
         ForwardingManagement passing = new ForwardingManagement(calls, members);
         bind(server, ManagementGrpcService.InitCluster, passing.to(ManagementGrpcClient.InitCluster));
         bind(server, ManagementGrpcService.GetStatus, passing.to(ManagementGrpcClient.GetStatus));
@@ -54,12 +57,18 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.MoveVolume, passing::moveVolume);
         bind(server, ManagementGrpcService.DetachVolume, passing.to(ManagementGrpcClient.DetachVolume));
         bind(server, ManagementGrpcService.DeleteVolume, passing.to(ManagementGrpcClient.DeleteVolume));
+        bind(server, ManagementGrpcService.CreateJoinToken, passing.to(ManagementGrpcClient.CreateJoinToken));
+        bind(server, ManagementGrpcService.CreateToken, passing.to(ManagementGrpcClient.CreateToken));
+        bind(server, ManagementGrpcService.ListTokens, passing.to(ManagementGrpcClient.ListTokens));
+        bind(server, ManagementGrpcService.RevokeToken, passing.to(ManagementGrpcClient.RevokeToken));
         bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
         bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
         bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());
         bind(server, ManagementGrpcService.CheckNodeRestart, passing.to(ManagementGrpcClient.CheckNodeRestart));
         bindStream(
-                server, ManagementGrpcService.VerifyVolume, (request, report) -> passing.verifyAt(0, request, report));
+                server,
+                ManagementGrpcService.VerifyVolume,
+                (request, report) -> passing.verifyAt(0, request, report, Visitor.currentForOthers()));
     }
 
     /** A member may make it and fail before it answers: the next one must know that it is the same request. */
@@ -67,7 +76,7 @@ final class ForwardingManagement {
         CreateVolumeRequest recognisable = request.getRequestId().isEmpty()
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
-        return passTo(0, ManagementGrpcClient.CreateVolume, recognisable);
+        return passTo(0, ManagementGrpcClient.CreateVolume, recognisable, Visitor.currentForOthers());
     }
 
     /** A second one that chooses would move it on to a third node. */
@@ -75,26 +84,38 @@ final class ForwardingManagement {
         MoveVolumeRequest recognisable = request.getRequestId().isEmpty()
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
-        return passTo(0, ManagementGrpcClient.MoveVolume, recognisable);
+        return passTo(0, ManagementGrpcClient.MoveVolume, recognisable, Visitor.currentForOthers());
     }
 
     private Future<Void> verifyAt(
-            int member, VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {
-        return calls.follow(members.get(member), ManagementGrpcClient.VerifyVolume, request, report::apply)
+            int member, VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report, String onBehalf) {
+        return calls.follow(members.get(member), ManagementGrpcClient.VerifyVolume, request, report::apply, onBehalf)
                 .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? verifyAt(member + 1, request, report)
+                        ? verifyAt(member + 1, request, report, onBehalf)
                         : Future.failedFuture(failure));
     }
 
     private <Q, R> Function<Q, Future<R>> to(ServiceMethod<R, Q> method) {
-        return request -> passTo(0, method, request);
+        return request -> passTo(0, method, request, Visitor.currentForOthers());
     }
 
-    private <Q, R> Future<R> passTo(int member, ServiceMethod<R, Q> method, Q request) {
-        return calls.ask(members.get(member), method, request, DEADLINE)
+    /** {@code onBehalf}: who asked, for the member to judge and to keep. */
+    private <Q, R> Future<R> passTo(int member, ServiceMethod<R, Q> method, Q request, String onBehalf) {
+        return calls.ask(members.get(member), method, request, DEADLINE, onBehalf)
                 .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? passTo(member + 1, method, request)
+                        ? passTo(member + 1, method, request, onBehalf)
                         : Future.failedFuture(failure));
+    }
+
+    /** Asks the members who has an API token. */
+    static Function<String, Future<Optional<Principal>>> whoHas(NodeCalls calls, List<SocketAddress> members) {
+        ForwardingManagement passing = new ForwardingManagement(calls, members);
+        return secret -> passing.passTo(
+                        0,
+                        IdentityGrpcClient.WhoIs,
+                        WhoIsRequest.newBuilder().setSecret(secret).build(),
+                        "")
+                .map(answer -> Principal.parse(answer.getPrincipal()));
     }
 
     private static boolean isUnreachable(Throwable failure) {

@@ -3,6 +3,7 @@ package io.varve.control.api;
 import static io.varve.control.api.CallBinding.bind;
 import static io.varve.control.api.CallBinding.bindStream;
 
+import io.varve.api.IdentityGrpcService;
 import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
 import io.varve.api.NodeControlGrpcService;
@@ -10,13 +11,13 @@ import io.varve.api.TruthGrpcService;
 import io.varve.api.TruthService;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
-import io.vertx.grpc.server.GrpcServer;
+import java.util.function.Predicate;
 
 /** Which method of which service is answered by what. */
 final class Services {
     private Services() {}
 
-    static void truth(GrpcServer server, TruthService truth) {
+    static void truth(Door server, TruthService truth) {
         bind(server, TruthGrpcService.RegisterNode, truth::registerNode);
         bind(server, TruthGrpcService.RegisterGroup, truth::registerGroup);
         bind(server, TruthGrpcService.WatchNode, truth::watchNode);
@@ -32,7 +33,7 @@ final class Services {
     }
 
     static void management(
-            GrpcServer server,
+            Door server,
             ManagementService management,
             CallBinding.StreamAnswer<VerifyVolumeRequest, VerifyProgress> verify) {
         bind(server, ManagementGrpcService.InitCluster, management::initCluster);
@@ -54,7 +55,22 @@ final class Services {
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);
     }
 
-    static void nodeControl(GrpcServer server, NodeLocal local) {
+    /** API tokens and who may join, at a metadata member. */
+    static void tokens(Door server, TokenCalls tokens) {
+        bind(server, ManagementGrpcService.CreateToken, tokens::create);
+        bind(server, ManagementGrpcService.ListTokens, request -> tokens.list());
+        bind(server, ManagementGrpcService.RevokeToken, tokens::revoke);
+        bind(server, IdentityGrpcService.WhoIs, tokens::whoIs);
+    }
+
+    /** Certificates, on a node that issues them. {@code stillBelongs}: whether a node of that name may stay. */
+    static void certificates(Door server, CertificateCalls certificates, Predicate<String> stillBelongs) {
+        bind(server, ManagementGrpcService.CreateJoinToken, certificates::createJoinToken);
+        bind(server, IdentityGrpcService.Join, certificates::join);
+        bind(server, IdentityGrpcService.Renew, request -> certificates.renew(request, stillBelongs));
+    }
+
+    static void nodeControl(Door server, NodeLocal local) {
         bind(server, NodeControlGrpcService.AddDevice, local::addDevice);
         bindStream(
                 server,

@@ -21,12 +21,14 @@ import io.varve.api.meta.ForgetCopiesRecord;
 import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.ResultRecord;
+import io.varve.api.meta.RevokeTokenRecord;
 import io.varve.api.meta.SetReplicasRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.TellSilenceRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
@@ -44,6 +46,7 @@ import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.RevokeToken;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
@@ -141,6 +144,9 @@ public final class CommandCodec {
                         .setSilent(c.silent())
                         .setSeconds(c.seconds()));
             case ReportEvent c -> record.setReportEvent(c.report());
+            case CreateToken c -> record.setCreateToken(c.token());
+            case RevokeToken c ->
+                record.setRevokeToken(RevokeTokenRecord.newBuilder().setName(c.name()));
         }
         return record.build().toByteArray();
     }
@@ -199,6 +205,8 @@ public final class CommandCodec {
                         record.getTellSilence().getSilent(),
                         record.getTellSilence().getSeconds());
             case REPORT_EVENT -> of(record.getReportEvent());
+            case CREATE_TOKEN -> new CreateToken(record.getCreateToken());
+            case REVOKE_TOKEN -> new RevokeToken(record.getRevokeToken().getName());
             case COMMAND_NOT_SET ->
                 throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
         };

@@ -1,5 +1,6 @@
 package io.varve.control.meta;
 
+import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.ReportEventRequest;
@@ -142,4 +143,8 @@ public sealed interface MetaCommand {
 
     /** What happened on a node, for people. */
     record ReportEvent(ReportEventRequest report) implements MetaCommand {}
+    /** The same again changes nothing; another of that name is refused. */
+    record CreateToken(ApiToken token) implements MetaCommand {}
+
+    record RevokeToken(String name) implements MetaCommand {}
 }

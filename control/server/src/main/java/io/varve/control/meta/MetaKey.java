@@ -11,6 +11,7 @@ final class MetaKey {
     static final byte[] NODES = {'n'};
     static final byte[] GROUPS = {'g'};
     static final byte[] VOLUMES = {'v'};
+    static final byte[] TOKENS = {'i'};
 
     private MetaKey() {}
 
@@ -20,6 +21,10 @@ final class MetaKey {
 
     static byte[] group(String uuid) {
         return text('g', uuid);
+    }
+
+    static byte[] token(String name) {
+        return text('i', name);
     }
 
     static byte[] volume(long id) {

@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
@@ -18,6 +19,7 @@ import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.RetireCopies;
+import io.varve.control.meta.MetaCommand.RevokeToken;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
@@ -66,6 +68,8 @@ public final class MetaRules {
             case Detached detached -> AttachRules.detached(state, index, detached);
             case TellSilence silence -> MemberRules.tellSilence(state, index, silence);
             case ReportEvent report -> EventLog.report(state, index, report);
+            case CreateToken create -> TokenRules.create(state, index, create);
+            case RevokeToken revoke -> TokenRules.revoke(state, index, revoke);
         };
     }
 

@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
+import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Event;
 import io.varve.api.Node;
@@ -195,6 +196,23 @@ public final class MetaState {
                         .putLong(reported.incarnation())
                         .putLong(reported.number())
                         .array());
+    }
+
+    /** API tokens, by their names. */
+    public List<ApiToken> tokens() {
+        return list(MetaKey.TOKENS, ApiToken.parser());
+    }
+
+    Optional<ApiToken> token(String name) {
+        return find(MetaKey.token(name), ApiToken.parser());
+    }
+
+    void putToken(ApiToken token) {
+        map.put(MetaKey.token(token.getName()), token.toByteArray());
+    }
+
+    void removeToken(String name) {
+        map.delete(MetaKey.token(name));
     }
 
     void putCluster(ClusterRecord cluster) {

@@ -1,8 +1,10 @@
 package io.varve.control.raft;
 
+import io.varve.identity.LiveIdentity;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
 
@@ -13,8 +15,10 @@ import java.util.stream.Collectors;
  * @param members all members, 1, 3 or 5
  * @param storageDir where this member keeps its log, snapshots and map; owned by one process
  * @param snapshotEvery a snapshot is taken each time so many log entries were applied
+ * @param identity what this member shows the others by TLS; empty: plaintext
  */
-public record MetaConfig(String self, List<Member> members, Path storageDir, int snapshotEvery) {
+public record MetaConfig(
+        String self, List<Member> members, Path storageDir, int snapshotEvery, Optional<LiveIdentity> identity) {
     /**
      * A snapshot copies the whole map (26 MiB for 1 PB, in a tenth of a second); 1 024 entries are replayed in about a second at start.
      */
@@ -50,8 +54,17 @@ public record MetaConfig(String self, List<Member> members, Path storageDir, int
         }
     }
 
+    public MetaConfig(String self, List<Member> members, Path storageDir, int snapshotEvery) {
+        this(self, members, storageDir, snapshotEvery, Optional.empty());
+    }
+
     public MetaConfig(String self, List<Member> members, Path storageDir) {
         this(self, members, storageDir, SNAPSHOT_EVERY);
+    }
+
+    /** The same member, which shows this identity. */
+    public MetaConfig shown(Optional<LiveIdentity> by) {
+        return new MetaConfig(self, members, storageDir, snapshotEvery, by);
     }
 
     Member selfMember() {

@@ -65,6 +65,7 @@ public final class MetaMember implements AutoCloseable {
         this.server = server;
         this.client = RaftClient.newBuilder()
                 .setProperties(MetaProperties.client())
+                .setParameters(RaftTls.parameters(config))
                 .setRaftGroup(group)
                 // Without one, Ratis retries for ever and without a pause.
                 .setRetryPolicy(Attempts.withinOneRequest())
@@ -93,6 +94,7 @@ public final class MetaMember implements AutoCloseable {
                 .setServerId(RaftPeerId.valueOf(config.self()))
                 .setGroup(group)
                 .setProperties(MetaProperties.server(config))
+                .setParameters(RaftTls.parameters(config))
                 .setStateMachine(machine)
                 .setOption(existing ? RaftStorage.StartupOption.RECOVER : RaftStorage.StartupOption.FORMAT)
                 .build();

@@ -1,5 +1,6 @@
 package io.varve.control.truth;
 
+import io.varve.identity.LiveIdentity;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Promise;
@@ -15,6 +16,7 @@ import io.vertx.grpc.common.ServiceMethod;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -27,20 +29,35 @@ public final class NodeCalls {
     /** A volume of 65 536 slabs with three replicas, as one message, is 13 MiB; Vert.x allows 256 KiB unless told. */
     public static final long MAX_MESSAGE_BYTES = 32L << 20;
 
+    /** Names the person for whom a node calls: nodes that are no metadata members pass on what people ask. */
+    public static final String ON_BEHALF = "varve-on-behalf";
+
     private static final int CONNECT_MILLIS = 1_500;
 
     private final GrpcClient client;
 
+    /** Calls in plaintext. */
     public NodeCalls(Vertx vertx) {
-        this.client = GrpcClient.client(
-                vertx,
-                new GrpcClientOptions().setMaxMessageSize(MAX_MESSAGE_BYTES),
-                new HttpClientOptions().setConnectTimeout(CONNECT_MILLIS).setTcpNoDelay(true));
+        this(vertx, Optional.empty());
+    }
+
+    /** {@code identity}: calls by TLS, and shows its certificate; empty: plaintext. */
+    public NodeCalls(Vertx vertx, Optional<LiveIdentity> identity) {
+        HttpClientOptions http =
+                new HttpClientOptions().setConnectTimeout(CONNECT_MILLIS).setTcpNoDelay(true);
+        identity.ifPresent(shown -> ManagementTls.client(http, shown));
+        this.client = GrpcClient.client(vertx, new GrpcClientOptions().setMaxMessageSize(MAX_MESSAGE_BYTES), http);
     }
 
     /** One question, one answer. The call is reset when the deadline passes. */
     public <Q, R> Future<R> ask(SocketAddress server, ServiceMethod<R, Q> method, Q question, Duration deadline) {
-        Future<GrpcClientRequest<Q, R>> opened = client.request(server, method);
+        return ask(server, method, question, deadline, "");
+    }
+
+    /** {@code onBehalf}: the person who asked this node; empty: it asks for itself. */
+    public <Q, R> Future<R> ask(
+            SocketAddress server, ServiceMethod<R, Q> method, Q question, Duration deadline, String onBehalf) {
+        Future<GrpcClientRequest<Q, R>> opened = open(server, method, onBehalf);
         // Nested, not chained: the handlers must be set in the same turn of the event loop that hands over the
         // response. A
         // chain built on a slower thread sets them a turn later, and what arrived in between is lost.
@@ -60,8 +77,14 @@ public final class NodeCalls {
      * @return completes when the last answer was handed over
      */
     public <Q, R> Future<Void> follow(SocketAddress server, ServiceMethod<R, Q> method, Q question, Follower<R> each) {
+        return follow(server, method, question, each, "");
+    }
+
+    /** {@code onBehalf}: as above. */
+    public <Q, R> Future<Void> follow(
+            SocketAddress server, ServiceMethod<R, Q> method, Q question, Follower<R> each, String onBehalf) {
         Promise<Void> ended = Promise.promise();
-        client.request(server, method)
+        open(server, method, onBehalf)
                 .onComplete(
                         request -> {
                             ended.future().onFailure(failure -> request.cancel());
@@ -70,6 +93,14 @@ public final class NodeCalls {
                         },
                         ended::tryFail);
         return ended.future().recover(failure -> Future.failedFuture(asCallFailure(server, failure)));
+    }
+
+    private <Q, R> Future<GrpcClientRequest<Q, R>> open(
+            SocketAddress server, ServiceMethod<R, Q> method, String onBehalf) {
+        Future<GrpcClientRequest<Q, R>> opened = client.request(server, method);
+        return onBehalf.isEmpty()
+                ? opened
+                : opened.onSuccess(request -> request.headers().set(ON_BEHALF, onBehalf));
     }
 
     private static <Q, R> void handOver(GrpcClientResponse<Q, R> response, Follower<R> each, Promise<Void> ended) {

@@ -23,6 +23,7 @@ import io.varve.api.SightingsResponse;
 import io.varve.api.TruthGrpcClient;
 import io.varve.api.TruthResult;
 import io.varve.api.WatchNodeRequest;
+import io.varve.identity.LiveIdentity;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
@@ -30,6 +31,7 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -72,11 +74,16 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     /** Servers are the management addresses of the metadata members, tried in this order at first: the own one, if any, is best. */
     public TruthClient(Vertx vertx, List<SocketAddress> servers) {
+        this(vertx, servers, Optional.empty());
+    }
+
+    /** {@code identity}: what this node shows, by TLS; empty: plaintext. */
+    public TruthClient(Vertx vertx, List<SocketAddress> servers, Optional<LiveIdentity> identity) {
         if (servers.isEmpty()) {
             throw new IllegalArgumentException("no metadata member to ask");
         }
         this.vertx = vertx;
-        this.calls = new NodeCalls(vertx);
+        this.calls = new NodeCalls(vertx, identity);
         this.servers = List.copyOf(servers);
     }
 

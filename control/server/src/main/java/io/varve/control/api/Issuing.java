@@ -1,0 +1,19 @@
+package io.varve.control.api;
+
+import io.varve.identity.IdentityDirectory;
+import java.time.Duration;
+import java.util.Set;
+
+/**
+ * What a node needs to give certificates to others.
+ *
+ * @param directory where the authority's key is, on nodes that have it
+ * @param lifetime of the certificates that it gives
+ * @param address where this node's management API is reached by the others
+ * @param members names of the metadata members, which get the authority's key too
+ */
+public record Issuing(IdentityDirectory directory, Duration lifetime, String address, Set<String> members) {
+    public Issuing {
+        members = Set.copyOf(members);
+    }
+}

@@ -1,0 +1,521 @@
+package io.varve.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.ByteString;
+import io.varve.api.AddDiskRequest;
+import io.varve.api.Certificates;
+import io.varve.api.ClusterStatus;
+import io.varve.api.CreateJoinTokenRequest;
+import io.varve.api.CreateTokenRequest;
+import io.varve.api.CreatedToken;
+import io.varve.api.DeleteVolumeRequest;
+import io.varve.api.DiskGroup;
+import io.varve.api.GetStatusRequest;
+import io.varve.api.IdentityGrpcClient;
+import io.varve.api.InitClusterRequest;
+import io.varve.api.JoinRequest;
+import io.varve.api.ListTokensRequest;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Node;
+import io.varve.api.NodeControlGrpcClient;
+import io.varve.api.NodeDiagnostics;
+import io.varve.api.NodeStats;
+import io.varve.api.RegisterNodeRequest;
+import io.varve.api.RenewRequest;
+import io.varve.api.RevokeTokenRequest;
+import io.varve.api.TruthCode;
+import io.varve.api.VerifyVolumeRequest;
+import io.varve.control.api.Issuing;
+import io.varve.control.api.NodeLocal;
+import io.varve.control.raft.MetaConfig;
+import io.varve.control.raft.MetaConfig.Member;
+import io.varve.control.truth.ManagementTls;
+import io.varve.control.truth.NodeCalls;
+import io.varve.control.truth.TruthClient;
+import io.varve.identity.CertificateAuthority;
+import io.varve.identity.Identity;
+import io.varve.identity.IdentityDirectory;
+import io.varve.identity.JoinToken;
+import io.varve.identity.LiveIdentity;
+import io.varve.identity.Pem;
+import io.varve.identity.Principal;
+import io.varve.identity.Role;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.net.SocketAddress;
+import io.vertx.grpc.client.GrpcClient;
+import io.vertx.grpc.common.ServiceMethod;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.security.KeyPair;
+import java.security.SecureRandom;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManager;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Three members n0, n1, n2 and the node n3, which is none, by TLS; and all those who have no business there. */
+@Tag("slow")
+@Timeout(120)
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SecureClusterTest {
+    private static final Duration HOUR = Duration.ofHours(1);
+    private static final Duration DEADLINE = Duration.ofSeconds(20);
+
+    private final CertificateAuthority authority = CertificateAuthority.create("lab", Instant.now());
+    private final Vertx vertx = Vertx.vertx();
+    private final List<Member> members = new ArrayList<>();
+    private final List<SocketAddress> management = new ArrayList<>();
+    private final List<ControlServer> servers = new ArrayList<>();
+    private SocketAddress outsider = SocketAddress.inetSocketAddress(1, "127.0.0.1");
+
+    @BeforeAll
+    void start(@TempDir Path dir) throws Exception {
+        List<ServerSocket> held = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            held.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+        }
+        for (int i = 0; i < 3; i++) {
+            members.add(new Member("n" + i, "127.0.0.1", held.get(i).getLocalPort()));
+            management.add(ControlCluster.loopback(held.get(3 + i).getLocalPort()));
+        }
+        for (ServerSocket socket : held) {
+            socket.close();
+        }
+        IdentityDirectory issuer = IdentityDirectory.of(dir);
+        issuer.writeAuthorities(List.of(authority.certificate()));
+        issuer.writeAuthorityKey(authority.key());
+        for (int i = 0; i < 3; i++) {
+            Optional<LiveIdentity> shown = Optional.of(node("n" + i));
+            servers.add(await(ControlServer.start(
+                    new ControlConfig(
+                            "n" + i,
+                            "127.0.0.1",
+                            management.get(i).port(),
+                            management,
+                            Optional.of(new MetaConfig("n" + i, members, dir.resolve("n" + i)).shown(shown)),
+                            shown,
+                            Optional.of(new Issuing(
+                                    issuer,
+                                    HOUR,
+                                    "127.0.0.1:" + management.get(i).port(),
+                                    Set.of("n0", "n1", "n2")))),
+                    vertx,
+                    new Local("n" + i))));
+        }
+        servers.add(await(ControlServer.start(
+                new ControlConfig(
+                        "n3", "127.0.0.1", 0, management, Optional.empty(), Optional.of(node("n3")), Optional.empty()),
+                vertx,
+                new Local("n3"))));
+        outsider = ControlCluster.loopback(servers.getLast().managementPort());
+        ClusterStatus made = as(
+                admin(),
+                ManagementGrpcClient.InitCluster,
+                InitClusterRequest.newBuilder().setName("lab").build());
+        assertThat(made.getInitialized()).isTrue();
+        assertThat(made.getMetadataMembersUp()).isEqualTo(3);
+    }
+
+    @AfterAll
+    void stop() throws Exception {
+        for (ControlServer server : servers) {
+            await(server.close());
+        }
+        await(vertx.close());
+    }
+
+    private static <T> T await(Future<T> future) throws Exception {
+        return future.toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
+    }
+
+    private LiveIdentity identity(CertificateAuthority by, Principal who, Instant from) {
+        KeyPair key = CertificateAuthority.newKey();
+        return new LiveIdentity(Identity.of(
+                List.of(by.issue(key.getPublic(), who, from, HOUR)),
+                key.getPrivate(),
+                List.of(authority.certificate())));
+    }
+
+    private LiveIdentity node(String name) {
+        return identity(authority, Principal.node(name), Instant.now());
+    }
+
+    private LiveIdentity person(Role role) {
+        return identity(authority, new Principal(role, "ann"), Instant.now());
+    }
+
+    private LiveIdentity admin() {
+        return person(Role.ADMIN);
+    }
+
+    private <Q, R> R as(LiveIdentity who, ServiceMethod<R, Q> method, Q question) throws Exception {
+        return at(management.getFirst(), who, method, question, "");
+    }
+
+    private <Q, R> R at(SocketAddress server, LiveIdentity who, ServiceMethod<R, Q> method, Q question, String onBehalf)
+            throws Exception {
+        NodeCalls calls = new NodeCalls(vertx, Optional.of(who));
+        try {
+            return await(calls.ask(server, method, question, DEADLINE, onBehalf));
+        } finally {
+            await(calls.close());
+        }
+    }
+
+    private ClusterStatus status(LiveIdentity who) throws Exception {
+        return as(who, ManagementGrpcClient.GetStatus, GetStatusRequest.getDefaultInstance());
+    }
+
+    private void delete(SocketAddress server, LiveIdentity who, String onBehalf) throws Exception {
+        at(
+                server,
+                who,
+                ManagementGrpcClient.DeleteVolume,
+                DeleteVolumeRequest.newBuilder().setName("none").build(),
+                onBehalf);
+    }
+
+    private TruthCode register(LiveIdentity who, String name) throws Exception {
+        TruthClient truth = new TruthClient(vertx, management, Optional.of(who));
+        try {
+            return await(truth.registerNode(RegisterNodeRequest.newBuilder()
+                            .setNode(Node.newBuilder().setId(name).setIncarnation(1))
+                            .build()))
+                    .getResult()
+                    .getCode();
+        } finally {
+            await(truth.close());
+        }
+    }
+
+    @Test
+    void aNodeRegistersItselfAndNoOther() throws Exception {
+        assertThat(register(node("n1"), "n1")).isEqualTo(TruthCode.TRUTH_OK);
+        assertThatThrownBy(() -> register(node("n1"), "n2"))
+                .hasMessageContaining("the certificate is of node n1, but the call speaks for node n2");
+        assertThat(status(admin()).getNodesList())
+                .noneMatch(node -> node.getId().equals("n2"));
+    }
+
+    @Test
+    void peopleDoWhatTheirRoleAllows() throws Exception {
+        assertThat(status(person(Role.READ_ONLY)).getInitialized()).isTrue();
+        assertThatThrownBy(() -> delete(management.getFirst(), person(Role.READ_ONLY), ""))
+                .hasMessageContaining("read-only ann may not call varve.v1.Management/DeleteVolume")
+                .hasMessageContaining("needs the role csi");
+        assertThatThrownBy(() -> delete(management.getFirst(), person(Role.CSI), ""))
+                .hasMessageContaining("there is no volume");
+        assertThatThrownBy(
+                        () -> as(person(Role.CSI), ManagementGrpcClient.AddDisk, AddDiskRequest.getDefaultInstance()))
+                .hasMessageContaining("needs the role admin");
+    }
+
+    @Test
+    void peopleAreNoNodesAndNodesAreNoPeople() {
+        assertThatThrownBy(() -> register(admin(), "n1")).hasMessageContaining("needs the role node");
+        assertThatThrownBy(() -> as(admin(), NodeControlGrpcClient.AddDevice, AddDiskRequest.getDefaultInstance()))
+                .hasMessageContaining("needs the role node");
+        assertThatThrownBy(() -> status(node("n3"))).hasMessageContaining("node n3 may not call");
+    }
+
+    @Test
+    void aNodeThatIsNoMemberPassesOnWhoAsked() throws Exception {
+        assertThat(at(
+                                outsider,
+                                person(Role.READ_ONLY),
+                                ManagementGrpcClient.GetStatus,
+                                GetStatusRequest.getDefaultInstance(),
+                                "")
+                        .getInitialized())
+                .isTrue();
+        assertThatThrownBy(() -> delete(outsider, admin(), "")).hasMessageContaining("there is no volume");
+        assertThatThrownBy(() -> delete(outsider, person(Role.READ_ONLY), "")).hasMessageContaining("may not call");
+        assertThatThrownBy(() -> delete(management.getFirst(), node("n3"), "varve:read-only:ann"))
+                .hasMessageContaining("read-only ann via n3 may not call");
+    }
+
+    @Test
+    void onlyNodesSpeakForOthers() {
+        assertThatThrownBy(() -> delete(management.getFirst(), person(Role.READ_ONLY), "varve:admin:root"))
+                .hasMessageContaining("may not call on behalf of");
+        assertThatThrownBy(() -> delete(management.getFirst(), node("n3"), "varve:node:n1"))
+                .hasMessageContaining("may not call on behalf of");
+    }
+
+    @Test
+    void whoShowsNothingIsAskedToShowSomething() {
+        LiveIdentity nobody = new LiveIdentity(Identity.withoutCertificate(List.of(authority.certificate())));
+        assertThatThrownBy(() -> status(nobody))
+                .hasMessageContaining("show a certificate of this cluster or an API token");
+    }
+
+    @Test
+    void foreignAndEndedCertificatesAndPlaintextAreRefused() {
+        CertificateAuthority foreign = CertificateAuthority.create("lab", Instant.now());
+        assertThatThrownBy(() -> status(identity(foreign, new Principal(Role.ADMIN, "ann"), Instant.now())))
+                .hasMessageNotContaining("may not");
+        assertThatThrownBy(() -> status(identity(
+                        authority,
+                        new Principal(Role.ADMIN, "ann"),
+                        Instant.now().minus(HOUR).minusSeconds(1))))
+                .hasMessageNotContaining("may not");
+        NodeCalls plain = new NodeCalls(vertx);
+        assertThatThrownBy(() -> await(plain.ask(
+                        management.getFirst(),
+                        ManagementGrpcClient.GetStatus,
+                        GetStatusRequest.getDefaultInstance(),
+                        Duration.ofSeconds(5))))
+                .isNotNull();
+    }
+
+    private JoinToken joinToken(String node) throws Exception {
+        return JoinToken.parse(as(
+                        admin(),
+                        ManagementGrpcClient.CreateJoinToken,
+                        CreateJoinTokenRequest.newBuilder().setNode(node).build())
+                .getToken());
+    }
+
+    private Certificates join(JoinToken token, String node, KeyPair key) throws Exception {
+        LiveIdentity nobody = new LiveIdentity(Identity.withoutCertificate(List.of(token.authority())));
+        ByteString spki = ByteString.copyFrom(key.getPublic().getEncoded());
+        return as(
+                nobody,
+                IdentityGrpcClient.Join,
+                JoinRequest.newBuilder()
+                        .setNode(node)
+                        .setSecret(token.secret())
+                        .setNodeKey(spki)
+                        .setAdminKey(spki)
+                        .build());
+    }
+
+    @Test
+    void aJoinTokenLetsOneNodeInOnce() throws Exception {
+        JoinToken token = joinToken("n7");
+        assertThatThrownBy(() -> join(token, "n8", CertificateAuthority.newKey()))
+                .hasMessageContaining("not known here, was used");
+        KeyPair key = CertificateAuthority.newKey();
+        Certificates granted = join(token, "n7", key);
+        X509Certificate certificate = Pem.certificate(granted.getNode().toByteArray());
+        assertThat(Principal.of(certificate)).contains(Principal.node("n7"));
+        assertThat(granted.getAuthorityKey().isEmpty()).as("n7 is no member").isTrue();
+        assertThatThrownBy(() -> join(token, "n7", key)).hasMessageContaining("not known here, was used");
+        LiveIdentity joined =
+                new LiveIdentity(Identity.of(List.of(certificate), key.getPrivate(), List.of(authority.certificate())));
+        assertThat(register(joined, "n7")).isEqualTo(TruthCode.TRUTH_OK);
+        Certificates next = as(
+                joined,
+                IdentityGrpcClient.Renew,
+                RenewRequest.newBuilder()
+                        .setNodeKey(ByteString.copyFrom(key.getPublic().getEncoded()))
+                        .setAdminKey(ByteString.copyFrom(key.getPublic().getEncoded()))
+                        .build());
+        assertThat(Principal.of(Pem.certificate(next.getNode().toByteArray()))).contains(Principal.node("n7"));
+    }
+
+    @Test
+    void onlyMembersGetTheAuthoritysKey() throws Exception {
+        assertThat(join(joinToken("n2"), "n2", CertificateAuthority.newKey()).getAuthorityKey())
+                .isEqualTo(ByteString.copyFrom(authority.key().getEncoded()));
+    }
+
+    @Test
+    void aNodeThatTheClusterDoesNotKnowGetsNoNextCertificate() {
+        assertThatThrownBy(() -> as(node("stranger"), IdentityGrpcClient.Renew, RenewRequest.getDefaultInstance()))
+                .hasMessageContaining("is no longer of this cluster");
+        assertThatThrownBy(() -> as(admin(), IdentityGrpcClient.Renew, RenewRequest.getDefaultInstance()))
+                .hasMessageContaining("needs the role node");
+    }
+
+    @Test
+    void anApiTokenIsGoodForItsRoleUntilRevokedAtEveryNode() throws Exception {
+        CreatedToken created = as(
+                admin(),
+                ManagementGrpcClient.CreateToken,
+                CreateTokenRequest.newBuilder()
+                        .setName("probe")
+                        .setRole("read-only")
+                        .build());
+        assertThat(created.getToken().getSha256()).isEmpty();
+        for (SocketAddress server : List.of(management.get(0), management.get(1), outsider)) {
+            assertThat(withToken(
+                                    server,
+                                    created.getSecret(),
+                                    ManagementGrpcClient.GetStatus,
+                                    GetStatusRequest.getDefaultInstance())
+                            .getInitialized())
+                    .isTrue();
+            assertThatThrownBy(() -> withToken(
+                            server,
+                            created.getSecret(),
+                            ManagementGrpcClient.DeleteVolume,
+                            DeleteVolumeRequest.newBuilder().setName("none").build()))
+                    .hasMessageContaining("read-only probe may not call");
+        }
+        assertThat(as(admin(), ManagementGrpcClient.ListTokens, ListTokensRequest.getDefaultInstance())
+                        .toString())
+                .contains("probe")
+                .doesNotContain(created.getSecret());
+        as(
+                admin(),
+                ManagementGrpcClient.RevokeToken,
+                RevokeTokenRequest.newBuilder().setName("probe").build());
+        assertThatThrownBy(() -> withToken(
+                        management.getFirst(),
+                        created.getSecret(),
+                        ManagementGrpcClient.GetStatus,
+                        GetStatusRequest.getDefaultInstance()))
+                .hasMessageContaining("the API token is not known here");
+    }
+
+    @Test
+    void noTokenIsMadeForANodeAndNoneByWhoMayNot() {
+        assertThatThrownBy(() -> as(
+                        admin(),
+                        ManagementGrpcClient.CreateToken,
+                        CreateTokenRequest.newBuilder()
+                                .setName("x")
+                                .setRole("node")
+                                .build()))
+                .hasMessageContaining("is no role of a token");
+        assertThatThrownBy(() -> as(
+                        person(Role.CSI),
+                        ManagementGrpcClient.CreateToken,
+                        CreateTokenRequest.newBuilder()
+                                .setName("x")
+                                .setRole("admin")
+                                .build()))
+                .hasMessageContaining("needs the role admin");
+        assertThatThrownBy(() -> as(
+                        person(Role.READ_ONLY),
+                        ManagementGrpcClient.ListTokens,
+                        ListTokensRequest.getDefaultInstance()))
+                .hasMessageContaining("needs the role admin");
+    }
+
+    private <Q, R> R withToken(SocketAddress server, String token, ServiceMethod<R, Q> method, Q question)
+            throws Exception {
+        HttpClientOptions http = ManagementTls.client(
+                new HttpClientOptions(),
+                new LiveIdentity(Identity.withoutCertificate(List.of(authority.certificate()))));
+        GrpcClient client = GrpcClient.client(vertx, http);
+        try {
+            return await(client.request(server, method).compose(request -> {
+                request.headers().set("authorization", "Bearer " + token);
+                return request.send(question)
+                        .compose(response -> response.last()
+                                .recover(failure ->
+                                        Future.failedFuture(String.valueOf(NodeCalls.statusMessage(response)))));
+            }));
+        } finally {
+            await(client.close());
+        }
+    }
+
+    @Test
+    void everyPortWantsTls13() throws Exception {
+        List<Integer> ports =
+                List.of(management.getFirst().port(), members.getFirst().port());
+        for (int port : ports) {
+            assertThat(handshake(port, new KeyManager[] {node("n1").keys()}, "TLSv1.3"))
+                    .isEmpty();
+            assertThat(handshake(port, new KeyManager[] {node("n1").keys()}, "TLSv1.2"))
+                    .isNotEmpty();
+        }
+    }
+
+    @Test
+    void theMetadataPortTakesNobodyWithoutAGoodCertificate() throws Exception {
+        int port = members.getFirst().port();
+        CertificateAuthority foreign = CertificateAuthority.create("lab", Instant.now());
+        assertThat(handshake(port, new KeyManager[0], "TLSv1.3")).isNotEmpty();
+        assertThat(handshake(
+                        port,
+                        new KeyManager[] {
+                            identity(foreign, Principal.node("n1"), Instant.now())
+                                    .keys()
+                        },
+                        "TLSv1.3"))
+                .isNotEmpty();
+        assertThat(handshake(
+                        port,
+                        new KeyManager[] {
+                            identity(
+                                            authority,
+                                            Principal.node("n1"),
+                                            Instant.now().minus(HOUR).minusSeconds(1))
+                                    .keys()
+                        },
+                        "TLSv1.3"))
+                .isNotEmpty();
+        assertThat(handshake(port, new KeyManager[] {admin().keys()}, "TLSv1.3"))
+                .isNotEmpty();
+    }
+
+    /** Why the server ends the connection; empty when it lets the client in, and says its settings as HTTP/2 servers do. */
+    private String handshake(int port, KeyManager[] keys, String version) throws Exception {
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(keys, new TrustManager[] {node("n1").peers(Set.of(Role.NODE))}, new SecureRandom());
+        try (Socket plain = new Socket(InetAddress.getLoopbackAddress(), port);
+                SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, "n", port, true)) {
+            socket.setSoTimeout(10_000);
+            socket.setEnabledProtocols(new String[] {version});
+            var parameters = socket.getSSLParameters();
+            parameters.setApplicationProtocols(new String[] {"h2"});
+            socket.setSSLParameters(parameters);
+            socket.startHandshake();
+            socket.getOutputStream()
+                    .write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+                            .getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+            return socket.getInputStream().read() < 0 ? "closed" : "";
+        } catch (IOException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    private record Local(String name) implements NodeLocal {
+        @Override
+        public Future<NodeStats> stats() {
+            return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<DiskGroup> addDevice(AddDiskRequest request) {
+            return Future.succeededFuture(DiskGroup.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<NodeDiagnostics> diagnostics() {
+            return Future.succeededFuture(
+                    NodeDiagnostics.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<Void> verify(VerifyVolumeRequest request, Progress progress) {
+            return Future.succeededFuture();
+        }
+    }
+}
