@@ -240,4 +240,18 @@ class CopiesElsewhereTest {
         assertSet(cluster, 0, 1, 2);
         assertThat(volume.accessPoints().copies()).isEmpty();
     }
+
+    @Test
+    void aVolumeThatIsOpenForItsCopiesOnlyIsFoundByNobodyUntilItIsWanted() {
+        SimulatedCluster cluster = new SimulatedCluster(10, 3, 2, 1);
+        SimulatedCluster.Life life = cluster.node(0).life();
+        life.attach(false);
+        cluster.scheduler.runFor(2 * SECOND);
+        assertThat(life.isOpen).isTrue();
+        assertThat(life.volumes.find("pg")).isNull();
+        assertThat(life.volumes.names()).isEmpty();
+        life.volumes.follow(cluster.truth.view().wanted(SimulatedCluster.VOLUME));
+        assertThat(life.volumes.find("pg")).isSameAs(life.volume());
+        assertThat(cluster.truth.epoch()).isEqualTo(1);
+    }
 }

@@ -125,11 +125,15 @@ final class SimulatedCluster {
         }
 
         void attach() {
+            attach(true);
+        }
+
+        void attach(boolean isExported) {
             AttachSpec spec = truth.attach(template);
             isOpen = false;
             failure = "";
             newestEpoch = spec.epoch();
-            loop.execute(() -> volume = volumes.attach(spec, new Volumes.AttachCallback() {
+            loop.execute(() -> volume = volumes.attach(spec, isExported, new Volumes.AttachCallback() {
                 @Override
                 public void opened(SlabVolume opened) {
                     isOpen |= spec.epoch() == newestEpoch;
