@@ -221,6 +221,7 @@ final class Run {
     // ------------------------------------------------------------------------------------------------ the end
 
     private void lookThrough() {
+        await("the volume stays whole", HEALING_LIMIT, cluster::isHealthy);
         SlabVolume open = java.util.Objects.requireNonNull(cluster.served());
         Node.Life life = java.util.Objects.requireNonNull(cluster.lifeOf(open));
         for (Layout.Area area : layout.areas) {
