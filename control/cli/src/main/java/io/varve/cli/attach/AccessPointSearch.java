@@ -88,7 +88,7 @@ final class AccessPointSearch implements AccessPoints {
                 reminded = System.nanoTime();
                 say.accept("waits: " + describe(volume));
             }
-            if (pause != PAUSE
+            if (!pause.equals(PAUSE)
                     || silence.lasts(MOVE_AFTER)) { // Not before the first wait: a move is mostly over by then.
                 volume.ifPresent(known -> moveIfDead(known, silence));
             }
