@@ -164,10 +164,11 @@ class Cluster:
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
                  node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None,
-                 network: Network | None = None, disks: dict[str, str] | None = None, tls: bool = True, lifetime: str = "30d"):
+                 network: Network | None = None, disks: dict[str, str] | None = None, tls: bool = True, lifetime: str = "30d",
+                 members: int | None = None):
         """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves. `network`: its hosts are the nodes, each with
         an address of its own; else all are on loopback. `disks`: by node a block device; others have a file. `tls`: between nodes and to the command
-        line, with certificates of that lifetime; else plaintext."""
+        line, with certificates of that lifetime; else plaintext. `members`: so many of the first nodes keep the metadata, else all."""
         self.directory, self.tls, self.lifetime = directory, tls, lifetime
         self.disk_io = disk_io or {}
         self.disks = disks or {}
@@ -175,6 +176,7 @@ class Cluster:
         self.disk_bytes, self.journal_bytes = disk_bytes, journal_bytes
         self.nodes = [Node(f"n{i + 1}", (node_directories or {}).get(f"n{i + 1}", directory / f"n{i + 1}"), network)
                       for i in range(nodes)]
+        self.members = self.nodes[:members]
         self.closed = False
         for node in self.nodes:
             node.directory.mkdir(parents=True, exist_ok=True)
@@ -186,9 +188,18 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def add_node(self, name: str) -> Node:
+        """One more, with a disk of its own and no part in the metadata; not started."""
+        node = Node(name, self.directory / name)
+        node.directory.mkdir(parents=True)
+        self.nodes.append(node)
+        node.config.write_text(self._yaml(node))
+        return node
+
     def _yaml(self, node: Node) -> str:
+        raft = f"  raft: {node.host}:{node.raft}\n" if node in self.members else ""
         members = "\n".join(
-            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"}}' for n in self.nodes)
+            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"}}' for n in self.members)
         device = self.disks.get(node.name)
         return f"""cluster: rig
 node: {node.name}
@@ -199,8 +210,7 @@ diskIo: {self.disk_io.get(node.name, "auto")}
 listen:
   management: {node.host}:{node.management}
   peer: {node.host}:{node.peer}
-  raft: {node.host}:{node.raft}
-  nbd: {node.host}:{node.nbd}
+{raft}  nbd: {node.host}:{node.nbd}
   metrics: {node.host}:{node.metrics}
 metadata:
   members:

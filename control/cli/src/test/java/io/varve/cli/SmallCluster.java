@@ -4,17 +4,24 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
 import io.varve.api.AttachedThere;
 import io.varve.api.Attachment;
+import io.varve.api.ChangeSettingsRequest;
+import io.varve.api.CheckDepartureRequest;
 import io.varve.api.CheckNodeRestartRequest;
+import io.varve.api.ClusterSettings;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CollectDiagnosticsRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.Departure;
 import io.varve.api.Device;
 import io.varve.api.DiagnosticFile;
 import io.varve.api.DiskGroup;
+import io.varve.api.DrainNodeRequest;
 import io.varve.api.Event;
+import io.varve.api.EvictDiskRequest;
 import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.GetSettingsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.GroupStats;
@@ -23,6 +30,7 @@ import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ListDiskGroupsResponse;
 import io.varve.api.ListEventsRequest;
 import io.varve.api.ListEventsResponse;
+import io.varve.api.ListRebuildsRequest;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementGrpcService;
@@ -32,14 +40,21 @@ import io.varve.api.Node;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
+import io.varve.api.RebuildList;
+import io.varve.api.RemoveDiskRequest;
+import io.varve.api.RemoveNodeRequest;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.SetReplicasRequest;
 import io.varve.api.Slab;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
+import io.varve.api.meta.ClusterRecord;
+import io.varve.api.meta.SettingRecord;
 import io.varve.control.health.CopiesInSync;
+import io.varve.control.meta.Settings;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
@@ -48,11 +63,14 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerResponse;
 import io.vertx.grpc.server.StatusException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /** A cluster of one node that speaks the management API over a real socket and keeps volumes in a map. */
 final class SmallCluster extends ManagementService implements AutoCloseable {
@@ -287,6 +305,89 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
             stream.write(progress.build());
         }
         stream.end();
+    }
+
+    // ------------------------------------------------------------------ leaving, settings, rebuilds
+
+    private final Map<String, String> settings = new LinkedHashMap<>();
+
+    /** What {@code check} answers, one after the other; the last one again and again. */
+    final Deque<Departure> departures = new ArrayDeque<>();
+
+    volatile RebuildList rebuilds = RebuildList.getDefaultInstance();
+    /** The last thing that was asked for, in words. */
+    volatile String ordered = "";
+
+    @Override
+    public synchronized Future<ClusterSettings> getSettings(GetSettingsRequest request) {
+        var cluster = ClusterRecord.newBuilder();
+        settings.forEach((key, value) ->
+                cluster.addSettings(SettingRecord.newBuilder().setKey(key).setValue(value)));
+        return Future.succeededFuture(Settings.told(Optional.of(cluster.build())));
+    }
+
+    @Override
+    public synchronized Future<ClusterSettings> changeSettings(ChangeSettingsRequest request) {
+        for (var asked : request.getValuesList()) {
+            switch (Settings.judge(asked.getKey(), asked.getValue())) {
+                case Settings.Judged.Bad(var reason) -> {
+                    return failed(GrpcStatus.INVALID_ARGUMENT, reason);
+                }
+                case Settings.Judged.Good(var value) -> settings.put(asked.getKey(), value);
+            }
+        }
+        return getSettings(GetSettingsRequest.getDefaultInstance());
+    }
+
+    @Override
+    public Future<Node> drainNode(DrainNodeRequest request) {
+        ordered = (request.getUndo() ? "undrain " : "drain ") + request.getNode();
+        return Future.succeededFuture(
+                node().toBuilder().setDraining(!request.getUndo()).build());
+    }
+
+    @Override
+    public Future<DiskGroup> evictDisk(EvictDiskRequest request) {
+        ordered = (request.getUndo() ? "keep " : "evict ") + request.getNode() + " " + request.getGroup();
+        return Future.succeededFuture(group());
+    }
+
+    @Override
+    public synchronized Future<Departure> checkDeparture(CheckDepartureRequest request) {
+        var next = departures.size() > 1 ? departures.removeFirst() : departures.getFirst();
+        return Future.succeededFuture(next.toBuilder()
+                .setNode(request.getNode())
+                .setGroup(request.getGroup())
+                .build());
+    }
+
+    @Override
+    public Future<Departure> removeNode(RemoveNodeRequest request) {
+        ordered = "remove " + request.getNode();
+        return request.getNode().equals("n1")
+                ? failed(GrpcStatus.FAILED_PRECONDITION, "node 'n1' stays: 3 copies of volume db are still there")
+                : Future.succeededFuture(Departure.newBuilder()
+                        .setNode(request.getNode())
+                        .setSafe(true)
+                        .build());
+    }
+
+    @Override
+    public Future<Departure> removeDisk(RemoveDiskRequest request) {
+        ordered = "remove " + request.getNode() + " " + request.getGroup();
+        return Future.succeededFuture(Departure.newBuilder().setSafe(true).build());
+    }
+
+    @Override
+    public Future<Volume> setReplicas(SetReplicasRequest request) {
+        return named(request.getName())
+                .map(volume ->
+                        volume.toBuilder().setReplicas(request.getReplicas()).build());
+    }
+
+    @Override
+    public Future<RebuildList> listRebuilds(ListRebuildsRequest request) {
+        return Future.succeededFuture(rebuilds);
     }
 
     @Override

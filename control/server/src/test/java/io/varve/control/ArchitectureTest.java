@@ -34,6 +34,8 @@ class ArchitectureTest {
                 .definedBy("io.varve.control.placement")
                 .layer("health")
                 .definedBy("io.varve.control.health")
+                .layer("rebuild")
+                .definedBy("io.varve.control.rebuild")
                 .whereLayer("server")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("api")
@@ -43,11 +45,13 @@ class ArchitectureTest {
                 .whereLayer("raft")
                 .mayOnlyBeAccessedByLayers("api", "server")
                 .whereLayer("meta")
-                .mayOnlyBeAccessedByLayers("raft", "api")
+                .mayOnlyBeAccessedByLayers("raft", "api", "rebuild")
+                .whereLayer("rebuild")
+                .mayOnlyBeAccessedByLayers("api")
                 .whereLayer("placement")
-                .mayOnlyBeAccessedByLayers("api")
+                .mayOnlyBeAccessedByLayers("api", "rebuild")
                 .whereLayer("health")
-                .mayOnlyBeAccessedByLayers("api")
+                .mayOnlyBeAccessedByLayers("api", "rebuild")
                 .check(production);
     }
 
@@ -58,8 +62,9 @@ class ArchitectureTest {
 
     @Test
     void theRulesKnowNeitherClockNorChanceNorAnyoneAround() {
-        for (String pure :
-                new String[] {"io.varve.control.meta", "io.varve.control.placement", "io.varve.control.health"}) {
+        for (String pure : new String[] {
+            "io.varve.control.meta", "io.varve.control.placement", "io.varve.control.health", "io.varve.control.rebuild"
+        }) {
             noClasses()
                     .that()
                     .resideInAPackage(pure)

@@ -1,14 +1,17 @@
 package io.varve.control;
 
 import io.varve.api.AttachRequest;
+import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.NodeView;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
+import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.Slab;
+import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -23,10 +26,16 @@ final class FollowingNode {
     private final TruthClient truth;
     private final String node;
     private final String group;
+    private final long incarnation;
     private volatile boolean stopped;
 
     FollowingNode(TruthClient truth, String node, String group) {
+        this(truth, node, group, 1);
+    }
+
+    FollowingNode(TruthClient truth, String node, String group, long incarnation) {
         this.truth = truth;
+        this.incarnation = incarnation;
         this.node = node;
         this.group = group;
     }
@@ -81,6 +90,17 @@ final class FollowingNode {
                             .build())
                     .mapEmpty();
         }
+        List<Integer> gone = slabsHere(volume, phase -> phase == ReplicaPhase.REPLICA_LEAVING).stream()
+                .filter(slab -> !volume.getSlabs(slab).getIsrList().contains(group))
+                .toList();
+        if (!gone.isEmpty()) {
+            return truth.replicasDeleted(ReplicasDeletedRequest.newBuilder()
+                            .setVolume(volume.getId())
+                            .setGroup(group)
+                            .addAllSlabs(gone)
+                            .build())
+                    .mapEmpty();
+        }
         boolean attachedHere = volume.getAttachment().getNode().equals(node);
         if (volume.getWantedNode().equals(node) && !attachedHere && volume.getState() != VolumeState.VOLUME_CREATING) {
             return attach(volume);
@@ -92,7 +112,28 @@ final class FollowingNode {
                             .build())
                     .mapEmpty();
         }
-        return Future.succeededFuture();
+        return attachedHere && volume.getAttachment().getOpen() ? settle(volume) : Future.succeededFuture();
+    }
+
+    /** Every copy that was made is filled at once, and one that is to go leaves the set when others are in it. */
+    private Future<Void> settle(Volume volume) {
+        ChangeIsrRequest.Builder change =
+                ChangeIsrRequest.newBuilder().setVolume(volume.getId()).setEpoch(volume.getEpoch());
+        for (Slab slab : volume.getSlabsList()) {
+            List<String> set = slab.getReplicasList().stream()
+                    .filter(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED)
+                    .map(Replica::getGroup)
+                    .toList();
+            if (set.size() >= volume.getReplicas() && !set.equals(slab.getIsrList())) {
+                change.addSlabs(SlabIsr.newBuilder()
+                        .setIndex(slab.getIndex())
+                        .setGen(slab.getGen())
+                        .addAllIsr(set));
+            }
+        }
+        return change.getSlabsCount() == 0
+                ? Future.succeededFuture()
+                : truth.changeIsr(change.build()).mapEmpty();
     }
 
     private List<Integer> slabsHere(Volume volume, Predicate<ReplicaPhase> which) {
@@ -108,7 +149,7 @@ final class FollowingNode {
                         .setVolume(volume.getId())
                         .setExpectedEpoch(volume.getEpoch())
                         .setNode(node)
-                        .setIncarnation(1)
+                        .setIncarnation(incarnation)
                         .setAttachId(node + volume.getEpoch())
                         .build())
                 .compose(attached -> {

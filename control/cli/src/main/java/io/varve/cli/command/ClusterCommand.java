@@ -11,10 +11,16 @@ import picocli.CommandLine.Spec;
 /** {@code varve cluster …}. */
 @Command(
         name = "cluster",
-        description = "Make a cluster of running nodes, look at it.",
-        subcommands = {CreateCaCommand.class, ClusterCommand.Init.class, ClusterCommand.Status.class},
+        description = "Make a cluster of running nodes, look at it, change its settings.",
+        subcommands = {
+            CreateCaCommand.class,
+            ClusterCommand.Init.class,
+            ClusterCommand.Status.class,
+            SettingsCommands.Show.class,
+            SettingsCommands.Change.class
+        },
         footerHeading = "%nExamples:%n",
-        footer = {"  varve cluster init lab", "  varve cluster status"})
+        footer = {"  varve cluster init lab", "  varve cluster status", "  varve cluster set rebuild.grace=30m"})
 final class ClusterCommand extends GroupCommand {
     @Command(
             name = "init",

@@ -23,7 +23,14 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "disk",
         description = "Disks and the groups that they form.",
-        subcommands = {DiskCommand.ListDisks.class, DiskCommand.Add.class},
+        subcommands = {
+            DiskCommand.ListDisks.class,
+            DiskCommand.Add.class,
+            DiskLeaveCommands.Evict.class,
+            DiskLeaveCommands.Replace.class,
+            DiskLeaveCommands.Check.class,
+            DiskLeaveCommands.Remove.class
+        },
         footerHeading = "%nExamples:%n",
         footer = {"  varve disk list", "  varve disk add /dev/nvme1n1 --node n1 --group second --class nvme"})
 final class DiskCommand extends GroupCommand {
@@ -132,7 +139,7 @@ final class DiskCommand extends GroupCommand {
                         group.getName(),
                         device.getPath(),
                         device.getDeviceClass().name().toLowerCase(Locale.ROOT),
-                        device.getState(),
+                        device.getState() + (group.getEvicting() ? ", evicting" : ""),
                         Text.size(device.getSizeBytes()),
                         Text.size(device.getFreeBytes()),
                         Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()));

@@ -13,7 +13,7 @@ public final class ExitCode {
     public static final int NOT_FOUND = 4;
     /**
      * {@code status --check}: data is not safe. {@code volume verify}: replicas differ, or a block is damaged on all of them.
-     * {@code node restart-check}: the node must not be stopped now.
+     * {@code node restart-check}: the node must not be stopped now. {@code node check}, {@code disk check}: it must stay.
      */
     public static final int NOT_SAFE = 5;
     /** Another process uses the same data directory. */

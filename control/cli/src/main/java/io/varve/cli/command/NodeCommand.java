@@ -25,13 +25,18 @@ import picocli.CommandLine.Spec;
             NodeShowCommand.class,
             NodeRestartCheckCommand.class,
             NodeMoveVolumesCommand.class,
-            NodeCommand.Token.class
+            NodeCommand.Token.class,
+            NodeLeaveCommands.Drain.class,
+            NodeLeaveCommands.Undrain.class,
+            NodeLeaveCommands.Check.class,
+            NodeLeaveCommands.Remove.class
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  varve node list",
             "  varve node show n1",
             "  varve node token n4",
+            "  varve node drain n4 --wait",
             "  varve node restart-check n1 --wait && varve node move-volumes n1 && systemctl restart varve",
         })
 final class NodeCommand extends GroupCommand {
@@ -120,6 +125,7 @@ final class NodeCommand extends GroupCommand {
             return "not seen";
         }
         var silent = Duration.ofMillis(Math.max(0, System.currentTimeMillis() - node.getLastSeenUnixMillis()));
-        return silent.compareTo(SILENT) < 0 ? "up" : "silent " + Text.age(silent);
+        var there = silent.compareTo(SILENT) < 0 ? "up" : "silent " + Text.age(silent);
+        return node.getDraining() ? there + ", draining" : there;
     }
 }

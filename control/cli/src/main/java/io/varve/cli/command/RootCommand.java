@@ -39,6 +39,7 @@ import picocli.CommandLine.Spec;
             VolumeCommand.class,
             EventsCommand.class,
             SupportBundleCommand.class,
+            RebuildCommand.class,
             CompletionCommand.class,
             VersionCommand.class,
         },
@@ -49,7 +50,8 @@ import picocli.CommandLine.Spec;
             "2:wrong command line or configuration; nothing was tried",
             "3:no server could be reached",
             "4:what was named does not exist",
-            "5:data is not safe (status --check), replicas differ (volume verify), or a node must not be stopped (node restart-check)",
+            "5:data is not safe (status --check), replicas differ (volume verify), a node must not be stopped (node restart-check),"
+                    + " or a node or disk must stay (check)",
             "6:another process uses the same data directory",
             "7:a graceful stop took too long",
             "8:a node cannot listen where its configuration says: the port is taken",

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             VolumeCommand.Move.class,
             VolumeCommand.Detach.class,
             VolumeCommand.Delete.class,
+            VolumeSetCommand.class,
             VolumeVerifyCommand.class,
         },
         footerHeading = "%nExamples:%n",

@@ -70,6 +70,9 @@ final class VolumeTable {
     }
 
     static String state(Volume volume) {
+        if (volume.getMaintenance()) {
+            return "detached, open for its copies";
+        }
         var state = RootCommand.lowerCase(volume.getState(), "VOLUME_");
         var opening = volume.getState() == VolumeState.VOLUME_ATTACHED
                 && !volume.getAttachment().getOpen();

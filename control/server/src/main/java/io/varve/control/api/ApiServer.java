@@ -35,13 +35,16 @@ public final class ApiServer {
     private final NodeCalls calls;
     private final Optional<AuditLog> audit;
     private final long timer;
+    private final long planning;
 
-    private ApiServer(Vertx vertx, HttpServer http, NodeCalls calls, Runnable every, Optional<AuditLog> audit) {
+    private ApiServer(
+            Vertx vertx, HttpServer http, NodeCalls calls, Runnable every, Runnable plan, Optional<AuditLog> audit) {
         this.audit = audit;
         this.vertx = vertx;
         this.http = http;
         this.calls = calls;
         this.timer = vertx.setPeriodic(SIGHTINGS_MILLIS, fired -> every.run());
+        this.planning = vertx.setPeriodic(RebuildLoop.ROUND_MILLIS, fired -> plan.run());
     }
 
     /**
@@ -75,6 +78,7 @@ public final class ApiServer {
         Door grpc = new Door(server, gate, audit);
         Services.nodeControl(grpc, local);
         Runnable every = () -> {};
+        Runnable plan = () -> {};
         if (member.isPresent()) {
             MetaGroup group = ownGroup.orElseThrow();
             Sightings sightings = new Sightings(System::nanoTime);
@@ -90,6 +94,8 @@ public final class ApiServer {
                     node -> member.get()
                             .read(state -> state.cluster().isEmpty()
                                     || state.node(node).isPresent())));
+            RebuildLoop planner = new RebuildLoop(group, sightings, calls);
+            plan = planner::round;
             every = () -> {
                 var _ = report.heard().compose(silence::look);
             };
@@ -97,13 +103,14 @@ public final class ApiServer {
             ForwardingManagement.serve(grpc, calls, members, local);
         }
         Runnable often = every;
+        Runnable planned = plan;
         HttpServerOptions options = new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG);
         identity.ifPresent(shown -> ManagementTls.server(options, shown));
         HttpServer http = vertx.createHttpServer(options);
         return http.requestHandler(server)
                 .exceptionHandler(ApiServer::refused)
                 .listen(listen)
-                .map(listening -> new ApiServer(vertx, listening, calls, often, audit))
+                .map(listening -> new ApiServer(vertx, listening, calls, often, planned, audit))
                 .onFailure(refused -> calls.close());
     }
 
@@ -133,6 +140,7 @@ public final class ApiServer {
     /** Stops listening and ends what is under way. */
     public Future<Void> close() {
         vertx.cancelTimer(timer);
+        vertx.cancelTimer(planning);
         return http.close()
                 .eventually(calls::close)
                 .eventually(() -> vertx.executeBlocking(

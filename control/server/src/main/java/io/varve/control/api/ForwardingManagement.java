@@ -61,6 +61,15 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.CreateToken, passing.to(ManagementGrpcClient.CreateToken));
         bind(server, ManagementGrpcService.ListTokens, passing.to(ManagementGrpcClient.ListTokens));
         bind(server, ManagementGrpcService.RevokeToken, passing.to(ManagementGrpcClient.RevokeToken));
+        bind(server, ManagementGrpcService.GetSettings, passing.to(ManagementGrpcClient.GetSettings));
+        bind(server, ManagementGrpcService.ChangeSettings, passing.to(ManagementGrpcClient.ChangeSettings));
+        bind(server, ManagementGrpcService.DrainNode, passing.to(ManagementGrpcClient.DrainNode));
+        bind(server, ManagementGrpcService.EvictDisk, passing.to(ManagementGrpcClient.EvictDisk));
+        bind(server, ManagementGrpcService.CheckDeparture, passing.to(ManagementGrpcClient.CheckDeparture));
+        bind(server, ManagementGrpcService.RemoveNode, passing.to(ManagementGrpcClient.RemoveNode));
+        bind(server, ManagementGrpcService.RemoveDisk, passing.to(ManagementGrpcClient.RemoveDisk));
+        bind(server, ManagementGrpcService.SetReplicas, passing.to(ManagementGrpcClient.SetReplicas));
+        bind(server, ManagementGrpcService.ListRebuilds, passing.to(ManagementGrpcClient.ListRebuilds));
         bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
         bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
         bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());

@@ -2,15 +2,22 @@ package io.varve.control.api;
 
 import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
+import io.varve.api.ChangeSettingsRequest;
+import io.varve.api.CheckDepartureRequest;
 import io.varve.api.CheckNodeRestartRequest;
+import io.varve.api.ClusterSettings;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CollectDiagnosticsRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
+import io.varve.api.Departure;
 import io.varve.api.DetachVolumeRequest;
 import io.varve.api.DiskGroup;
+import io.varve.api.DrainNodeRequest;
+import io.varve.api.EvictDiskRequest;
 import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.GetSettingsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.InitClusterRequest;
@@ -20,6 +27,7 @@ import io.varve.api.ListEventsRequest;
 import io.varve.api.ListEventsResponse;
 import io.varve.api.ListNodesRequest;
 import io.varve.api.ListNodesResponse;
+import io.varve.api.ListRebuildsRequest;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ListVolumesResponse;
 import io.varve.api.ManagementService;
@@ -29,6 +37,10 @@ import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
+import io.varve.api.RebuildList;
+import io.varve.api.RemoveDiskRequest;
+import io.varve.api.RemoveNodeRequest;
+import io.varve.api.SetReplicasRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
@@ -52,6 +64,8 @@ final class ManagementEndpoint extends ManagementService {
     private final VolumeCalls volumes;
     private final VolumePlaces places;
     private final EventCalls events;
+    private final DepartureCalls departures;
+    private final RebuildCalls rebuilds;
     private final NodeCalls calls;
     private final NodeLocal local;
 
@@ -61,6 +75,8 @@ final class ManagementEndpoint extends ManagementService {
         this.volumes = new VolumeCalls(group, report);
         this.places = new VolumePlaces(group, report, volumes);
         this.events = new EventCalls(group);
+        this.departures = new DepartureCalls(group, report);
+        this.rebuilds = new RebuildCalls(group, report, calls, volumes);
         this.calls = calls;
         this.local = local;
     }
@@ -154,6 +170,51 @@ final class ManagementEndpoint extends ManagementService {
     public Future<DiskGroup> addDisk(AddDiskRequest request) {
         return addressOf(request.getNode())
                 .compose(node -> calls.ask(node, NodeControlGrpcClient.AddDevice, request, ADD_DISK_DEADLINE));
+    }
+
+    @Override
+    public Future<ClusterSettings> getSettings(GetSettingsRequest request) {
+        return rebuilds.settings();
+    }
+
+    @Override
+    public Future<ClusterSettings> changeSettings(ChangeSettingsRequest request) {
+        return rebuilds.change(request);
+    }
+
+    @Override
+    public Future<Node> drainNode(DrainNodeRequest request) {
+        return departures.drain(request);
+    }
+
+    @Override
+    public Future<DiskGroup> evictDisk(EvictDiskRequest request) {
+        return departures.evict(request);
+    }
+
+    @Override
+    public Future<Departure> checkDeparture(CheckDepartureRequest request) {
+        return departures.check(request);
+    }
+
+    @Override
+    public Future<Departure> removeNode(RemoveNodeRequest request) {
+        return departures.remove(request);
+    }
+
+    @Override
+    public Future<Departure> removeDisk(RemoveDiskRequest request) {
+        return departures.remove(request);
+    }
+
+    @Override
+    public Future<Volume> setReplicas(SetReplicasRequest request) {
+        return rebuilds.setReplicas(request);
+    }
+
+    @Override
+    public Future<RebuildList> listRebuilds(ListRebuildsRequest request) {
+        return rebuilds.list();
     }
 
     Future<Void> verifyVolume(VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report) {

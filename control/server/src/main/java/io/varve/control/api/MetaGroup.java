@@ -88,6 +88,16 @@ final class MetaGroup {
                 });
     }
 
+    /** The newest change of anything, as far as this member knows; what disk groups tell of their space does not count. */
+    long newest() {
+        return member.changes().newest(Changes.ANY);
+    }
+
+    /** Whether this member leads, as far as it knows. */
+    boolean leads() {
+        return leader().filter(self()::equals).isPresent();
+    }
+
     Optional<String> leader() {
         return member.leader();
     }

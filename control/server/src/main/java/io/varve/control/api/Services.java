@@ -52,6 +52,15 @@ final class Services {
         bind(server, ManagementGrpcService.ListEvents, management::listEvents);
         bind(server, ManagementGrpcService.CollectDiagnostics, management::collectDiagnostics);
         bind(server, ManagementGrpcService.CheckNodeRestart, management::checkNodeRestart);
+        bind(server, ManagementGrpcService.GetSettings, management::getSettings);
+        bind(server, ManagementGrpcService.ChangeSettings, management::changeSettings);
+        bind(server, ManagementGrpcService.DrainNode, management::drainNode);
+        bind(server, ManagementGrpcService.EvictDisk, management::evictDisk);
+        bind(server, ManagementGrpcService.CheckDeparture, management::checkDeparture);
+        bind(server, ManagementGrpcService.RemoveNode, management::removeNode);
+        bind(server, ManagementGrpcService.RemoveDisk, management::removeDisk);
+        bind(server, ManagementGrpcService.SetReplicas, management::setReplicas);
+        bind(server, ManagementGrpcService.ListRebuilds, management::listRebuilds);
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);
     }
 

@@ -101,7 +101,7 @@ final class TruthEndpoint extends TruthService {
     }
 
     private static DiskGroup withoutSpace(DiskGroup group) {
-        DiskGroup.Builder builder = group.toBuilder().clearFreeBytes();
+        DiskGroup.Builder builder = group.toBuilder().clearFreeBytes().clearEvicting();
         builder.getDevicesBuilderList().forEach(device -> device.clearFreeBytes());
         return builder.build();
     }

@@ -13,6 +13,7 @@ import io.varve.control.health.CopiesInSync;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
@@ -203,11 +204,17 @@ final class VolumeCalls {
                     group.getCapacityBytes(),
                     group.getFreeBytes(),
                     placed.getOrDefault(group.getUuid(), 0L),
-                    heard.isLately(group.getNode())
-                            && group.getDevicesList().stream()
-                                    .noneMatch(device -> device.getState().equals("FAILED"))));
+                    heard.isLately(group.getNode()) && stays(state, group)));
         }
         return candidates;
+    }
+
+    /** Nothing new comes to what is to go. */
+    private static boolean stays(MetaState state, DiskGroup group) {
+        return !group.getEvicting()
+                && group.getDevicesList().stream()
+                        .noneMatch(device -> device.getState().equals("FAILED"))
+                && !state.node(group.getNode()).map(Node::getDraining).orElse(false);
     }
 
     /** Waits a little so that the volume can be attached at once; it exists, whatever comes of that. */
@@ -224,6 +231,7 @@ final class VolumeCalls {
 
     Future<DeleteVolumeResponse> delete(DeleteVolumeRequest request) {
         return find(request.getName())
+                .compose(volume -> volume.getMaintenance() ? released(volume) : Future.succeededFuture(volume))
                 .compose(volume -> group.propose(new DeleteVolume(volume.getId()))
                         .compose(Failures::demandOk)
                         .compose(result -> report.heard()
@@ -236,6 +244,16 @@ final class VolumeCalls {
                 .map(left -> DeleteVolumeResponse.newBuilder()
                         .addAllWaitsForNodes(left)
                         .build());
+    }
+
+    /** What is open for its copies only is let go of first: to people it is detached. */
+    private Future<Volume> released(Volume volume) {
+        return group.propose(new WantNode(volume.getId(), "", true))
+                .compose(result -> group.waitFor(
+                        result.index(),
+                        state -> state.volume(volume.getId()).filter(now -> !now.hasAttachment()),
+                        REPLICA_WAIT))
+                .map(detached -> volume);
     }
 
     /**

@@ -75,6 +75,7 @@ final class VolumePlaces {
         nodesWithDisks(state).stream()
                 .filter(heard::isLately)
                 .filter(node -> !node.equals(avoided))
+                .filter(node -> !state.node(node).map(Node::getDraining).orElse(false))
                 .forEach(node -> rank.put(node, 0L));
         for (Slab slab : volume.getSlabsList()) {
             for (String uuid : slab.getIsrList()) {

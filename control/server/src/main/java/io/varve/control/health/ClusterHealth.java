@@ -3,6 +3,8 @@ package io.varve.control.health;
 import io.varve.api.Device;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -62,7 +64,8 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         facts.groups().forEach(group -> groups.put(group.getUuid(), group));
         facts.volumes().forEach(volume -> judgeVolume(volume, groups, facts, problems));
         judgeMetadata(facts, problems);
-        facts.nodes().forEach(node -> judgeNode(node, facts, problems));
+        Set<String> needed = needed(groups, facts);
+        facts.nodes().forEach(node -> judgeNode(node, needed, facts, problems));
         facts.groups().forEach(group -> judgeGroup(group, problems));
         List<String> texts = problems.stream()
                 .sorted((a, b) -> a.urgency.compareTo(b.urgency))
@@ -115,6 +118,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         if (live.incomplete() > 0) {
             problems.add(new Problem(urgency, live.told(volume)));
         }
+        judgeZones(volume, groups, facts, problems);
         String attached = volume.getAttachment().getNode();
         if (!attached.isEmpty() && !facts.isHeard(attached)) {
             problems.add(new Problem(
@@ -122,6 +126,53 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
                     "volume " + volume.getName() + " is attached to " + attached
                             + ", which is not there: start that node, or varve volume move " + volume.getName()));
         }
+    }
+
+    /** Copies that share a zone are lost together with it; only worth a line where there are zones enough. */
+    private static void judgeZones(
+            Volume volume, Map<String, DiskGroup> groups, ClusterFacts facts, List<Problem> problems) {
+        Map<String, String> zones = facts.nodes().stream().collect(Collectors.toMap(Node::getId, Node::getZone));
+        long there = zones.values().stream()
+                .filter(zone -> !zone.isEmpty())
+                .distinct()
+                .count();
+        int shared = 0;
+        for (Slab slab : volume.getSlabsList()) {
+            Set<String> seen = new TreeSet<>();
+            boolean twice = false;
+            for (Replica replica : slab.getReplicasList()) {
+                DiskGroup group = groups.getOrDefault(replica.getGroup(), DiskGroup.getDefaultInstance());
+                String zone = zones.getOrDefault(group.getNode(), "");
+                twice |= replica.getPhase() != ReplicaPhase.REPLICA_LEAVING && !zone.isEmpty() && !seen.add(zone);
+            }
+            shared += twice ? 1 : 0;
+        }
+        if (shared > 0 && there >= volume.getReplicas()) {
+            problems.add(new Problem(
+                    Urgency.SPACE,
+                    "volume " + volume.getName() + ": copies of " + shared + (shared == 1 ? " slab" : " slabs")
+                            + " share a zone: one of each is moved when another zone has room"));
+        }
+    }
+
+    /** Nodes that something depends on: a copy that is to stay, a volume, the truth itself. */
+    private static Set<String> needed(Map<String, DiskGroup> groups, ClusterFacts facts) {
+        Set<String> needed = new TreeSet<>();
+        for (Volume volume : facts.volumes()) {
+            needed.add(volume.getWantedNode());
+            needed.add(volume.getAttachment().getNode());
+            for (Slab slab : volume.getSlabsList()) {
+                for (Replica replica : slab.getReplicasList()) {
+                    boolean stays = replica.getPhase() != ReplicaPhase.REPLICA_LEAVING
+                            || slab.getIsrList().contains(replica.getGroup());
+                    if (stays) {
+                        needed.add(groups.getOrDefault(replica.getGroup(), DiskGroup.getDefaultInstance())
+                                .getNode());
+                    }
+                }
+            }
+        }
+        return needed;
     }
 
     /** It goes on by itself; but who wonders why the name is not free should learn it. */
@@ -162,7 +213,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         }
     }
 
-    private static void judgeNode(Node node, ClusterFacts facts, List<Problem> problems) {
+    private static void judgeNode(Node node, Set<String> needed, ClusterFacts facts, List<Problem> problems) {
         if (facts.isHeard(node.getId())) {
             return;
         }
@@ -170,8 +221,16 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         String since = silent == null
                 ? "has not been heard from by any member that answers"
                 : "was last heard from " + silent / 1_000 + " s ago";
-        problems.add(
-                new Problem(Urgency.NODE, "node " + node.getId() + " " + since + ": start it, or look at its log"));
+        if (node.getMetadataMember() || needed.contains(node.getId())) {
+            problems.add(
+                    new Problem(Urgency.NODE, "node " + node.getId() + " " + since + ": start it, or look at its log"));
+        } else {
+            problems.add(new Problem(
+                    Urgency.LEFT_OVER,
+                    "node " + node.getId() + " " + since
+                            + ", and nothing depends on it: start it, or strike it off with" + " varve node remove "
+                            + node.getId()));
+        }
     }
 
     private static String devices(DiskGroup group, String state) {

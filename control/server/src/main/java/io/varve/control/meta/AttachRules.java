@@ -38,7 +38,21 @@ final class AttachRules {
             return refused(index, "volume '" + volume.getName() + "' is being deleted");
         }
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
-        Volume after = wanted(volume, command.node(), "");
+        if (command.maintenance()
+                && !volume.getMaintenance()
+                && !volume.getWantedNode().isEmpty()) {
+            return refused(
+                    index,
+                    "volume '" + volume.getName() + "' is wanted on " + volume.getWantedNode()
+                            + " by somebody: maintenance waits");
+        }
+        Volume after = wanted(volume, command.node(), "").toBuilder()
+                // What is still let go of stays anybody's until it is.
+                .setMaintenance(
+                        command.node().isEmpty()
+                                ? volume.getMaintenance() && volume.hasAttachment()
+                                : command.maintenance())
+                .build();
         List<ClusterEvent> detached = List.of();
         if (command.node().isEmpty()) {
             // Nobody is left to say Detached when who was attached is a former incarnation.
@@ -57,14 +71,15 @@ final class AttachRules {
             }
             String attachedTo = volume.getAttachment().getNode();
             boolean moving = volume.getWantedNode().equals(command.node());
-            if (!attachedTo.isEmpty() && !attachedTo.equals(command.node()) && !moving) {
+            // What is attached for maintenance only is anybody's: the next epoch fences it, as with a move.
+            if (!attachedTo.isEmpty() && !attachedTo.equals(command.node()) && !moving && !volume.getMaintenance()) {
                 return refused(
                         index,
                         "volume '" + volume.getName() + "' is attached to " + attachedTo + ": varve volume move "
                                 + volume.getName() + " --to " + command.node() + " takes it from there");
             }
             if (moving) {
-                after = volume;
+                after = volume.getMaintenance() && !command.maintenance() ? withTarget(volume) : volume;
             }
         }
         return wantedNow(state, index, before, after).telling(detached);
@@ -103,8 +118,22 @@ final class AttachRules {
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
         String message = "is to be served by " + command.to()
                 + (command.from().isEmpty() ? "" : " instead of " + command.from());
-        return wantedNow(state, index, before, wanted(volume, command.to(), command.requestId()))
+        Volume after = wanted(volume, command.to(), command.requestId()).toBuilder()
+                .clearMaintenance()
+                .build();
+        return wantedNow(state, index, before, after)
                 .telling(new ClusterEvent(EventReason.VOLUME_MOVED, volume.getName(), command.to(), message));
+    }
+
+    /** Somebody wants what was attached there for maintenance only: it is open when its target is, of which the node has yet to tell. */
+    private static Volume withTarget(Volume volume) {
+        Volume.Builder after = volume.toBuilder().clearMaintenance();
+        if (volume.hasAttachment()) {
+            after.setState(VolumeState.VOLUME_ATTACHING)
+                    .setAttachment(
+                            volume.getAttachment().toBuilder().setOpen(false).clearNbdUri());
+        }
+        return after.build();
     }
 
     private static Volume wanted(Volume volume, String node, String moveRequestId) {
@@ -308,7 +337,9 @@ final class AttachRules {
         }
         Volume after = volume.toBuilder()
                 .setState(VolumeState.VOLUME_ATTACHED)
-                .setAttachment(volume.getAttachment().toBuilder().setOpen(true).setNbdUri(command.nbdUri()))
+                .setAttachment(volume.getAttachment().toBuilder()
+                        .setOpen(true)
+                        .setNbdUri(volume.getMaintenance() ? "" : command.nbdUri()))
                 .build();
         state.putVolume(after);
         Outcome outcome = VolumeRules.changed(state, index, after);
@@ -354,6 +385,8 @@ final class AttachRules {
         return volume.toBuilder()
                 .setState(VolumeState.VOLUME_DETACHED)
                 .clearAttachment()
+                .setMaintenance(
+                        volume.getMaintenance() && !volume.getWantedNode().isEmpty())
                 .build();
     }
 

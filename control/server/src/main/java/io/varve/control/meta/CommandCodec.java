@@ -20,18 +20,25 @@ import io.varve.api.meta.DeleteVolumeRecord;
 import io.varve.api.meta.ForgetCopiesRecord;
 import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
+import io.varve.api.meta.NameRecord;
+import io.varve.api.meta.OrderRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.RevokeTokenRecord;
 import io.varve.api.meta.SetReplicasRecord;
+import io.varve.api.meta.SettingRecord;
+import io.varve.api.meta.SettingsRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.TellSilenceRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.DrainNode;
+import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
@@ -41,6 +48,8 @@ import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.RemoveGroup;
+import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
@@ -53,6 +62,8 @@ import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Commands and results as bytes: what stands in the Raft log, and what the leader answers the proposer. */
 public final class CommandCodec {
@@ -84,8 +95,10 @@ public final class CommandCodec {
                         RegisterGroupRequest.newBuilder().setGroup(c.group()).setIncarnation(c.incarnation()));
             case CreateVolume c -> record.setCreateVolume(encodeCreate(c));
             case WantNode c ->
-                record.setWantNode(
-                        WantNodeRecord.newBuilder().setVolume(c.volume()).setNode(c.node()));
+                record.setWantNode(WantNodeRecord.newBuilder()
+                        .setVolume(c.volume())
+                        .setNode(c.node())
+                        .setMaintenance(c.maintenance()));
             case MoveVolume c ->
                 record.setMoveVolume(MoveVolumeRecord.newBuilder()
                         .setVolume(c.volume())
@@ -147,6 +160,13 @@ public final class CommandCodec {
             case CreateToken c -> record.setCreateToken(c.token());
             case RevokeToken c ->
                 record.setRevokeToken(RevokeTokenRecord.newBuilder().setName(c.name()));
+            case ChangeSettings c -> record.setChangeSettings(encodeSettings(c));
+            case DrainNode c ->
+                record.setDrainNode(OrderRecord.newBuilder().setId(c.node()).setOn(c.on()));
+            case EvictGroup c ->
+                record.setEvictGroup(OrderRecord.newBuilder().setId(c.group()).setOn(c.on()));
+            case RemoveNode c -> record.setRemoveNode(NameRecord.newBuilder().setId(c.node()));
+            case RemoveGroup c -> record.setRemoveGroup(NameRecord.newBuilder().setId(c.group()));
         }
         return record.build().toByteArray();
     }
@@ -182,7 +202,9 @@ public final class CommandCodec {
             case CREATE_VOLUME -> decodeCreate(record.getCreateVolume());
             case WANT_NODE ->
                 new WantNode(
-                        record.getWantNode().getVolume(), record.getWantNode().getNode());
+                        record.getWantNode().getVolume(),
+                        record.getWantNode().getNode(),
+                        record.getWantNode().getMaintenance());
             case MOVE_VOLUME -> decodeMove(record.getMoveVolume());
             case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
             case REPLICAS_CREATED -> of(record.getReplicasCreated());
@@ -207,6 +229,15 @@ public final class CommandCodec {
             case REPORT_EVENT -> of(record.getReportEvent());
             case CREATE_TOKEN -> new CreateToken(record.getCreateToken());
             case REVOKE_TOKEN -> new RevokeToken(record.getRevokeToken().getName());
+            case CHANGE_SETTINGS -> decodeSettings(record.getChangeSettings());
+            case DRAIN_NODE ->
+                new DrainNode(
+                        record.getDrainNode().getId(), record.getDrainNode().getOn());
+            case EVICT_GROUP ->
+                new EvictGroup(
+                        record.getEvictGroup().getId(), record.getEvictGroup().getOn());
+            case REMOVE_NODE -> new RemoveNode(record.getRemoveNode().getId());
+            case REMOVE_GROUP -> new RemoveGroup(record.getRemoveGroup().getId());
             case COMMAND_NOT_SET ->
                 throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
         };
@@ -285,6 +316,19 @@ public final class CommandCodec {
                 record.getCopiesList().stream()
                         .map(copy -> new RetiredCopy(copy.getSlab(), copy.getGen(), copy.getGroup()))
                         .toList());
+    }
+
+    private static SettingsRecord encodeSettings(ChangeSettings c) {
+        SettingsRecord.Builder record = SettingsRecord.newBuilder();
+        new TreeMap<>(c.values())
+                .forEach((key, value) ->
+                        record.addValues(SettingRecord.newBuilder().setKey(key).setValue(value)));
+        return record.build();
+    }
+
+    private static ChangeSettings decodeSettings(SettingsRecord record) {
+        return new ChangeSettings(record.getValuesList().stream()
+                .collect(Collectors.toMap(SettingRecord::getKey, SettingRecord::getValue)));
     }
 
     /** What a node asked for, as the command that does it. */

@@ -90,8 +90,10 @@ final class CopyRules {
             }
             boolean counts = replica.getPhase() != ReplicaPhase.REPLICA_LEAVING
                     && slab.getIsrList().contains(replica.getGroup());
+            // A disk group that is evicted makes way for its neighbour: nodes may be too few for a third.
             boolean sameNode = state.group(replica.getGroup())
-                    .map(other -> other.getNode().equals(group.get().getNode()))
+                    .map(other -> !other.getEvicting()
+                            && other.getNode().equals(group.get().getNode()))
                     .orElse(false);
             if (counts && sameNode) {
                 return Optional.of("node " + group.get().getNode() + " has a copy of it in sync already");

@@ -77,12 +77,21 @@ final class MemberRules {
                     "node '" + node.getId() + "' already runs at " + known.get().getManagementAddress()
                             + ": give every node a name of its own");
         }
-        Node stored = node.toBuilder().clearLastSeenUnixMillis().build();
+        Optional<String> removed = known.isPresent() ? Optional.empty() : DepartureRules.removed(state, node);
+        if (removed.isPresent()) {
+            return refused(index, removed.get());
+        }
+        // What people told about the node is not the node's to say.
+        Node stored = node.toBuilder()
+                .clearLastSeenUnixMillis()
+                .setDraining(known.map(Node::getDraining).orElse(false))
+                .build();
         MetaResult ok = MetaResult.ok(index).withCluster(cluster.getUuid());
         if (known.isPresent() && known.get().equals(stored)) {
             return Outcome.nobody(ok);
         }
         state.putNode(stored);
+        state.forgetRemovedNode(node.getId());
         Outcome outcome = Outcome.all(ok);
         if (known.isEmpty() || known.get().getIncarnation() != stored.getIncarnation()) {
             outcome = outcome.telling(started(stored, known));
@@ -153,7 +162,10 @@ final class MemberRules {
     }
 
     static Outcome registerGroup(MetaState state, long index, RegisterGroup command) {
-        DiskGroup group = command.group();
+        Optional<DiskGroup> known = state.group(command.group().getUuid());
+        DiskGroup group = command.group().toBuilder()
+                .setEvicting(known.map(DiskGroup::getEvicting).orElse(false))
+                .build();
         Optional<Node> node = state.node(group.getNode());
         if (node.isEmpty()) {
             return no(TruthCode.TRUTH_UNKNOWN, index, "node '" + group.getNode() + "' is not registered");
@@ -167,7 +179,10 @@ final class MemberRules {
                     "node '" + group.getNode() + "' runs as incarnation "
                             + node.get().getIncarnation() + ", not " + command.incarnation());
         }
-        Optional<DiskGroup> known = state.group(group.getUuid());
+        Optional<String> removed = DepartureRules.removed(state, group);
+        if (removed.isPresent()) {
+            return refused(index, removed.get());
+        }
         if (known.isPresent() && !known.get().getNode().equals(group.getNode())) {
             return refused(
                     index,

@@ -7,6 +7,7 @@ import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import java.util.List;
+import java.util.Map;
 
 /** A change of the truth, as it stands in the Raft log. What each compares and does is told in docs/internals/metadata.md. */
 public sealed interface MetaCommand {
@@ -46,8 +47,14 @@ public sealed interface MetaCommand {
      * Says where a volume shall be attached; the node concerned does it.
      *
      * @param node where the volume shall be attached; empty: nowhere
+     * @param maintenance nobody wishes it, but copies are to be filled: gives way to every wish, and takes back only what it asked for itself
      */
-    record WantNode(long volume, String node) implements MetaCommand {}
+    record WantNode(long volume, String node, boolean maintenance) implements MetaCommand {
+        /** Somebody's wish. */
+        public WantNode(long volume, String node) {
+            this(volume, node, false);
+        }
+    }
 
     /**
      * Another node shall attach the volume, whoever has it attached now: the next epoch fences that one.
@@ -147,4 +154,22 @@ public sealed interface MetaCommand {
     record CreateToken(ApiToken token) implements MetaCommand {}
 
     record RevokeToken(String name) implements MetaCommand {}
+    /** What holds for the whole cluster, by key: all of them, or none when one is refused. */
+    record ChangeSettings(Map<String, String> values) implements MetaCommand {
+        public ChangeSettings {
+            values = Map.copyOf(values);
+        }
+    }
+
+    /** Copies and access points shall leave that node; {@code on} false: no longer so. */
+    record DrainNode(String node, boolean on) implements MetaCommand {}
+
+    /** Copies shall leave the disk group of that uuid; {@code on} false: no longer so. */
+    record EvictGroup(String group, boolean on) implements MetaCommand {}
+
+    /** A node goes for good, with its disk groups, when nothing depends on it any more. */
+    record RemoveNode(String node) implements MetaCommand {}
+
+    /** The disk group of that uuid goes for good, when no copy is there any more. */
+    record RemoveGroup(String group) implements MetaCommand {}
 }

@@ -64,6 +64,14 @@ final class MetaKey {
         return ByteBuffer.allocate(9).put((byte) 't').putLong(volume).array();
     }
 
+    static byte[] removedNode(String id) {
+        return text('x', id);
+    }
+
+    static byte[] removedGroup(String uuid) {
+        return text('y', uuid);
+    }
+
     private static byte[] text(char what, String id) {
         byte[] utf8 = id.getBytes(StandardCharsets.UTF_8);
         return ByteBuffer.allocate(1 + utf8.length).put((byte) what).put(utf8).array();

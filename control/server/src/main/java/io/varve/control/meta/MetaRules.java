@@ -3,10 +3,13 @@ package io.varve.control.meta;
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.DrainNode;
+import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
@@ -15,6 +18,8 @@ import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.RemoveGroup;
+import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
@@ -70,6 +75,11 @@ public final class MetaRules {
             case ReportEvent report -> EventLog.report(state, index, report);
             case CreateToken create -> TokenRules.create(state, index, create);
             case RevokeToken revoke -> TokenRules.revoke(state, index, revoke);
+            case ChangeSettings change -> SettingsRules.change(state, index, change);
+            case DrainNode drain -> DepartureRules.drain(state, index, drain);
+            case EvictGroup evict -> DepartureRules.evict(state, index, evict);
+            case RemoveNode remove -> DepartureRules.removeNode(state, index, remove);
+            case RemoveGroup remove -> DepartureRules.removeGroup(state, index, remove);
         };
     }
 

@@ -10,6 +10,7 @@ import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.meta.ClusterRecord;
+import io.varve.api.meta.RemovedRecord;
 import io.varve.api.meta.TombRecord;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -215,6 +216,15 @@ public final class MetaState {
         map.delete(MetaKey.token(name));
     }
 
+    /** A node of that name was removed, and none has joined under it since. */
+    public Optional<RemovedRecord> removedNode(String id) {
+        return find(MetaKey.removedNode(id), RemovedRecord.parser());
+    }
+
+    public Optional<RemovedRecord> removedGroup(String uuid) {
+        return find(MetaKey.removedGroup(uuid), RemovedRecord.parser());
+    }
+
     void putCluster(ClusterRecord cluster) {
         map.put(MetaKey.CLUSTER, cluster.toByteArray());
     }
@@ -249,6 +259,21 @@ public final class MetaState {
         map.delete(MetaKey.volume(volume.getId()));
         map.delete(MetaKey.volumeName(volume.getName()));
         map.put(MetaKey.tomb(volume.getId()), tomb.toByteArray());
+    }
+
+    void buryNode(String id, RemovedRecord tomb) {
+        map.delete(MetaKey.node(id));
+        map.put(MetaKey.removedNode(id), tomb.toByteArray());
+    }
+
+    /** Somebody new has the name. */
+    void forgetRemovedNode(String id) {
+        map.delete(MetaKey.removedNode(id));
+    }
+
+    void buryGroup(String uuid, RemovedRecord tomb) {
+        map.delete(MetaKey.group(uuid));
+        map.put(MetaKey.removedGroup(uuid), tomb.toByteArray());
     }
 
     private <T extends MessageLite> Optional<T> find(byte[] key, Parser<T> parser) {

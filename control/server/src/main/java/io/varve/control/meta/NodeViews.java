@@ -2,6 +2,7 @@ package io.varve.control.meta;
 
 import io.varve.api.DiskGroup;
 import io.varve.api.NodeView;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import java.util.HashSet;
@@ -22,6 +23,7 @@ public final class NodeViews {
                 own.add(group.getUuid());
             }
         }
+        long share = copyShare(state);
         NodeView.Builder view = NodeView.newBuilder()
                 .setIndex(Math.max(0, state.applied().index()))
                 .setChanged(true);
@@ -29,11 +31,33 @@ public final class NodeViews {
         for (Volume volume : state.volumes()) {
             List<Slab> slabs = state.slabs(volume.getId());
             if (concerns(volume, slabs, node, own)) {
-                view.addVolumes(volume.toBuilder().addAllSlabs(slabs));
+                view.addVolumes(volume.toBuilder().addAllSlabs(slabs).setCopyLimitBytesPerSecond(share));
                 state.groupsOf(slabs).forEach(group -> groups.put(group.getUuid(), group));
             }
         }
         return view.addAllGroups(groups.values()).build();
+    }
+
+    /**
+     * What the access point of one volume may give to copies that it fills, when the cluster has a limit: as much as every other one that fills any
+     * now. As of this view; a volume that begins or ends meanwhile is counted in the next.
+     */
+    private static long copyShare(MetaState state) {
+        long limit = Settings.of(state.cluster()).limitBytesPerSecond();
+        if (limit == 0) {
+            return 0;
+        }
+        long filling = state.volumes().stream()
+                .filter(Volume::hasAttachment)
+                .filter(volume -> state.slabs(volume.getId()).stream().anyMatch(NodeViews::isFilling))
+                .count();
+        return Math.max(1, limit / Math.max(1, filling));
+    }
+
+    private static boolean isFilling(Slab slab) {
+        return slab.getReplicasList().stream()
+                .anyMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED
+                        && !slab.getIsrList().contains(replica.getGroup()));
     }
 
     private static boolean concerns(Volume volume, List<Slab> slabs, String node, Set<String> own) {

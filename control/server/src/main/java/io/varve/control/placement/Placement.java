@@ -25,6 +25,9 @@ public final class Placement {
     /** No new placement on a group that is fuller: what is left is for volumes that are there already. */
     public static final int FULL_PERCENT = 85;
 
+    /** A copy that is missing may go up to here: clients are refused growth earlier, what is left is for this. */
+    public static final int REBUILD_FULL_PERCENT = 95;
+
     /**
      * Volumes up to so many slabs (128 GiB) keep one replica of every slab on the same group, so that one node can serve all
      * reads locally; beyond, one group would carry too much of it.
@@ -83,6 +86,23 @@ public final class Placement {
             answer.add(chosen.stream().map(Candidate::group).toList());
         }
         return new Answer.Placed(List.copyOf(answer));
+    }
+
+    /**
+     * Another disk group for a slab that has copies: on another node than these, and in another zone when there is one with room.
+     *
+     * @param others what the slab keeps
+     * @param fullPercent no group that is fuller: {@link #FULL_PERCENT}, or more for a copy that is badly needed
+     * @param placed for each group the replicas that it has; what is chosen is not added
+     */
+    public static Optional<Candidate> another(
+            List<Candidate> candidates, List<Candidate> others, int fullPercent, Map<String, Long> placed) {
+        List<Candidate> open = candidates.stream()
+                .filter(candidate -> candidate.usable() && candidate.usedPercent() < fullPercent)
+                .sorted(Comparator.comparing(Candidate::group))
+                .toList();
+        Optional<Candidate> elsewhere = best(open, others, true, placed);
+        return elsewhere.isPresent() ? elsewhere : best(open, others, false, placed);
     }
 
     /** Nodes without a zone each count as a zone of their own only when no node has one. */

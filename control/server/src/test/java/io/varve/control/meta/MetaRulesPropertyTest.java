@@ -125,6 +125,11 @@ class MetaRulesPropertyTest {
             boolean attached = volume.getState() == VolumeState.VOLUME_ATTACHING
                     || volume.getState() == VolumeState.VOLUME_ATTACHED;
             assertThat(volume.hasAttachment()).as(where).isEqualTo(attached);
+            if (volume.getMaintenance()) {
+                assertThat(volume.getWantedNode().isEmpty() && !attached)
+                        .as(where)
+                        .isFalse();
+            }
             if (attached) {
                 assertThat(attachment.getEpoch()).as(where).isEqualTo(volume.getEpoch());
                 assertThat(attachment.getOpen()).as(where).isEqualTo(volume.getState() == VolumeState.VOLUME_ATTACHED);
@@ -232,7 +237,11 @@ class MetaRulesPropertyTest {
         String group = "g" + (1 + random.nextInt(5));
         int slab = random.nextInt(2);
         return switch (random.nextInt(24)) {
-            case 0 -> new WantNode(volume.getId(), random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)));
+            case 0 ->
+                new WantNode(
+                        volume.getId(),
+                        random.nextInt(3) == 0 ? "" : "n" + (1 + random.nextInt(4)),
+                        random.nextInt(3) == 0);
             case 1 -> new Attach(volume.getId(), epoch, node, incarnation(truths, node), "id" + random.nextInt(5));
             case 2, 3 -> new Open(volume.getId(), epoch, opens(random, volume));
             case 4 -> new Opened(volume.getId(), epoch, "nbd://x");

@@ -1,0 +1,127 @@
+package io.varve.cli.command;
+
+import io.varve.api.GetVolumeRequest;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.SetReplicasRequest;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import io.varve.cli.output.ProgressBar;
+import java.time.Duration;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code varve volume set}: how many copies a volume has, changed while it is in use. */
+@Command(
+        name = "set",
+        description = {
+            "Changes how many copies a volume has, while it is in use.",
+            "Further copies are filled, and those that are too many go, by themselves."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {"  varve volume set db --replicas 3", "  varve volume set db --replicas 2 --wait"})
+final class VolumeSetCommand implements Runnable {
+    private static final long LOOK_MILLIS = 1_000;
+
+    @Parameters(paramLabel = "NAME", description = "The volume's name.")
+    private String name = "";
+
+    @Option(names = "--replicas", paramLabel = "N", required = true, description = "Copies, 1 to 3.")
+    private int replicas;
+
+    @Option(names = "--wait", description = "Wait until all of them are in sync, and none is too many.")
+    private boolean wait;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "TIME",
+            defaultValue = "24h",
+            description = "Wait no longer. Default: 24h. It goes on behind.")
+    private Duration timeout = Duration.ZERO;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+        if (replicas < 1 || replicas > 3) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--replicas is " + replicas + "; it can be 1, 2 or 3.");
+        }
+        var root = RootCommand.of(spec);
+        var volume = root.ask(
+                ManagementGrpcClient.SetReplicas,
+                SetReplicasRequest.newBuilder()
+                        .setName(name)
+                        .setReplicas(replicas)
+                        .build());
+        if (!wait) {
+            root.print(
+                    volume,
+                    answer -> isSettled(answer)
+                            ? name + " has " + copies() + ".\n"
+                            : name + " gets " + copies() + ": 'varve rebuild list' tells how far it is.\n");
+            return;
+        }
+        root.print(settled(root), answer -> name + " has " + copies() + ", all in sync.\n");
+    }
+
+    private String copies() {
+        return replicas == 1 ? "1 copy" : replicas + " copies";
+    }
+
+    private Volume settled(RootCommand root) {
+        var bar = new ProgressBar(root.out(), RootCommand.isInteractive(), "Copies of " + name);
+        var end = System.nanoTime() + timeout.toNanos();
+        try {
+            while (true) {
+                var volume = root.ask(
+                        ManagementGrpcClient.GetVolume,
+                        GetVolumeRequest.newBuilder().setName(name).build());
+                if (volume.getReplicas() != replicas) {
+                    throw new CommandFailure(
+                            ExitCode.FAILED, "meanwhile somebody asked for " + volume.getReplicas() + " copies", "");
+                }
+                if (isSettled(volume)) {
+                    return volume;
+                }
+                if (System.nanoTime() > end) {
+                    throw new CommandFailure(
+                            ExitCode.FAILED,
+                            name + " has not " + copies() + " in sync after " + timeout.toSeconds() + " s",
+                            "It goes on by itself; 'varve rebuild list' tells how far it is.");
+                }
+                bar.show(
+                        volume.getSlabsList().stream()
+                                .filter(slab -> isSettled(volume, slab))
+                                .count(),
+                        volume.getSlabsCount(),
+                        "slabs");
+                Thread.sleep(LOOK_MILLIS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CommandFailure(ExitCode.FAILED, "interrupted", "It goes on by itself.");
+        } finally {
+            bar.clear();
+        }
+    }
+
+    private static boolean isSettled(Volume volume) {
+        return volume.getSlabsList().stream().allMatch(slab -> isSettled(volume, slab));
+    }
+
+    /** As many as there should be, in sync, and no other but such as a node that is away has yet to delete. */
+    private static boolean isSettled(Volume volume, Slab slab) {
+        var staying = slab.getReplicasList().stream()
+                .filter(replica -> replica.getPhase() != ReplicaPhase.REPLICA_LEAVING)
+                .toList();
+        return staying.size() == volume.getReplicas()
+                && slab.getIsrCount() == staying.size()
+                && staying.stream().allMatch(replica -> slab.getIsrList().contains(replica.getGroup()));
+    }
+}

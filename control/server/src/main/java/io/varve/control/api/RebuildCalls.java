@@ -1,0 +1,174 @@
+package io.varve.control.api;
+
+import io.varve.api.ChangeSettingsRequest;
+import io.varve.api.ClusterSettings;
+import io.varve.api.CopyStats;
+import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Node;
+import io.varve.api.NodeStats;
+import io.varve.api.Rebuild;
+import io.varve.api.RebuildList;
+import io.varve.api.SetReplicasRequest;
+import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand.ChangeSettings;
+import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaState;
+import io.varve.control.meta.Settings;
+import io.varve.control.rebuild.RebuildMemory;
+import io.varve.control.rebuild.RebuildMove;
+import io.varve.control.rebuild.RebuildPlan;
+import io.varve.control.rebuild.RebuildTruth;
+import io.varve.control.rebuild.Sighted;
+import io.varve.control.truth.NodeCalls;
+import io.varve.model.Geometry;
+import io.vertx.core.Future;
+import io.vertx.grpc.common.GrpcStatus;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/** Settings of the cluster, how many copies a volume has, and how far copies under way are, as people ask for it. */
+final class RebuildCalls {
+    private static final Duration STATS_DEADLINE = Duration.ofSeconds(2);
+
+    private final MetaGroup group;
+    private final StatusReport report;
+    private final NodeCalls calls;
+    private final VolumeCalls volumes;
+
+    RebuildCalls(MetaGroup group, StatusReport report, NodeCalls calls, VolumeCalls volumes) {
+        this.group = group;
+        this.report = report;
+        this.calls = calls;
+        this.volumes = volumes;
+    }
+
+    // ------------------------------------------------------------------ settings
+
+    Future<ClusterSettings> settings() {
+        return group.lookUpToDate(state -> Settings.told(state.cluster()));
+    }
+
+    Future<ClusterSettings> change(ChangeSettingsRequest request) {
+        if (request.getValuesCount() == 0) {
+            return Future.failedFuture(
+                    new RefusedException(GrpcStatus.INVALID_ARGUMENT, "nothing to set: say KEY=VALUE"));
+        }
+        Map<String, String> values = new HashMap<>();
+        for (var value : request.getValuesList()) {
+            if (Settings.judge(value.getKey(), value.getValue()) instanceof Settings.Judged.Bad(var reason)) {
+                return Future.failedFuture(new RefusedException(GrpcStatus.INVALID_ARGUMENT, reason));
+            }
+            values.put(value.getKey(), value.getValue());
+        }
+        return group.propose(new ChangeSettings(values))
+                .compose(Failures::demandOk)
+                .compose(done -> settings());
+    }
+
+    // ------------------------------------------------------------------ replicas
+
+    Future<Volume> setReplicas(SetReplicasRequest request) {
+        if (request.getReplicas() < 1 || request.getReplicas() > 3) {
+            return Future.failedFuture(new RefusedException(
+                    GrpcStatus.INVALID_ARGUMENT, "a volume has 1, 2 or 3 replicas, not " + request.getReplicas()));
+        }
+        return volumes.find(request.getName())
+                .compose(volume -> group.propose(new SetReplicas(volume.getId(), request.getReplicas())))
+                .compose(Failures::demandOk)
+                .compose(done -> volumes.find(request.getName()));
+    }
+
+    // ------------------------------------------------------------------ what is under way
+
+    private record UnderWay(
+            Settings settings, List<RebuildMove> moves, int waiting, int placeless, Map<String, String> addresses) {}
+
+    Future<RebuildList> list() {
+        return report.heard()
+                .compose(heard -> group.lookUpToDate(state -> underWay(state, heard)))
+                .compose(now -> now.moves.isEmpty()
+                        ? Future.succeededFuture(listOf(now, Map.of()))
+                        : told(now).map(copies -> listOf(now, copies)));
+    }
+
+    /** As the leader plans, but for its memory: silence counts from when a node was last heard from. */
+    private static UnderWay underWay(MetaState state, StatusReport.Heard heard) {
+        RebuildTruth truth = RebuildTruth.of(state);
+        long now = System.nanoTime() / 1_000_000;
+        Sighted sighted = new Sighted(now, heard.silentMillis(), Map.of());
+        RebuildMemory memory = RebuildMemory.begun(now - truth.settings().graceMillis() - ROUNDING_MILLIS);
+        RebuildPlan plan = RebuildPlan.of(truth, sighted, memory);
+        return new UnderWay(
+                truth.settings(),
+                RebuildMove.of(truth, sighted, memory),
+                plan.waiting(),
+                plan.placeless(),
+                state.nodes().stream().collect(Collectors.toMap(Node::getId, Node::getManagementAddress)));
+    }
+
+    private static final long ROUNDING_MILLIS = 1_000;
+
+    /** A copy: by stream and disk group. */
+    private record CopyAt(long stream, String group) {}
+
+    /** What access points tell of the copies that they fill; one that does not answer tells nothing. */
+    private Future<Map<CopyAt, CopyStats>> told(UnderWay now) {
+        List<Future<NodeStats>> asked = now.moves.stream()
+                .map(RebuildMove::servedBy)
+                .distinct()
+                .filter(now.addresses::containsKey)
+                .map(now.addresses::get)
+                .map(address -> calls.ask(
+                                Addresses.parse(address),
+                                ManagementGrpcClient.GetNodeStats,
+                                GetNodeStatsRequest.getDefaultInstance(),
+                                STATS_DEADLINE)
+                        .otherwise(NodeStats.getDefaultInstance()))
+                .toList();
+        return Future.all(asked).map(all -> {
+            Map<CopyAt, CopyStats> copies = new HashMap<>();
+            for (Future<NodeStats> answer : asked) {
+                for (CopyStats copy : answer.result().getCopiesList()) {
+                    copies.put(new CopyAt(copy.getVolume() << 16 | copy.getSlab(), copy.getGroup()), copy);
+                }
+            }
+            return copies;
+        });
+    }
+
+    private static RebuildList listOf(UnderWay now, Map<CopyAt, CopyStats> copies) {
+        RebuildList.Builder list = RebuildList.newBuilder()
+                .setWaitingSlabs(now.waiting)
+                .setPlacelessSlabs(now.placeless)
+                .setPaused(now.settings.paused())
+                .setLimitBytesPerSecond(now.settings.limitBytesPerSecond());
+        for (RebuildMove move : now.moves) {
+            CopyStats copy = copies.getOrDefault(
+                    new CopyAt(move.volume() << 16 | move.slab(), move.target()), CopyStats.getDefaultInstance());
+            long total = copy.getExtentsTotal() * Geometry.EXTENT_BYTES;
+            list.addRebuilds(Rebuild.newBuilder()
+                    .setVolume(move.volumeName())
+                    .setSlab(move.slab())
+                    .setTo(move.to())
+                    .setFrom(move.from())
+                    .setWhy(move.why())
+                    .setState(stateOf(move, copy))
+                    .setBytesDone(total - copy.getExtentsLeft() * Geometry.EXTENT_BYTES)
+                    .setBytesTotal(total)
+                    .setBytesPerSecond(copy.getBytesPerSecond())
+                    .setLiveCopies(move.live()));
+        }
+        return list.build();
+    }
+
+    private static String stateOf(RebuildMove move, CopyStats copy) {
+        if (!move.made()) {
+            return "NEW";
+        }
+        return copy.getState().isEmpty() ? "WAITING" : copy.getState();
+    }
+}

@@ -1,0 +1,109 @@
+package io.varve.control.rebuild;
+
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.Slab;
+import io.varve.api.Volume;
+import java.util.List;
+import java.util.function.ToIntFunction;
+
+/**
+ * A volume as the planner needs it. A cluster has 100 000s of slabs: they stand in arrays, a copy in four bytes. Copies are named by their place in
+ * {@link #from} to {@link #to} of their slab.
+ */
+final class VolumeFact {
+    private static final int PHASE = 3;
+    private static final int IN_SYNC = 4;
+    private static final int GROUP_SHIFT = 3;
+
+    /** No volume at all. */
+    static final VolumeFact NONE = new VolumeFact(Volume.getDefaultInstance(), List.of(), uuid -> 0);
+
+    final long id;
+    final String name;
+    final int replicas;
+    final int epoch;
+    final String wantedNode;
+    final String attachedNode;
+    final boolean open;
+    final String moveRequestId;
+    final boolean maintenance;
+    /** Neither being made nor being deleted. */
+    final boolean settled;
+
+    private final int[] gens;
+    private final int[] ends;
+    private final int[] copies;
+
+    VolumeFact(Volume volume, List<Slab> slabs, ToIntFunction<String> groupIndex) {
+        id = volume.getId();
+        name = volume.getName();
+        replicas = volume.getReplicas();
+        epoch = volume.getEpoch();
+        wantedNode = volume.getWantedNode();
+        attachedNode = volume.getAttachment().getNode();
+        open = volume.getAttachment().getOpen();
+        moveRequestId = volume.getMoveRequestId();
+        maintenance = volume.getMaintenance();
+        settled = switch (volume.getState()) {
+            case VOLUME_DETACHED, VOLUME_ATTACHING, VOLUME_ATTACHED -> true;
+            case VOLUME_CREATING, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
+        };
+        gens = new int[slabs.size()];
+        ends = new int[slabs.size()];
+        copies = new int[slabs.stream().mapToInt(Slab::getReplicasCount).sum()];
+        int copy = 0;
+        for (int slab = 0; slab < gens.length; slab++) {
+            Slab from = slabs.get(slab);
+            gens[slab] = from.getGen();
+            for (Replica replica : from.getReplicasList()) {
+                copies[copy++] = groupIndex.applyAsInt(replica.getGroup()) << GROUP_SHIFT
+                        | (from.getIsrList().contains(replica.getGroup()) ? IN_SYNC : 0)
+                        | replica.getPhase().getNumber();
+            }
+            ends[slab] = copy;
+        }
+    }
+
+    int slabs() {
+        return gens.length;
+    }
+
+    int gen(int slab) {
+        return gens[slab];
+    }
+
+    /** Of all slabs. */
+    int copies() {
+        return copies.length;
+    }
+
+    int from(int slab) {
+        return slab == 0 ? 0 : ends[slab - 1];
+    }
+
+    int to(int slab) {
+        return ends[slab];
+    }
+
+    int group(int copy) {
+        return copies[copy] >>> GROUP_SHIFT;
+    }
+
+    boolean isInSync(int copy) {
+        return (copies[copy] & IN_SYNC) != 0;
+    }
+
+    boolean isNew(int copy) {
+        return (copies[copy] & PHASE) == ReplicaPhase.REPLICA_NEW_VALUE;
+    }
+
+    boolean isLeaving(int copy) {
+        return (copies[copy] & PHASE) == ReplicaPhase.REPLICA_LEAVING_VALUE;
+    }
+
+    /** Bytes that it takes in memory, about. */
+    long bytes() {
+        return 120L + 2L * name.length() + 4L * (gens.length + ends.length + copies.length) + 48;
+    }
+}
