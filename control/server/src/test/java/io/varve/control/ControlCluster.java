@@ -178,6 +178,11 @@ final class ControlCluster {
         }
     }
 
+    /** From now on their access points fill copies too. */
+    void fillAll() {
+        following.forEach(FollowingNode::filling);
+    }
+
     /** That node dies, or is cut off: it hears and says nothing any more. */
     void stopFollowing(int node) {
         following.get(node).stop();

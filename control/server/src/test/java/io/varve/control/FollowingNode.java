@@ -27,6 +27,7 @@ final class FollowingNode {
     private final String node;
     private final String group;
     private final long incarnation;
+    private volatile boolean fills;
     private volatile boolean stopped;
 
     FollowingNode(TruthClient truth, String node, String group) {
@@ -38,6 +39,12 @@ final class FollowingNode {
         this.incarnation = incarnation;
         this.node = node;
         this.group = group;
+    }
+
+    /** From now on it also fills copies, as an access point. */
+    FollowingNode filling() {
+        fills = true;
+        return this;
     }
 
     void start() {
@@ -112,7 +119,8 @@ final class FollowingNode {
                             .build())
                     .mapEmpty();
         }
-        return attachedHere && volume.getAttachment().getOpen() ? settle(volume) : Future.succeededFuture();
+        boolean settles = fills && attachedHere && volume.getAttachment().getOpen();
+        return settles ? settle(volume) : Future.succeededFuture();
     }
 
     /** Every copy that was made is filled at once, and one that is to go leaves the set when others are in it. */

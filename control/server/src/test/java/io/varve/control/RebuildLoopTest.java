@@ -62,7 +62,8 @@ class RebuildLoopTest {
                         RegisterNodeRequest.newBuilder().setNode(fourthNode()).build()));
         get(cluster.truth().registerGroup(fourthGroup()));
         cluster.followAll();
-        fourth = new FollowingNode(cluster.truth(), "n3", "g3", 7);
+        cluster.fillAll();
+        fourth = new FollowingNode(cluster.truth(), "n3", "g3", 7).filling();
         fourth.start();
         ask(
                 ManagementGrpcClient.CreateVolume,
