@@ -87,8 +87,9 @@ final class EventsCommandTest {
         assertThat(shown.code).as("refused in the end").isEqualTo(ExitCode.FAILED);
         assertThat(shown.out.lines())
                 .hasSize(2)
-                .allSatisfy(
-                        line -> JsonParser.parseString(line).getAsJsonObject().get("reason"));
+                .allSatisfy(line -> assertThat(
+                                JsonParser.parseString(line).getAsJsonObject().has("reason"))
+                        .isTrue());
         assertThat(cluster.asked.getAfterNumber()).isEqualTo(2);
         assertThat(cluster.asked.getWaitMillis()).isPositive();
         assertThat(cluster.asked.getSinceUnixMillis()).isZero();

@@ -73,7 +73,7 @@ class CopiesElsewhereTest {
         SimulatedCluster cluster = new SimulatedCluster(2, 3, 2, 1);
         SlabVolume volume = cluster.open(0);
         for (int i = 0; i < 8; i++) {
-            assertThat(cluster.write(0, i * 512 * MIB, SimulatedCluster.stamp(65536, i)))
+            assertThat(cluster.write(0, i * 512L * MIB, SimulatedCluster.stamp(65536, i)))
                     .isEqualTo(BlockStatus.OK);
         }
         assertThat(cluster.write(0, 100 * MIB, new byte[65536])).isEqualTo(BlockStatus.OK);

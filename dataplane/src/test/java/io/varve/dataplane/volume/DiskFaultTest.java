@@ -31,6 +31,7 @@ class DiskFaultTest {
         HANGS(DiskFaults::hang),
         IS_UNLINKED(faults -> faults.vanish("was unlinked"));
 
+        @SuppressWarnings("ImmutableEnumChecker") // none of these lambdas holds anything
         private final Consumer<DiskFaults> begin;
 
         Fault(Consumer<DiskFaults> begin) {

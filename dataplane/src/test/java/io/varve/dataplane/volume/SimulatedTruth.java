@@ -122,7 +122,7 @@ final class SimulatedTruth {
         Slab of = slabs.get(slab);
         long staying = of.isr.stream()
                 .filter(each -> !each.equals(group))
-                .filter(each -> of.replicas.get(each).phase == Phase.CREATED)
+                .filter(each -> java.util.Objects.requireNonNull(of.replicas.get(each)).phase == Phase.CREATED)
                 .count();
         if (staying < (of.isr.contains(group) ? minInSync() : 1)) {
             return false;

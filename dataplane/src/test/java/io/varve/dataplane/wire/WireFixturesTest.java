@@ -182,7 +182,7 @@ class WireFixturesTest {
                                     header.payloadLength);
                 }
             };
-            if (head == Unpooled.EMPTY_BUFFER) {
+            if (!head.isReadable()) {
                 return header.type + " is not understood";
             }
             writer.finish(

@@ -40,7 +40,7 @@ final class CellJudge {
     /** False if there was too much in flight to tell. Throws a {@link Violation} if it was no register. */
     boolean judge() {
         List<Event> events = events();
-        History.Seen[] slots = new History.Seen[MOST_IN_FLIGHT];
+        History.@Nullable Seen[] slots = new History.@Nullable Seen[MOST_IN_FLIGHT];
         Map<Operation, Integer> slotOf = new HashMap<>();
         Set<State> states = new HashSet<>(Set.of(new State(0, 0)));
         for (Event event : events) {
@@ -79,14 +79,14 @@ final class CellJudge {
             Operation operation = each.operation();
             long end = operation.kind == Operation.Kind.READ ? operation.endTick : lastEffect.applyAsLong(operation);
             boolean isUncertain = operation.changes() && operation.end != Operation.End.OK;
-            boolean isSeen = firstSight.containsKey(each.value());
+            Long firstSeen = firstSight.get(each.value());
             if (isUncertain && each.value() != 0) {
-                if (operation.end == Operation.End.REFUSED || !isSeen) {
+                if (operation.end == Operation.End.REFUSED || firstSeen == null) {
                     // What nobody saw need not have happened; what was refused must not: who sees it finds no such
                     // value.
                     continue;
                 }
-                end = Math.min(end, firstSight.get(each.value()));
+                end = Math.min(end, firstSeen);
                 if (end < operation.beginTick) {
                     continue;
                 }
@@ -103,7 +103,7 @@ final class CellJudge {
         return events;
     }
 
-    private static int freeSlot(History.Seen[] slots) {
+    private static int freeSlot(History.@Nullable Seen[] slots) {
         for (int i = 0; i < slots.length; i++) {
             if (slots[i] == null) {
                 return i;
@@ -116,7 +116,7 @@ final class CellJudge {
      * The states in which that operation had its moment, or, if it is not certain that it has one, was passed over. Null if there is none; empty if
      * there are too many.
      */
-    private static @Nullable Set<State> ended(Set<State> before, History.Seen[] slots, int slot, Operation operation) {
+    private static @Nullable Set<State> ended(Set<State> before, History.@Nullable Seen[] slots, int slot, Operation operation) {
         Set<State> reached = new HashSet<>(before);
         List<State> open = new ArrayList<>(before);
         while (!open.isEmpty()) {

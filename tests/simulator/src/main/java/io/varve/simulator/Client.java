@@ -210,7 +210,8 @@ final class Client {
                         case NO_SPACE -> Operation.End.REFUSED;
                         case IO_ERROR, FENCED, SHUTTING_DOWN -> Operation.End.UNKNOWN;
                     });
-            cluster.trace.note(status.ordinal(), () -> life.node().name + " answers " + status + " " + operation);
+            cluster.trace.note(
+                    status.name().hashCode(), () -> life.node().name + " answers " + status + " " + operation);
         }
 
         private void checkValue(int cell, int value) {

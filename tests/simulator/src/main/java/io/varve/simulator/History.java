@@ -3,6 +3,7 @@ package io.varve.simulator;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /** Everything that clients asked and were told, and when each epoch began: enough to say whether it could have been one volume. */
@@ -90,7 +91,7 @@ final class History {
     }
 
     /** When the operation has had its effect, or never will: its answer, or the begin of the next epoch. */
-    private static long lastEffect(Operation operation, TreeMap<Integer, Long> begins) {
+    private static long lastEffect(Operation operation, NavigableMap<Integer, Long> begins) {
         Map.Entry<Integer, Long> next = begins.higherEntry(operation.epoch);
         long latest = operation.endTick;
         if (next != null && operation.end != Operation.End.OK) {

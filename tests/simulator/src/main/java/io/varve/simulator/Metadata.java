@@ -164,7 +164,7 @@ final class Metadata {
                 return;
             }
             Loop.Timer timer = loop.schedule(waitNanos, () -> answerFrom(member, node, caller, answer, null));
-            member.changes
+            var _ = member.changes
                     .newerThan(node, after)
                     .orElseThrow()
                     .thenRun(() -> loop.schedule(delay(), () -> {
@@ -180,11 +180,11 @@ final class Metadata {
         if (isAway || cutOff.contains(node) || !reach.between(node, member.node)) {
             timeOut(caller, answer);
         } else {
-            answer(caller, answer, result);
+            Metadata.<@Nullable T>answer(caller, answer, result);
         }
     }
 
-    private static <T> void answer(Loop caller, Promise<T> answer, T result) {
+    private static <T extends @Nullable Object> void answer(Loop caller, Promise<T> answer, T result) {
         caller.execute(() -> answer.tryComplete(result));
     }
 

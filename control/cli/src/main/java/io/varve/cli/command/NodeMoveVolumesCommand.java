@@ -74,8 +74,8 @@ final class NodeMoveVolumesCommand implements Runnable {
 
     private static boolean isServedBy(Volume volume, String node) {
         return volume.getWantedNode().equals(node)
-                || volume.getWantedNode().isEmpty()
-                        && volume.getAttachment().getNode().equals(node);
+                || (volume.getWantedNode().isEmpty()
+                        && volume.getAttachment().getNode().equals(node));
     }
 
     private String move(RootCommand root, Volume volume) {

@@ -53,10 +53,11 @@ class NodeDiagnosisTest {
     void noPlantedSecretLeavesTheNode() throws Exception {
         System.setProperty("varve.test.keyPassword", "pLanted-in-property");
         try {
-            var told = gather(
-                    "the key is pLanted-in-config, not pLanted-in-environment\npassword=pLanted-in-log x\n"
-                            + "and pLanted-in-property\n",
-                    Map.of("VARVE_TOKEN", "pLanted-in-environment", "PATH", "/bin"));
+            var told = gather("""
+                    the key is pLanted-in-config, not pLanted-in-environment
+                    password=pLanted-in-log x
+                    and pLanted-in-property
+                    """, Map.of("VARVE_TOKEN", "pLanted-in-environment", "PATH", "/bin"));
             assertThat(told.getFilesList())
                     .hasSizeGreaterThan(8)
                     .allSatisfy(file -> assertThat(file.getContent().toStringUtf8())

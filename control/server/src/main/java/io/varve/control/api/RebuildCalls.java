@@ -149,7 +149,7 @@ final class RebuildCalls {
         for (RebuildMove move : now.moves) {
             CopyStats copy = copies.getOrDefault(
                     new CopyAt(move.volume() << 16 | move.slab(), move.target()), CopyStats.getDefaultInstance());
-            long total = copy.getExtentsTotal() * Geometry.EXTENT_BYTES;
+            long total = (long) copy.getExtentsTotal() * Geometry.EXTENT_BYTES;
             list.addRebuilds(Rebuild.newBuilder()
                     .setVolume(move.volumeName())
                     .setSlab(move.slab())
@@ -157,7 +157,7 @@ final class RebuildCalls {
                     .setFrom(move.from())
                     .setWhy(move.why())
                     .setState(stateOf(move, copy))
-                    .setBytesDone(total - copy.getExtentsLeft() * Geometry.EXTENT_BYTES)
+                    .setBytesDone(total - (long) copy.getExtentsLeft() * Geometry.EXTENT_BYTES)
                     .setBytesTotal(total)
                     .setBytesPerSecond(copy.getBytesPerSecond())
                     .setLiveCopies(move.live()));

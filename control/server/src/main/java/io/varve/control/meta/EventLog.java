@@ -43,15 +43,16 @@ public final class EventLog {
     record Reported(long incarnation, long number) {
         boolean isBefore(ReportEventRequest report) {
             return incarnation < report.getIncarnation()
-                    || incarnation == report.getIncarnation() && number < report.getNumber();
+                    || (incarnation == report.getIncarnation() && number < report.getNumber());
         }
     }
 
     /** Writes what one command told; the oldest events go when there are too many. */
     static void append(MetaState state, long index, long unixMillis, List<ClusterEvent> told) {
         List<ClusterEvent> events = told.size() <= MAX_OF_ONE_COMMAND ? told : told.subList(0, MAX_OF_ONE_COMMAND);
-        for (ClusterEvent event : events) {
-            boolean isLast = event == events.getLast();
+        for (int i = 0; i < events.size(); i++) {
+            ClusterEvent event = events.get(i);
+            boolean isLast = i == events.size() - 1;
             int more = isLast ? told.size() - events.size() : 0;
             append(
                     state,

@@ -74,7 +74,7 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
                             .map(Settings::duration);
                 case LIMIT ->
                     bytes(value)
-                            .filter(bytes -> bytes == 0 || bytes >= MIN_LIMIT_BYTES && bytes <= MAX_LIMIT_BYTES)
+                            .filter(bytes -> bytes == 0 || (bytes >= MIN_LIMIT_BYTES && bytes <= MAX_LIMIT_BYTES))
                             .map(bytes -> bytes == 0 ? "0" : new ByteSize(bytes).toString());
                 case PAUSED, BALANCE ->
                     value.equals("true") || value.equals("false") ? Optional.of(value) : Optional.empty();

@@ -80,7 +80,7 @@ final class Openings {
             return false;
         }
         return standing.isNodeLost(node)
-                || standing.truth.nodes().get(node).draining() && !leaving.contains(volume.wantedNode);
+                || (standing.truth.nodes().get(node).draining() && !leaving.contains(volume.wantedNode));
     }
 
     private boolean move(VolumeFact volume, List<Step> steps) {

@@ -16,6 +16,7 @@ import java.util.Optional;
  *
  * @param placed for each group, the copies that are to stay there
  */
+@SuppressWarnings("ArrayRecordComponent") // tens of thousands of copies are counted once; nobody compares two of these
 public record RebuildTruth(
         long index,
         Settings settings,

@@ -71,7 +71,7 @@ final class SlabStanding {
     }
 
     boolean isLost(int copy) {
-        return standing.isLost(volume.group(copy)) || volume.isNew(copy) && neverMade.contains(name(copy));
+        return standing.isLost(volume.group(copy)) || (volume.isNew(copy) && neverMade.contains(name(copy)));
     }
 
     RebuildMemory.CopyName name(int copy) {

@@ -185,7 +185,7 @@ class EventLogTest {
     void theDocumentationHasEveryReasonWithItsSeverityAndWhatToDo() throws Exception {
         Path page = Path.of("").toAbsolutePath();
         while (!Files.exists(page.resolve("docs/operating/events.md"))) {
-            page = page.getParent();
+            page = java.util.Objects.requireNonNull(page.getParent());
         }
         var lines = Files.readAllLines(page.resolve("docs/operating/events.md"));
         for (EventReason reason : EventReason.values()) {

@@ -107,7 +107,7 @@ final class PlannedCluster {
                         .setNode(node)
                         .setName(group)
                         .setPeerAddress(node + ":" + group)
-                        .setCapacityBytes(capacity.get(group))
+                        .setCapacityBytes(java.util.Objects.requireNonNull(capacity.get(group)))
                         .setFreeBytes(free)
                         .addDevices(Device.newBuilder()
                                 .setPath("/dev/" + group)
@@ -342,7 +342,8 @@ final class PlannedCluster {
             List<String> there =
                     slab.getIsrList().stream().filter(this::isThere).toList();
             if (there.isEmpty()
-                    || there.size() < Redundancy.minInSync(volume.getReplicas()) && there.size() < slab.getIsrCount()) {
+                    || (there.size() < Redundancy.minInSync(volume.getReplicas())
+                            && there.size() < slab.getIsrCount())) {
                 return;
             }
             if (slab.getOpenedEpoch() != volume.getEpoch()) {

@@ -76,7 +76,7 @@ class RebuildScaleTest {
                 }
             }
             must(new CreateVolume("v" + v, SLABS * (8L << 30), 3, 8L << 30, 1, places, ""));
-            long volume = v + 1;
+            long volume = v + 1L;
             byGroup.forEach((group, slabs) -> must(new ReplicasCreated(volume, group, slabs)));
         }
     }
