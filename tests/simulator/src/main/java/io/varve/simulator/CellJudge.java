@@ -116,7 +116,8 @@ final class CellJudge {
      * The states in which that operation had its moment, or, if it is not certain that it has one, was passed over. Null if there is none; empty if
      * there are too many.
      */
-    private static @Nullable Set<State> ended(Set<State> before, History.@Nullable Seen[] slots, int slot, Operation operation) {
+    private static @Nullable Set<State> ended(
+            Set<State> before, History.@Nullable Seen[] slots, int slot, Operation operation) {
         Set<State> reached = new HashSet<>(before);
         List<State> open = new ArrayList<>(before);
         while (!open.isEmpty()) {
