@@ -3,6 +3,7 @@ package io.varve.control.health;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -136,7 +137,8 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
             if (inSync && there && !holder.equals(node)) {
                 elsewhere++;
             }
-            if (!inSync && there) {
+            // One that is to go is filled no more.
+            if (!inSync && there && replica.getPhase() != ReplicaPhase.REPLICA_LEAVING) {
                 filled.add(holder);
             }
             if (!there && !holder.equals(node)) {

@@ -6,6 +6,7 @@ import io.varve.api.Attachment;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -123,6 +124,10 @@ class RestartCheckTest {
         volumes.set(0, volume("db", 2, "n1", "n2", "-n3"));
         assertThat(only("n1")).as("a third copy is made of it").contains("copies on n3 are being filled");
         assertThat(check("n4").ok()).as("has nothing to do with it").isTrue();
+        Volume.Builder leaving = volumes.getFirst().toBuilder();
+        leaving.getSlabsBuilder(0).getReplicasBuilder(2).setPhase(ReplicaPhase.REPLICA_LEAVING);
+        volumes.set(0, leaving.build());
+        assertThat(check("n1").ok()).as("what is to go is not waited for").isTrue();
     }
 
     @Test
