@@ -49,7 +49,7 @@ final class Gate {
         }
         return visitor(request)
                 .compose(visitor -> visitor.principal()
-                                .filter(who -> who.role().includes(required.get()))
+                                .filter(who -> Permissions.allows(who.role(), method))
                                 .isPresent()
                         ? Future.succeededFuture(visitor)
                         : Future.failedFuture(new RefusedException(

@@ -19,7 +19,16 @@ final class Permissions {
     private static final Set<String> CSI =
             Set.of("CreateVolume", "DeleteVolume", "AttachVolume", "MoveVolume", "DetachVolume");
 
+    /** Of what people call, what metadata members ask of the nodes themselves: the planner's figures. */
+    private static final Set<String> NODES_TOO = Set.of(PACKAGE + "Management/GetNodeStats");
+
     private Permissions() {}
+
+    /** Whether that role may make the call. */
+    static boolean allows(Role role, String fullMethodName) {
+        return required(fullMethodName).map(role::includes).orElse(true)
+                || (role == Role.NODE && NODES_TOO.contains(fullMethodName));
+    }
 
     /** The role that a call needs; empty: none, the call brings its own proof. */
     static Optional<Role> required(String fullMethodName) {

@@ -43,6 +43,15 @@ class PermissionsTest {
     }
 
     @Test
+    void nodesAskEachOtherForFiguresAndNothingElseOfWhatPeopleAsk() {
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetNodeStats")).isTrue();
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetStatus")).isFalse();
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/DeleteVolume")).isFalse();
+        assertThat(Permissions.allows(Role.READ_ONLY, "varve.v1.Management/GetNodeStats")).isTrue();
+        assertThat(Permissions.allows(Role.ADMIN, "varve.v1.Truth/Attach")).isFalse();
+    }
+
+    @Test
     void aNodeSpeaksForItselfOnly() {
         for (Object question : List.of(
                 WatchNodeRequest.newBuilder().setNode("n2").build(),
