@@ -173,6 +173,41 @@ final class ConfigFileTest {
         loaded(page.substring(start, page.indexOf("```\n", start)));
     }
 
+    @Test
+    void nodesSpeakTlsUnlessTheFileSaysOtherwise() {
+        assertThat(loaded(COMPLETE).restart().security().network()).isEqualTo(RestartConfig.Network.TLS);
+        assertThat(loaded(COMPLETE + "network: plaintext\n")
+                        .restart()
+                        .security()
+                        .network())
+                .isEqualTo(RestartConfig.Network.PLAINTEXT);
+        assertThat(problems(COMPLETE + "network: none\n"))
+                .singleElement()
+                .asString()
+                .contains("'none' is not one of tls, plaintext");
+    }
+
+    @Test
+    void keysOfTlsAreRefusedWhereTheyWouldDoNothingOrHalf() {
+        assertThat(problems(COMPLETE + "network: plaintext\ntls: {lifetime: 1d}\n"))
+                .singleElement()
+                .asString()
+                .contains("of no use with 'network: plaintext'");
+        assertThat(problems(COMPLETE + "tls: {ca: /a, key: /b}\n"))
+                .singleElement()
+                .asString()
+                .contains("tls.certificate: missing");
+        assertThat(problems(COMPLETE + "tls: {lifetime: 5s}\n"))
+                .singleElement()
+                .asString()
+                .contains("'5s' is not between 10s and 825d");
+        assertThat(loaded(COMPLETE + "tls: {lifetime: 90s}\n")
+                        .restart()
+                        .security()
+                        .lifetime())
+                .isEqualTo(Duration.ofSeconds(90));
+    }
+
     private static NodeConfig loaded(String text) {
         return switch (ConfigFile.parse(text)) {
             case ConfigResult.Loaded(var config) -> config;
