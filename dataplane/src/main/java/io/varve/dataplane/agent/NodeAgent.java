@@ -188,7 +188,7 @@ public final class NodeAgent {
 
     /** Has the cluster's events say so; false: it was told lately. On the loop. */
     private boolean tell(EventReason reason, String subject, String volume, String message) {
-        boolean taken = events.offer(reason, subject, volume, message, loop.nanos(), System.currentTimeMillis());
+        boolean taken = events.offer(reason, subject, volume, message, loop.nanos(), loop.unixMillis());
         sendReports();
         return taken;
     }
@@ -200,7 +200,7 @@ public final class NodeAgent {
      */
     public Future<Void> tellStopping() {
         Promise<Void> told = Promise.promise();
-        events.offer(EventReason.NODE_STOPPING, node, "", "was told to stop", loop.nanos(), System.currentTimeMillis());
+        events.offer(EventReason.NODE_STOPPING, node, "", "was told to stop", loop.nanos(), loop.unixMillis());
         stopTold = told;
         sendReports();
         return told.future();

@@ -44,10 +44,14 @@ class PermissionsTest {
 
     @Test
     void nodesAskEachOtherForFiguresAndNothingElseOfWhatPeopleAsk() {
-        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetNodeStats")).isTrue();
-        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetStatus")).isFalse();
-        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/DeleteVolume")).isFalse();
-        assertThat(Permissions.allows(Role.READ_ONLY, "varve.v1.Management/GetNodeStats")).isTrue();
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetNodeStats"))
+                .isTrue();
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/GetStatus"))
+                .isFalse();
+        assertThat(Permissions.allows(Role.NODE, "varve.v1.Management/DeleteVolume"))
+                .isFalse();
+        assertThat(Permissions.allows(Role.READ_ONLY, "varve.v1.Management/GetNodeStats"))
+                .isTrue();
         assertThat(Permissions.allows(Role.ADMIN, "varve.v1.Truth/Attach")).isFalse();
     }
 
