@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "varve"
 START_SECONDS = 60
 OPEN_SECONDS = 90
-OWN_PORTS = (7400, 7410, 7420, 7430, 7440)  # of a node with an address of its own; peer and NBD take some more, one for each event loop
+OWN_PORTS = (7400, 7410, 7420, 7430, 7440, 7450)  # of a node with an address of its own; peer and NBD take some more, one for each event loop
 PEER_PORTS, RAFT_PORTS, MANAGEMENT_PORTS = (7410, 7419), (7420, 7420), (7400, 7400)
 
 
@@ -73,10 +73,10 @@ class Node:
         self.name, self.directory = name, directory
         self.host, self.enter = "127.0.0.1", []
         if network is None:
-            self.management, self.peer, self.raft, self.nbd, self.metrics = free_ports(5)
+            self.management, self.peer, self.raft, self.nbd, self.metrics, self.membership = free_ports(6)
         else:
             self.host, self.enter = network.address(name), network.enter(name)
-            self.management, self.peer, self.raft, self.nbd, self.metrics = OWN_PORTS
+            self.management, self.peer, self.raft, self.nbd, self.metrics, self.membership = OWN_PORTS
         self.process: subprocess.Popen | None = None
         self.frozen = False
         self.log = directory.parent / f"{name}.log"
@@ -199,7 +199,8 @@ class Cluster:
     def _yaml(self, node: Node) -> str:
         raft = f"  raft: {node.host}:{node.raft}\n" if node in self.members else ""
         members = "\n".join(
-            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"}}' for n in self.members)
+            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}", '
+            f'membership: "{n.host}:{n.membership}"}}' for n in self.members)
         device = self.disks.get(node.name)
         return f"""cluster: rig
 node: {node.name}
@@ -212,6 +213,7 @@ listen:
   peer: {node.host}:{node.peer}
 {raft}  nbd: {node.host}:{node.nbd}
   metrics: {node.host}:{node.metrics}
+  membership: {node.host}:{node.membership}
 metadata:
   members:
 {members}

@@ -59,6 +59,22 @@ class ArchitectureTest {
     }
 
     @Test
+    void nobodyHereKnowsHazelcastAndOnlyTheNodeItsMembership() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("com.hazelcast..")
+                .check(production);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.varve.cli.server")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.varve.control.membership..")
+                .check(production);
+    }
+
+    @Test
     void namesSayWhatAThingIs() {
         noClasses()
                 .should()

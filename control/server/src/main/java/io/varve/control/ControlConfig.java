@@ -1,6 +1,7 @@
 package io.varve.control;
 
 import io.varve.control.api.Issuing;
+import io.varve.control.membership.MembershipConfig;
 import io.varve.control.raft.MetaConfig;
 import io.varve.identity.LiveIdentity;
 import io.vertx.core.net.SocketAddress;
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param metadata this node's part in the metadata group; empty when it is no member
  * @param identity what this node shows by TLS; empty: plaintext, and whoever reaches a port may do everything
  * @param issuing how this node gives certificates to others, if it is a metadata member; empty: it does not
+ * @param membership this node's part in the membership; empty when it has none
  */
 public record ControlConfig(
         String node,
@@ -25,7 +27,8 @@ public record ControlConfig(
         List<SocketAddress> members,
         Optional<MetaConfig> metadata,
         Optional<LiveIdentity> identity,
-        Optional<Issuing> issuing) {
+        Optional<Issuing> issuing,
+        Optional<MembershipConfig> membership) {
     public ControlConfig {
         members = List.copyOf(members);
         if (members.isEmpty()) {
@@ -33,13 +36,25 @@ public record ControlConfig(
         }
     }
 
-    /** In plaintext. */
+    /** Without a membership. */
+    public ControlConfig(
+            String node,
+            String bindHost,
+            int managementPort,
+            List<SocketAddress> members,
+            Optional<MetaConfig> metadata,
+            Optional<LiveIdentity> identity,
+            Optional<Issuing> issuing) {
+        this(node, bindHost, managementPort, members, metadata, identity, issuing, Optional.empty());
+    }
+
+    /** In plaintext, and without a membership. */
     public ControlConfig(
             String node,
             String bindHost,
             int managementPort,
             List<SocketAddress> members,
             Optional<MetaConfig> metadata) {
-        this(node, bindHost, managementPort, members, metadata, Optional.empty(), Optional.empty());
+        this(node, bindHost, managementPort, members, metadata, Optional.empty(), Optional.empty(), Optional.empty());
     }
 }

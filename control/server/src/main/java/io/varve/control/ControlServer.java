@@ -2,6 +2,10 @@ package io.varve.control;
 
 import io.varve.control.api.ApiServer;
 import io.varve.control.api.NodeLocal;
+import io.varve.control.membership.Membership;
+import io.varve.control.membership.MembershipConfig;
+import io.varve.control.membership.MembershipTimes;
+import io.varve.control.membership.ViewWriter;
 import io.varve.control.raft.MetaMember;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -18,11 +22,16 @@ public final class ControlServer {
     private final Vertx vertx;
     private final Optional<MetaMember> member;
     private final ApiServer api;
+    private final Membership membership;
+    private final Optional<ViewWriter> view;
 
-    private ControlServer(Vertx vertx, Optional<MetaMember> member, ApiServer api) {
+    private ControlServer(
+            Vertx vertx, Optional<MetaMember> member, ApiServer api, Membership membership, MembershipTimes times) {
         this.vertx = vertx;
         this.member = member;
         this.api = api;
+        this.membership = membership;
+        this.view = member.map(local -> new ViewWriter(local, membership, times.check()));
     }
 
     /**
@@ -34,6 +43,7 @@ public final class ControlServer {
      * @return fails when the metadata member's storage or one of the ports cannot be used
      */
     public static Future<ControlServer> start(ControlConfig config, Vertx vertx, NodeLocal local) {
+        Membership membership = new Membership(config.membership(), local::stats);
         return startMember(config, vertx)
                 .compose(member -> ApiServer.start(
                                 vertx,
@@ -43,14 +53,22 @@ public final class ControlServer {
                                 local,
                                 config.identity(),
                                 config.issuing(),
-                                config.metadata().map(own -> own.storageDir().resolveSibling("audit.log")))
+                                config.metadata().map(own -> own.storageDir().resolveSibling("audit.log")),
+                                membership)
                         .map(api -> {
                             LOG.info(
                                     "management api listening address={}:{} metadata={}",
                                     config.bindHost(),
                                     api.port(),
                                     member.isPresent());
-                            return new ControlServer(vertx, member, api);
+                            return new ControlServer(
+                                    vertx,
+                                    member,
+                                    api,
+                                    membership,
+                                    config.membership()
+                                            .map(MembershipConfig::times)
+                                            .orElse(MembershipTimes.USUAL));
                         })
                         .recover(failure ->
                                 stopMember(vertx, member).transform(stopped -> Future.failedFuture(failure))));
@@ -82,8 +100,29 @@ public final class ControlServer {
         return api.port();
     }
 
-    /** Stops the API, then the metadata member; takes about two seconds when there is one. */
+    /** Who else is there; begins when it is given the cluster's key. */
+    public Membership membership() {
+        return membership;
+    }
+
+    /** Entries of the placement view that this node has written. */
+    public long viewWrites() {
+        return view.map(ViewWriter::written).orElse(0L);
+    }
+
+    /** Stops the API, the membership, then the metadata member; takes about two seconds when there is one. */
     public Future<Void> close() {
-        return api.close().eventually(() -> stopMember(vertx, member));
+        return api.close().eventually(this::leave).eventually(() -> stopMember(vertx, member));
+    }
+
+    private Future<Void> leave() {
+        return vertx.executeBlocking(
+                        () -> {
+                            view.ifPresent(ViewWriter::close);
+                            membership.close();
+                            return true;
+                        },
+                        false)
+                .mapEmpty();
     }
 }

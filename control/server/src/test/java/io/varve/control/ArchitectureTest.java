@@ -26,6 +26,8 @@ class ArchitectureTest {
                 .definedBy("io.varve.control.api")
                 .layer("truth")
                 .definedBy("io.varve.control.truth")
+                .layer("membership")
+                .definedBy("io.varve.control.membership")
                 .layer("raft")
                 .definedBy("io.varve.control.raft")
                 .layer("meta")
@@ -42,16 +44,18 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("server")
                 .whereLayer("truth")
                 .mayOnlyBeAccessedByLayers("api")
-                .whereLayer("raft")
+                .whereLayer("membership")
                 .mayOnlyBeAccessedByLayers("api", "server")
+                .whereLayer("raft")
+                .mayOnlyBeAccessedByLayers("api", "server", "membership")
                 .whereLayer("meta")
-                .mayOnlyBeAccessedByLayers("raft", "api", "rebuild")
+                .mayOnlyBeAccessedByLayers("raft", "api", "rebuild", "membership")
                 .whereLayer("rebuild")
                 .mayOnlyBeAccessedByLayers("api")
                 .whereLayer("placement")
                 .mayOnlyBeAccessedByLayers("api", "rebuild")
                 .whereLayer("health")
-                .mayOnlyBeAccessedByLayers("api", "rebuild")
+                .mayOnlyBeAccessedByLayers("api", "rebuild", "membership")
                 .check(production);
     }
 
@@ -97,6 +101,42 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage("org.apache.ratis..", "org.lmdbjava..")
+                .check(production);
+    }
+
+    /** What decides cannot ask it: no rule, no member of the metadata group, no data node's way to the truth. */
+    @Test
+    void nothingDecidesOnTheMembership() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(
+                        "io.varve.control.meta",
+                        "io.varve.control.raft",
+                        "io.varve.control.placement",
+                        "io.varve.control.health",
+                        "io.varve.control.truth")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.varve.control.membership..", "com.hazelcast..")
+                .check(production);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.varve.control.membership")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("com.hazelcast..")
+                .check(production);
+    }
+
+    /** Beyond telling it: volumes are created, placed, attached, moved and deleted by the metadata group alone. */
+    @Test
+    void whatChangesTheTruthDoesNotLookAtTheMembership() {
+        noClasses()
+                .that()
+                .haveNameMatching(".*\\.api\\.(VolumeCalls|VolumePlaces|TruthEndpoint|MetaGroup|Progress).*")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.varve.control.membership..")
                 .check(production);
     }
 

@@ -16,6 +16,10 @@ import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.WatchNodeRequest;
 import io.varve.control.api.NodeLocal;
 import io.varve.control.api.RefusedException;
+import io.varve.control.membership.MembershipConfig;
+import io.varve.control.membership.MembershipConfig.Address;
+import io.varve.control.membership.MembershipEnd;
+import io.varve.control.membership.MembershipTimes;
 import io.varve.control.raft.MetaConfig;
 import io.varve.control.raft.MetaConfig.Member;
 import io.varve.control.truth.NodeCalls;
@@ -31,12 +35,23 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Three control servers in this JVM, and what is needed to play the data nodes n0, n1, n2 beside them. */
 final class ControlCluster {
+    /** Hazelcast counts in seconds. */
+    private static final MembershipTimes SHORT = new MembershipTimes(
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(4),
+            Duration.ofSeconds(3),
+            Duration.ofMillis(300),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(1));
+
     private final Path dir;
     private final Vertx vertx = Vertx.vertx();
     private final NodeCalls calls = new NodeCalls(vertx);
@@ -45,6 +60,9 @@ final class ControlCluster {
     private final @Nullable ControlServer[] servers = new ControlServer[3];
     private final List<FollowingNode> following = new ArrayList<>();
     private final TruthClient truth;
+
+    /** Where each server's membership listens, and one more; empty when they have none. */
+    private List<Address> memberships = List.of();
 
     ControlCluster(Path dir) throws IOException {
         this.dir = dir;
@@ -62,6 +80,29 @@ final class ControlCluster {
         truth = new TruthClient(vertx, management);
     }
 
+    /** The same with a membership of all servers, and of an outsider. */
+    static ControlCluster withMembership(Path dir) throws IOException {
+        ControlCluster cluster = new ControlCluster(dir);
+        List<ServerSocket> held = new ArrayList<>();
+        List<Address> addresses = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            held.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+            addresses.add(new Address("127.0.0.1", held.get(i).getLocalPort()));
+        }
+        for (ServerSocket socket : held) {
+            socket.close();
+        }
+        cluster.memberships = List.copyOf(addresses);
+        return cluster;
+    }
+
+    private Optional<MembershipConfig> membership(int i, String node) {
+        return memberships.isEmpty()
+                ? Optional.empty()
+                : Optional.of(new MembershipConfig(
+                        node, 1, memberships.get(i), memberships.get(i), memberships.subList(0, 3), Map.of(), SHORT));
+    }
+
     static SocketAddress loopback(int port) {
         return SocketAddress.inetSocketAddress(port, "127.0.0.1");
     }
@@ -75,14 +116,55 @@ final class ControlCluster {
     void start(int i) throws Exception {
         MetaConfig meta = new MetaConfig("n" + i, members, dir.resolve("n" + i));
         servers[i] = await(ControlServer.start(
-                new ControlConfig("n" + i, "127.0.0.1", management.get(i).port(), management, Optional.of(meta)),
+                new ControlConfig(
+                        "n" + i,
+                        "127.0.0.1",
+                        management.get(i).port(),
+                        management,
+                        Optional.of(meta),
+                        Optional.empty(),
+                        Optional.empty(),
+                        membership(i, "n" + i)),
                 vertx,
                 new PlayedNode("n" + i)));
     }
 
+    ControlServer server(int i) {
+        return Objects.requireNonNull(servers[i]);
+    }
+
+    /** As each node does with what it is told when it registers. */
+    void beginMemberships(ControlServer... others) throws Exception {
+        byte[] key = await(register(0)).getMembershipKey().toByteArray();
+        for (int i = 0; i < 3; i++) {
+            server(i).membership().begin(key);
+        }
+        for (ControlServer other : others) {
+            other.membership().begin(key);
+        }
+    }
+
+    /** That node's membership ends without a word; everything else of it goes on. */
+    void leaveMembership(int i) {
+        MembershipEnd.of(server(i).membership());
+    }
+
     ControlServer startOutsider() throws Exception {
+        return startOutsider(management);
+    }
+
+    /** One that knows of these metadata members. */
+    ControlServer startOutsider(List<SocketAddress> members) throws Exception {
         return await(ControlServer.start(
-                new ControlConfig("outsider", "127.0.0.1", 0, management, Optional.empty()),
+                new ControlConfig(
+                        "outsider",
+                        "127.0.0.1",
+                        0,
+                        members,
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        membership(3, "outsider")),
                 vertx,
                 new PlayedNode("outsider")));
     }

@@ -128,6 +128,25 @@ class TruthClientTest {
     }
 
     @Test
+    void newsThatWasHeardOfIsFetchedFromAnotherMemberThanTheOneThatHangs() throws Exception {
+        DeafMember deaf = new DeafMember(0);
+        open.add(deaf);
+        List<SocketAddress> members = new ArrayList<>(cluster.management());
+        members.addFirst(ControlCluster.loopback(deaf.port()));
+        TruthClient client = client(members);
+        Future<NodeView> news = client.watchNode(WatchNodeRequest.newBuilder()
+                .setNode("n1")
+                .setAfterIndex(1)
+                .setWaitMillis(20_000)
+                .build());
+        long began = System.nanoTime();
+        client.heardOfNews(1); // Known.
+        client.heardOfNews(2);
+        assertThat(get(news).getChanged()).isTrue();
+        assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(SLACK);
+    }
+
+    @Test
     void aMemberThatWasKilledCostsNothing() throws Exception {
         int lost = (leader() + 1) % 3;
         TruthClient client = clientThatAsksFirst(lost);

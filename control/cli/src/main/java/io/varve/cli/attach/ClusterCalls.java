@@ -43,6 +43,9 @@ final class ClusterCalls {
     private final Set<Endpoint> servers = new LinkedHashSet<>();
     private final Map<String, Endpoint> targets = new ConcurrentHashMap<>();
 
+    /** What this client has seen of the volume. */
+    private volatile long seen;
+
     ClusterCalls(ManagementConnection connection, String volume) {
         this.connection = connection;
         this.volume = volume;
@@ -83,9 +86,16 @@ final class ClusterCalls {
         return Optional.ofNullable(targets.get(node));
     }
 
-    /** The volume as the node that knows most sees it; empty when none answers now. */
+    /**
+     * The volume as the node that knows most sees it; empty when none answers now. Each tells what it has at hand, if that is not older than what
+     * was seen here before: an access point that was replaced is found out by the epoch.
+     */
     Optional<Volume> look(long afterEpoch) {
-        return newest(GetVolumeRequest.newBuilder().setName(volume).build(), afterEpoch, LOOK_LIMIT);
+        var request = GetVolumeRequest.newBuilder()
+                .setName(volume)
+                .setAtLeastIndex(seen)
+                .build();
+        return newest(request, afterEpoch, LOOK_LIMIT);
     }
 
     /**
@@ -120,9 +130,13 @@ final class ClusterCalls {
     }
 
     private Optional<Volume> newest(GetVolumeRequest request, long afterEpoch, Duration limit) {
-        return askAll(ManagementGrpcClient.GetVolume, request, limit, found -> isOpenAfter(found, afterEpoch)).stream()
-                .max(Comparator.comparingInt(Volume::getEpoch)
-                        .thenComparing(found -> found.getAttachment().getOpen()));
+        var newest =
+                askAll(ManagementGrpcClient.GetVolume, request, limit, found -> isOpenAfter(found, afterEpoch)).stream()
+                        .max(Comparator.comparingInt(Volume::getEpoch)
+                                .thenComparingLong(Volume::getAsOfIndex)
+                                .thenComparing(found -> found.getAttachment().getOpen()));
+        newest.ifPresent(found -> seen = Math.max(seen, found.getAsOfIndex()));
+        return newest;
     }
 
     /** Asks all at once; answers when one is {@code enough}, else what came until a moment after the first answer. */

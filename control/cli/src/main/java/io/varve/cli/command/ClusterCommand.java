@@ -16,11 +16,17 @@ import picocli.CommandLine.Spec;
             CreateCaCommand.class,
             ClusterCommand.Init.class,
             ClusterCommand.Status.class,
+            ClusterTopCommand.class,
             SettingsCommands.Show.class,
             SettingsCommands.Change.class
         },
         footerHeading = "%nExamples:%n",
-        footer = {"  varve cluster init lab", "  varve cluster status", "  varve cluster set rebuild.grace=30m"})
+        footer = {
+            "  varve cluster init lab",
+            "  varve cluster status",
+            "  varve cluster top",
+            "  varve cluster set rebuild.grace=30m"
+        })
 final class ClusterCommand extends GroupCommand {
     @Command(
             name = "init",

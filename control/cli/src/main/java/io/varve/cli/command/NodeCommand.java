@@ -6,6 +6,7 @@ import io.varve.api.GetStatusRequest;
 import io.varve.api.ListNodesResponse;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.Node;
+import io.varve.api.Sight;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
 import java.time.Duration;
@@ -125,7 +126,11 @@ final class NodeCommand extends GroupCommand {
             return "not seen";
         }
         var silent = Duration.ofMillis(Math.max(0, System.currentTimeMillis() - node.getLastSeenUnixMillis()));
-        var there = silent.compareTo(SILENT) < 0 ? "up" : "silent " + Text.age(silent);
+        var there = silent.compareTo(SILENT) >= 0
+                ? "silent " + Text.age(silent)
+                : node.getSight() == Sight.SIGHT_SUSPECTED
+                        ? "suspected " + Text.age(Duration.ofMillis(node.getSuspectedMillis()))
+                        : "up";
         return node.getDraining() ? there + ", draining" : there;
     }
 }

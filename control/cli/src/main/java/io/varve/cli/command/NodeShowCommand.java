@@ -3,6 +3,7 @@ package io.varve.cli.command;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Membership;
 import io.varve.api.Node;
 import io.varve.api.NodeStats;
 import io.varve.cli.config.Endpoint;
@@ -68,10 +69,25 @@ final class NodeShowCommand implements Runnable {
                 .append(String.format(Locale.ROOT, "%.1f s", stats.getCpuSeconds()))
                 .append('\n');
         text.append("Starts       ").append(node.getIncarnation()).append('\n');
+        text.append("Membership   ").append(membership(stats.getMembership())).append('\n');
         section(text, "Disk groups", groups(stats));
         section(text, "Volumes attached here", volumes(stats));
         section(text, "Replicas", replicas(stats));
         return text.toString();
+    }
+
+    static String membership(Membership membership) {
+        return switch (membership.getState()) {
+            case "" -> "not told";
+            case "RUNNING" ->
+                membership.getTogether()
+                        + (membership.getTogether() == 1 ? " node" : " nodes together")
+                        + (membership.getViewIndex() == 0
+                                ? ", no placement view yet"
+                                : ", placement view at " + membership.getViewIndex() + " by "
+                                        + membership.getViewWriter());
+            default -> membership.getState().toLowerCase(Locale.ROOT) + ": " + membership.getDetail();
+        };
     }
 
     private static void section(StringBuilder text, String title, Table table) {

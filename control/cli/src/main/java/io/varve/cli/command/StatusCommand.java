@@ -59,6 +59,9 @@ final class StatusCommand implements Callable<Integer> {
             text.append(", leader ").append(status.getMetadataLeader());
         }
         text.append(", network ").append(network(status));
+        if (!status.getMembership().getState().isEmpty()) {
+            text.append("  membership ").append(NodeShowCommand.membership(status.getMembership()));
+        }
         text.append("\n\n").append(NodeCommand.table(status.getNodesList(), status.getGroupsList()));
         text.append('\n').append(VolumeTable.of(status.getVolumesList()));
         return text.toString();

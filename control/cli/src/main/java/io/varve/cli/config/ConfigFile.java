@@ -58,6 +58,11 @@ public final class ConfigFile {
 
     private final List<ConfigProblem> problems = new ArrayList<>();
 
+    /** What the entries of the metadata members say of themselves that is not fixed. */
+    private final List<Found> memberships = new ArrayList<>();
+
+    private record Found(Optional<Endpoint> raft, Optional<Endpoint> membership) {}
+
     private ConfigFile() {}
 
     /**
@@ -109,14 +114,21 @@ public final class ConfigFile {
         if (!file.has("metadata")) {
             file.problem("metadata", "missing");
         }
-        var members = file.section("metadata").map(ConfigFile::members).orElse(List.of());
+        var members = file.section("metadata").map(this::members).orElse(List.of());
         if (cluster.isEmpty() || node.isEmpty() || members.isEmpty()) {
             return Optional.empty();
         }
         return Optional.of(new FixedConfig(cluster.get(), node.get(), members));
     }
 
-    private static List<MetadataMember> members(YamlSection metadata) {
+    /** Where the membership of each metadata member is: as its entry says, else on its Raft host at the port that this node uses. */
+    private List<Endpoint> join(Endpoint own) {
+        return memberships.stream()
+                .flatMap(found -> found.membership.or(() -> found.raft.map(raft -> own.onHost(raft.host()))).stream())
+                .toList();
+    }
+
+    private List<MetadataMember> members(YamlSection metadata) {
         var sections = metadata.requiredList("members");
         var members = new ArrayList<MetadataMember>();
         var names = new HashSet<String>();
@@ -124,6 +136,7 @@ public final class ConfigFile {
             var node = section.required("node", ConfigValues::name);
             var raft = section.required("raft", Endpoint::parse);
             var management = section.required("management", Endpoint::parse);
+            memberships.add(new Found(raft, section.optional("membership", Endpoint::parse)));
             if (node.isPresent() && !names.add(node.get())) {
                 section.problem("node", "'" + node.get() + "' is named twice");
             }
@@ -165,8 +178,9 @@ public final class ConfigFile {
         if (dataDir.isEmpty() || listen.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(
-                new RestartConfig(dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log, security));
+        var join = listen.get().membership().map(this::join).orElse(List.of());
+        return Optional.of(new RestartConfig(
+                dataDir.get(), zone, advertise, listen.get(), diskIo, groups, limits, log, security, join));
     }
 
     private static Security security(YamlSection file) {
@@ -215,10 +229,11 @@ public final class ConfigFile {
         var raft = section.optional("raft", Endpoint::parse);
         var nbd = section.required("nbd", Endpoint::parse);
         var metrics = section.optional("metrics", Endpoint::parse).orElse(DEFAULT_METRICS);
+        var membership = section.optional("membership", ConfigValues::closedAddress);
         if (peer.isEmpty() || nbd.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new Listen(management, peer.get(), raft, nbd.get(), metrics));
+        return Optional.of(new Listen(management, peer.get(), raft, nbd.get(), metrics, membership));
     }
 
     private static boolean listensOnWildcard(Listen listen) {

@@ -23,6 +23,8 @@ public final class ConfigValues {
     private static final Pattern HOST = Pattern.compile("[A-Za-z0-9._-]+|[0-9A-Fa-f:]+(%[A-Za-z0-9]+)?");
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})([smhd])");
+    /** IPv4 or IPv6, not a host's name. */
+    private static final Pattern LITERAL = Pattern.compile("[0-9.]+|[0-9a-fA-F:.%]*:[0-9a-fA-F:.%]*");
 
     private ConfigValues() {}
 
@@ -125,5 +127,19 @@ public final class ConfigValues {
                 + Arrays.stream(type.getEnumConstants())
                         .map(constant -> constant.name().toLowerCase(Locale.ROOT))
                         .collect(Collectors.joining(", ")));
+    }
+
+    /** One literal address of this machine: whoever can reach it can disturb what listens there. */
+    static Endpoint closedAddress(String text) {
+        var address = Endpoint.parse(text);
+        if (address.isWildcard()) {
+            throw new IllegalArgumentException(
+                    "'" + text
+                            + "' is every interface; name one address, loopback or of a closed network: nothing here asks for a password");
+        }
+        if (!LITERAL.matcher(address.host()).matches()) {
+            throw new IllegalArgumentException("'" + address.host() + "' is a name; write the address itself");
+        }
+        return address;
     }
 }

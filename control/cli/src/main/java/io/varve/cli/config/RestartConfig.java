@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param limits bounds on memory, connections and time
  * @param log where and how much to log
  * @param security how nodes and people are told apart, and whether what they say is encrypted
+ * @param join where the membership finds others at first: that of each metadata member; empty where the node has none
  */
 public record RestartConfig(
         Path dataDir,
@@ -28,17 +29,26 @@ public record RestartConfig(
         List<Group> groups,
         Limits limits,
         Log log,
-        Security security) {
+        Security security,
+        List<Endpoint> join) {
     public RestartConfig {
         groups = List.copyOf(groups);
+        join = List.copyOf(join);
     }
 
     /**
      * Where the node listens. {@code peer} and {@code nbd} name the port of the first event loop; loop k uses port + k.
      *
      * @param raft empty: the address in the node's own entry of the metadata members; not used on other nodes
+     * @param membership empty: this node has none
      */
-    public record Listen(Endpoint management, Endpoint peer, Optional<Endpoint> raft, Endpoint nbd, Endpoint metrics) {}
+    public record Listen(
+            Endpoint management,
+            Endpoint peer,
+            Optional<Endpoint> raft,
+            Endpoint nbd,
+            Endpoint metrics,
+            Optional<Endpoint> membership) {}
 
     /**
      * The disks that share one journal and one event loop.

@@ -28,7 +28,7 @@ record DemoNode(String name, Path directory, Ports ports) {
     private static final String REASON = "reason=\"";
 
     /** All on loopback. */
-    record Ports(int management, int peer, int raft, int nbd, int metrics) {}
+    record Ports(int management, int peer, int raft, int nbd, int metrics, int membership) {}
 
     Endpoint management() {
         return new Endpoint(HOST, ports.management);
@@ -54,8 +54,15 @@ record DemoNode(String name, Path directory, Ports ports) {
 
     String config(List<DemoNode> members, String disk) {
         var memberLines = members.stream()
-                .map(member -> "    - {node: %s, raft: \"%s:%d\", management: \"%s:%d\"}\n"
-                        .formatted(member.name, HOST, member.ports.raft, HOST, member.ports.management))
+                .map(member -> "    - {node: %s, raft: \"%s:%d\", management: \"%s:%d\", membership: \"%s:%d\"}\n"
+                        .formatted(
+                                member.name,
+                                HOST,
+                                member.ports.raft,
+                                HOST,
+                                member.ports.management,
+                                HOST,
+                                member.ports.membership))
                 .collect(Collectors.joining());
         return """
                 cluster: %s
@@ -68,6 +75,7 @@ record DemoNode(String name, Path directory, Ports ports) {
                   raft: 127.0.0.1:%d
                   nbd: 127.0.0.1:%d
                   metrics: 127.0.0.1:%d
+                  membership: 127.0.0.1:%d
                 metadata:
                   members:
                 %sdisks:
@@ -84,6 +92,7 @@ record DemoNode(String name, Path directory, Ports ports) {
                         ports.raft,
                         ports.nbd,
                         ports.metrics,
+                        ports.membership,
                         memberLines,
                         JOURNAL,
                         directory.resolve("disk"),

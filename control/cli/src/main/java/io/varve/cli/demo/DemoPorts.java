@@ -26,11 +26,14 @@ record DemoPorts(List<Ports> nodes) {
 
     private static final int HIGHEST = 31_999;
 
-    /** Of one node: management, raft and metrics, then the peers' and the NBD ports, one for each disk group that may be added. */
+    /** Of one node: management, raft, metrics and membership, then the peers' and the NBD ports, one for each disk group that may be added. */
     private static final int BLOCK = 24;
 
+    private static final int MEMBERSHIP = 3;
     private static final int PEER = 8;
     private static final int NBD = 16;
+    private static final int NUMBERS = 6;
+    private static final int OLD_NUMBERS = 5;
     private static final int DRAWS = 1_000;
 
     DemoPorts {
@@ -52,7 +55,7 @@ record DemoPorts(List<Ports> nodes) {
             var clear = others.stream().allMatch(other -> Math.abs(other.management() - base) >= BLOCK)
                     && Stream.iterate(base, port -> port + 1).limit(BLOCK).allMatch(DemoPorts::isFree);
             if (clear) {
-                return new Ports(base, base + PEER, base + 1, base + NBD, base + 2);
+                return new Ports(base, base + PEER, base + 1, base + NBD, base + 2, base + MEMBERSHIP);
             }
         }
         throw new CommandFailure(
@@ -86,7 +89,8 @@ record DemoPorts(List<Ports> nodes) {
                     either(name + " peer", old.peer(), fresh.peer(), moved),
                     either(name + " raft", old.raft(), fresh.raft(), moved),
                     either(name + " nbd", old.nbd(), fresh.nbd(), moved),
-                    either(name + " metrics", old.metrics(), fresh.metrics(), moved));
+                    either(name + " metrics", old.metrics(), fresh.metrics(), moved),
+                    either(name + " membership", old.membership(), fresh.membership(), moved));
             replaced.add(ports);
         }
         return new Replaced(new DemoPorts(replaced), moved);
@@ -124,26 +128,37 @@ record DemoPorts(List<Ports> nodes) {
         return nodes.get(node);
     }
 
-    /** As it is remembered: five numbers for each node. */
+    /** As it is remembered: six numbers for each node. */
     String text() {
         return nodes.stream()
-                .map(ports -> Stream.of(ports.management(), ports.peer(), ports.raft(), ports.nbd(), ports.metrics())
+                .map(ports -> Stream.of(
+                                ports.management(),
+                                ports.peer(),
+                                ports.raft(),
+                                ports.nbd(),
+                                ports.metrics(),
+                                ports.membership())
                         .map(String::valueOf)
                         .collect(Collectors.joining(",")))
-                .collect(Collectors.joining(","));
+                .collect(Collectors.joining(";"));
     }
 
     static DemoPorts parse(String text) {
-        var numbers = Arrays.stream(text.split(",")).map(Integer::valueOf).toList();
         var nodes = new ArrayList<Ports>();
-        for (var at = 0; at + 5 <= numbers.size(); at += 5) {
-            nodes.add(new Ports(
-                    numbers.get(at),
-                    numbers.get(at + 1),
-                    numbers.get(at + 2),
-                    numbers.get(at + 3),
-                    numbers.get(at + 4)));
+        for (var node : text.split(";")) {
+            var numbers = Arrays.stream(node.split(",")).map(Integer::valueOf).toList();
+            if (numbers.size() == NUMBERS) {
+                nodes.add(ports(numbers, numbers.get(NUMBERS - 1)));
+            } else { // Of a demo before there was a membership: five numbers for each of all nodes.
+                for (var at = 0; at + OLD_NUMBERS <= numbers.size(); at += OLD_NUMBERS) {
+                    nodes.add(ports(numbers.subList(at, at + OLD_NUMBERS), numbers.get(at) + MEMBERSHIP));
+                }
+            }
         }
         return new DemoPorts(nodes);
+    }
+
+    private static Ports ports(List<Integer> numbers, int membership) {
+        return new Ports(numbers.get(0), numbers.get(1), numbers.get(2), numbers.get(3), numbers.get(4), membership);
     }
 }

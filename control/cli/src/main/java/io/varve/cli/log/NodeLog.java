@@ -45,6 +45,8 @@ public final class NodeLog {
         recent.start();
         root.addAppender(recent);
         context.getLogger("io.varve").setLevel(Level.toLevel(level));
+        // Nothing depends on it, and what matters of it is told as events of Varve's own.
+        context.getLogger("com.hazelcast").setLevel(level.equals("debug") ? Level.INFO : Level.OFF);
     }
 
     /** Adds a file, rolled by size. */

@@ -41,6 +41,7 @@ final class ListenCheck {
         }
         addresses.put("listen.nbd", listen.nbd());
         addresses.put("listen.metrics", listen.metrics());
+        listen.membership().ifPresent(membership -> addresses.put("listen.membership", membership));
         return addresses;
     }
 

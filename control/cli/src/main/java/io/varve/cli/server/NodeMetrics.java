@@ -9,6 +9,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.varve.control.membership.Membership;
 import io.varve.dataplane.main.NodeFigures;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import java.util.List;
@@ -20,9 +21,11 @@ final class NodeMetrics implements AutoCloseable {
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final JvmGcMetrics collections = new JvmGcMetrics();
     private final DataPlaneMeters dataPlane;
+    private final String node;
 
     /** @param node tags every meter, so that figures of several nodes can stand in one place */
     NodeMetrics(String node) {
+        this.node = node;
         registry.config().commonTags("node", node);
         new JvmMemoryMetrics().bindTo(registry);
         collections.bindTo(registry);
@@ -41,6 +44,11 @@ final class NodeMetrics implements AutoCloseable {
                         List.of(),
                         NodeFigures.Clients.NONE));
         registry.getPrometheusRegistry().register(dataPlane);
+    }
+
+    /** From now on the figures of this membership are told, too. */
+    void show(Membership membership) {
+        registry.getPrometheusRegistry().register(new MembershipMeters(node, membership));
     }
 
     /** The data plane's figures of this moment. */

@@ -110,9 +110,17 @@ final class NodeProcess {
         var credentials = NodeCredentials.open(config, vertx);
         identity = credentials.map(NodeCredentials::live);
         credentials.ifPresent(own -> own.keepFresh(NodeWiring.metadataServersOwnFirst(config)));
-        control = ControlServer.start(NodeWiring.control(config, credentials), vertx, local)
+        var server = ControlServer.start(
+                        NodeWiring.control(config, credentials, directory.incarnation(), VersionCommand.version()),
+                        vertx,
+                        local)
                 .await();
+        control = server;
         var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config), identity);
+        metrics.show(server.membership());
+        server.membership().onNews(client::heardOfNews);
+        client.onRegistered(response ->
+                server.membership().begin(response.getMembershipKey().toByteArray()));
         truth = client;
         startDataPlane(client);
     }

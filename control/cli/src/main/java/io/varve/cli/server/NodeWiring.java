@@ -1,11 +1,14 @@
 package io.varve.cli.server;
 
 import io.varve.api.AddDiskRequest;
+import io.varve.cli.config.Endpoint;
 import io.varve.cli.config.FixedConfig;
 import io.varve.cli.config.NodeConfig;
 import io.varve.cli.config.RestartConfig;
 import io.varve.control.ControlConfig;
 import io.varve.control.api.Issuing;
+import io.varve.control.membership.MembershipConfig;
+import io.varve.control.membership.MembershipTimes;
 import io.varve.control.raft.MetaConfig;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.disk.DeviceClass;
@@ -17,6 +20,7 @@ import io.vertx.core.net.SocketAddress;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -24,7 +28,8 @@ import java.util.stream.Collectors;
 final class NodeWiring {
     private NodeWiring() {}
 
-    static ControlConfig control(NodeConfig config, Optional<NodeCredentials> credentials) {
+    static ControlConfig control(
+            NodeConfig config, Optional<NodeCredentials> credentials, long incarnation, String version) {
         var management = config.restart().listen().management();
         var identity = credentials.map(NodeCredentials::live);
         return new ControlConfig(
@@ -34,7 +39,8 @@ final class NodeWiring {
                 metadataServers(config),
                 metadata(config).map(member -> member.shown(identity)),
                 identity,
-                credentials.map(own -> issuing(config, own)));
+                credentials.map(own -> issuing(config, own)),
+                config.restart().listen().membership().map(listen -> membership(config, listen, incarnation, version)));
     }
 
     private static Issuing issuing(NodeConfig config, NodeCredentials credentials) {
@@ -50,6 +56,30 @@ final class NodeWiring {
                 config.restart().security().lifetime(),
                 own,
                 members.stream().map(FixedConfig.MetadataMember::node).collect(Collectors.toSet()));
+    }
+
+    private static MembershipConfig membership(NodeConfig config, Endpoint listen, long incarnation, String version) {
+        var restart = config.restart();
+        return new MembershipConfig(
+                config.fixed().node(),
+                incarnation,
+                address(listen),
+                address(config.advertised(listen)),
+                restart.join().stream().map(NodeWiring::address).toList(),
+                Map.of(
+                        "cluster", config.fixed().cluster(),
+                        "zone", restart.zone(),
+                        "role", config.isMetadataMember() ? "metadata,data" : "data",
+                        "version", version,
+                        "management",
+                                config.advertised(restart.listen().management()).toString(),
+                        "peer", config.advertised(restart.listen().peer()).toString(),
+                        "nbd", config.advertised(restart.listen().nbd()).toString()),
+                MembershipTimes.USUAL);
+    }
+
+    private static MembershipConfig.Address address(Endpoint endpoint) {
+        return new MembershipConfig.Address(endpoint.host(), endpoint.port());
     }
 
     /** Where the truth can be asked. */

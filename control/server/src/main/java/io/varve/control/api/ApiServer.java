@@ -1,5 +1,6 @@
 package io.varve.control.api;
 
+import io.varve.control.membership.Membership;
 import io.varve.control.raft.MetaMember;
 import io.varve.control.truth.ManagementTls;
 import io.varve.control.truth.NodeCalls;
@@ -55,6 +56,7 @@ public final class ApiServer {
      * @param identity what this node shows; empty: plaintext, and everybody may do everything
      * @param issuing how this node gives certificates to others; empty: it does not
      * @param audited the file that keeps who changed what, at a metadata member; empty: not kept
+     * @param membership who is there, and what is told of them
      * @return fails when the address cannot be listened on
      */
     public static Future<ApiServer> start(
@@ -65,7 +67,8 @@ public final class ApiServer {
             NodeLocal local,
             Optional<LiveIdentity> identity,
             Optional<Issuing> issuing,
-            Optional<Path> audited) {
+            Optional<Path> audited,
+            Membership membership) {
         NodeCalls calls = new NodeCalls(vertx, identity);
         GrpcServer server =
                 GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
@@ -77,14 +80,15 @@ public final class ApiServer {
         Optional<AuditLog> audit = member.flatMap(own -> audited).map(AuditLog::new);
         Door grpc = new Door(server, gate, audit);
         Services.nodeControl(grpc, local);
+        LoadCalls loads = new LoadCalls(vertx, membership, local);
         Runnable every = () -> {};
         Runnable plan = () -> {};
         if (member.isPresent()) {
             MetaGroup group = ownGroup.orElseThrow();
             Sightings sightings = new Sightings(System::nanoTime);
-            StatusReport report = new StatusReport(group, sightings, calls, members);
+            StatusReport report = new StatusReport(group, sightings, calls, members, membership);
             Services.truth(grpc, new TruthEndpoint(group, sightings));
-            ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local);
+            ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local, loads);
             Services.management(grpc, management, management::verifyVolume);
             SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
             Services.tokens(grpc, tokens.orElseThrow());
@@ -100,7 +104,8 @@ public final class ApiServer {
                 var _ = report.heard().compose(silence::look);
             };
         } else {
-            ForwardingManagement.serve(grpc, calls, members, local);
+            ForwardingManagement.serve(
+                    grpc, calls, members, local, loads, new ViewCalls(vertx, membership, members.size()));
         }
         Runnable often = every;
         Runnable planned = plan;

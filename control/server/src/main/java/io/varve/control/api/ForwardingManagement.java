@@ -3,7 +3,10 @@ package io.varve.control.api;
 import static io.varve.control.api.CallBinding.bind;
 import static io.varve.control.api.CallBinding.bindStream;
 
+import io.varve.api.ClusterStatus;
 import io.varve.api.CreateVolumeRequest;
+import io.varve.api.GetStatusRequest;
+import io.varve.api.GetVolumeRequest;
 import io.varve.api.IdentityGrpcClient;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.ManagementGrpcService;
@@ -37,22 +40,32 @@ final class ForwardingManagement {
     private final NodeCalls calls;
     private final List<SocketAddress> members;
 
-    private ForwardingManagement(NodeCalls calls, List<SocketAddress> members) {
+    /** Empty where only questions are passed on. */
+    private final Optional<ViewCalls> view;
+
+    private ForwardingManagement(NodeCalls calls, List<SocketAddress> members, Optional<ViewCalls> view) {
         this.calls = calls;
         this.members = members;
+        this.view = view;
     }
 
     /** Has the server answer the whole Management service. */
-    static void serve(Door server, NodeCalls calls, List<SocketAddress> members, NodeLocal local) {
-        ForwardingManagement passing = new ForwardingManagement(calls, members);
+    static void serve(
+            Door server,
+            NodeCalls calls,
+            List<SocketAddress> members,
+            NodeLocal local,
+            LoadCalls loads,
+            ViewCalls view) {
+        ForwardingManagement passing = new ForwardingManagement(calls, members, Optional.of(view));
         bind(server, ManagementGrpcService.InitCluster, passing.to(ManagementGrpcClient.InitCluster));
-        bind(server, ManagementGrpcService.GetStatus, passing.to(ManagementGrpcClient.GetStatus));
+        bind(server, ManagementGrpcService.GetStatus, passing::getStatus);
         bind(server, ManagementGrpcService.ListNodes, passing.to(ManagementGrpcClient.ListNodes));
         bind(server, ManagementGrpcService.ListDiskGroups, passing.to(ManagementGrpcClient.ListDiskGroups));
         bind(server, ManagementGrpcService.AddDisk, passing.to(ManagementGrpcClient.AddDisk));
         bind(server, ManagementGrpcService.CreateVolume, passing::createVolume);
         bind(server, ManagementGrpcService.ListVolumes, passing.to(ManagementGrpcClient.ListVolumes));
-        bind(server, ManagementGrpcService.GetVolume, passing.to(ManagementGrpcClient.GetVolume));
+        bind(server, ManagementGrpcService.GetVolume, passing::getVolume);
         bind(server, ManagementGrpcService.AttachVolume, passing.to(ManagementGrpcClient.AttachVolume));
         bind(server, ManagementGrpcService.MoveVolume, passing::moveVolume);
         bind(server, ManagementGrpcService.DetachVolume, passing.to(ManagementGrpcClient.DetachVolume));
@@ -70,7 +83,8 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.RemoveDisk, passing.to(ManagementGrpcClient.RemoveDisk));
         bind(server, ManagementGrpcService.SetReplicas, passing.to(ManagementGrpcClient.SetReplicas));
         bind(server, ManagementGrpcService.ListRebuilds, passing.to(ManagementGrpcClient.ListRebuilds));
-        bind(server, ManagementGrpcService.GetNodeStats, request -> local.stats());
+        bind(server, ManagementGrpcService.GetNodeStats, request -> loads.ofThisNode());
+        bind(server, ManagementGrpcService.GetClusterLoad, request -> loads.ofAll());
         bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
         bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());
         bind(server, ManagementGrpcService.CheckNodeRestart, passing.to(ManagementGrpcClient.CheckNodeRestart));
@@ -78,6 +92,22 @@ final class ForwardingManagement {
                 server,
                 ManagementGrpcService.VerifyVolume,
                 (request, report) -> passing.verifyAt(0, request, report, Visitor.currentForOthers()));
+    }
+
+    /** Nobody who knows can be asked: what was last known, and that it may be old. */
+    private Future<ClusterStatus> getStatus(GetStatusRequest request) {
+        return passTo(0, ManagementGrpcClient.GetStatus, request, Visitor.currentForOthers())
+                .recover(failure -> isUnreachable(failure) && view.isPresent()
+                        ? view.get().status(failure)
+                        : Future.failedFuture(failure));
+    }
+
+    private Future<Volume> getVolume(GetVolumeRequest request) {
+        String onBehalf = Visitor.currentForOthers();
+        return view.map(at -> at.volume(request))
+                .orElse(Future.succeededFuture(Optional.empty()))
+                .compose(found -> found.map(Future::succeededFuture)
+                        .orElseGet(() -> passTo(0, ManagementGrpcClient.GetVolume, request, onBehalf)));
     }
 
     /** A member may make it and fail before it answers: the next one must know that it is the same request. */
@@ -118,7 +148,7 @@ final class ForwardingManagement {
 
     /** Asks the members who has an API token. */
     static Function<String, Future<Optional<Principal>>> whoHas(NodeCalls calls, List<SocketAddress> members) {
-        ForwardingManagement passing = new ForwardingManagement(calls, members);
+        ForwardingManagement passing = new ForwardingManagement(calls, members, Optional.empty());
         return secret -> passing.passTo(
                         0,
                         IdentityGrpcClient.WhoIs,

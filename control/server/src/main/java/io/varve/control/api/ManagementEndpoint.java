@@ -1,10 +1,12 @@
 package io.varve.control.api;
 
+import com.google.protobuf.ByteString;
 import io.varve.api.AddDiskRequest;
 import io.varve.api.AttachVolumeRequest;
 import io.varve.api.ChangeSettingsRequest;
 import io.varve.api.CheckDepartureRequest;
 import io.varve.api.CheckNodeRestartRequest;
+import io.varve.api.ClusterLoad;
 import io.varve.api.ClusterSettings;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CollectDiagnosticsRequest;
@@ -16,6 +18,7 @@ import io.varve.api.DetachVolumeRequest;
 import io.varve.api.DiskGroup;
 import io.varve.api.DrainNodeRequest;
 import io.varve.api.EvictDiskRequest;
+import io.varve.api.GetClusterLoadRequest;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetSettingsRequest;
 import io.varve.api.GetStatusRequest;
@@ -44,12 +47,14 @@ import io.varve.api.SetReplicasRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
+import io.varve.control.membership.MembershipKey;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaState;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.function.Function;
@@ -68,8 +73,9 @@ final class ManagementEndpoint extends ManagementService {
     private final RebuildCalls rebuilds;
     private final NodeCalls calls;
     private final NodeLocal local;
+    private final LoadCalls loads;
 
-    ManagementEndpoint(MetaGroup group, StatusReport report, NodeCalls calls, NodeLocal local) {
+    ManagementEndpoint(MetaGroup group, StatusReport report, NodeCalls calls, NodeLocal local, LoadCalls loads) {
         this.group = group;
         this.report = report;
         this.volumes = new VolumeCalls(group, report);
@@ -79,11 +85,14 @@ final class ManagementEndpoint extends ManagementService {
         this.rebuilds = new RebuildCalls(group, report, calls, volumes);
         this.calls = calls;
         this.local = local;
+        this.loads = loads;
     }
 
     @Override
     public Future<ClusterStatus> initCluster(InitClusterRequest request) {
-        return group.propose(new InitCluster(UUID.randomUUID().toString(), request.getName()))
+        byte[] key = new byte[MembershipKey.BYTES];
+        new SecureRandom().nextBytes(key);
+        return group.propose(new InitCluster(UUID.randomUUID().toString(), request.getName(), ByteString.copyFrom(key)))
                 .compose(Failures::demandOk)
                 .compose(done -> report.status());
     }
@@ -98,7 +107,7 @@ final class ManagementEndpoint extends ManagementService {
         return report.heard()
                 .compose(heard -> group.lookUpToDate(MetaState::nodes)
                         .map(nodes -> ListNodesResponse.newBuilder()
-                                .addAllNodes(StatusReport.withLastSeen(nodes, heard))
+                                .addAllNodes(report.seen(nodes, heard))
                                 .build()));
     }
 
@@ -148,7 +157,12 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<NodeStats> getNodeStats(GetNodeStatsRequest request) {
-        return local.stats();
+        return loads.ofThisNode();
+    }
+
+    @Override
+    public Future<ClusterLoad> getClusterLoad(GetClusterLoadRequest request) {
+        return loads.ofAll();
     }
 
     @Override

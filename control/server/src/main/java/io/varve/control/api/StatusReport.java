@@ -14,6 +14,8 @@ import io.varve.api.meta.ClusterRecord;
 import io.varve.control.health.ClusterFacts;
 import io.varve.control.health.ClusterHealth;
 import io.varve.control.health.RestartCheck;
+import io.varve.control.health.SuspectedNodes;
+import io.varve.control.membership.Membership;
 import io.varve.control.meta.MetaState;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
@@ -42,12 +44,15 @@ final class StatusReport {
     private final Sightings sightings;
     private final NodeCalls calls;
     private final List<SocketAddress> members;
+    private final Membership membership;
 
-    StatusReport(MetaGroup group, Sightings sightings, NodeCalls calls, List<SocketAddress> members) {
+    StatusReport(
+            MetaGroup group, Sightings sightings, NodeCalls calls, List<SocketAddress> members, Membership membership) {
         this.group = group;
         this.sightings = sightings;
         this.calls = calls;
         this.members = members;
+        this.membership = membership;
     }
 
     /** Nodes by name with the milliseconds since any member heard from them, and how many members answered. */
@@ -150,24 +155,32 @@ final class StatusReport {
     private ClusterStatus assemble(Heard heard, Seen seen) {
         Truth truth = seen.truth;
         ClusterHealth health = ClusterHealth.of(facts(heard, seen));
+        List<Node> nodes = seen(truth.nodes, heard);
         ClusterStatus.Builder status = ClusterStatus.newBuilder()
                 .setInitialized(truth.cluster.isPresent())
                 .setSafe(health.safe())
                 .setHeadline(health.headline())
                 .addAllProblems(health.problems())
-                .addAllNodes(withLastSeen(truth.nodes, heard))
+                .addAllProblems(SuspectedNodes.told(nodes, heard.silentMillis))
+                .addAllNodes(nodes)
                 .addAllGroups(truth.groups)
                 .addAllVolumes(truth.volumes)
                 .setMetadataLeader(group.leader().orElse(""))
                 .setMetadataMembers(members.size())
-                .setMetadataMembersUp(heard.membersUp());
+                .setMetadataMembersUp(heard.membersUp())
+                .setMembership(membership.told());
         truth.cluster.ifPresent(
                 cluster -> status.setClusterUuid(cluster.getUuid()).setName(cluster.getName()));
         return status.build();
     }
 
+    /** The nodes, with when they were last heard from and how they stand in the membership. */
+    List<Node> seen(List<Node> nodes, Heard heard) {
+        return withLastSeen(nodes, heard).stream().map(membership::seen).toList();
+    }
+
     /** The nodes with the wall-clock time at which they were last heard from; 0 stays: never. */
-    static List<Node> withLastSeen(List<Node> nodes, Heard heard) {
+    private static List<Node> withLastSeen(List<Node> nodes, Heard heard) {
         long now = System.currentTimeMillis();
         List<Node> list = new ArrayList<>();
         for (Node node : nodes) {

@@ -1,5 +1,6 @@
 package io.varve.control.api;
 
+import com.google.protobuf.ByteString;
 import io.varve.api.AttachRequest;
 import io.varve.api.AttachResponse;
 import io.varve.api.ChangeIsrRequest;
@@ -24,6 +25,7 @@ import io.varve.api.TruthCode;
 import io.varve.api.TruthResult;
 import io.varve.api.TruthService;
 import io.varve.api.WatchNodeRequest;
+import io.varve.api.meta.ClusterRecord;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaRules;
@@ -59,15 +61,22 @@ final class TruthEndpoint extends TruthService {
                 .compose(initialised -> initialised
                         ? group.propose(CommandCodec.of(request))
                         : Future.succeededFuture(MetaRules.notInitialised()))
-                .map(result -> {
-                    if (result.isOk()) {
-                        sightings.seen(request.getNode().getId());
-                    }
-                    return RegisterNodeResponse.newBuilder()
+                .compose(result -> {
+                    RegisterNodeResponse.Builder response = RegisterNodeResponse.newBuilder()
                             .setResult(result.truth())
-                            .setClusterUuid(result.clusterUuid())
-                            .build();
+                            .setClusterUuid(result.clusterUuid());
+                    if (!result.isOk()) {
+                        return Future.succeededFuture(response.build());
+                    }
+                    sightings.seen(request.getNode().getId());
+                    // Only who belongs to the cluster is told what its nodes know one another by.
+                    return group.look(TruthEndpoint::membershipKey)
+                            .map(key -> response.setMembershipKey(key).build());
                 });
+    }
+
+    private static ByteString membershipKey(MetaState state) {
+        return state.cluster().map(ClusterRecord::getMembershipKey).orElse(ByteString.EMPTY);
     }
 
     @Override

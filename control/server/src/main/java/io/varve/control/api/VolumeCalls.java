@@ -59,7 +59,9 @@ final class VolumeCalls {
     /** At once, or when it is open in a newer epoch than the one that the caller knows. */
     Future<Volume> get(GetVolumeRequest request) {
         if (request.getWaitMillis() == 0) {
-            return find(request.getName());
+            return request.hasAtLeastIndex()
+                    ? findSince(request.getName(), request.getAtLeastIndex())
+                    : find(request.getName());
         }
         Duration asked = Duration.ofMillis(Integer.toUnsignedLong(request.getWaitMillis()));
         return group.waitFor(
@@ -80,8 +82,19 @@ final class VolumeCalls {
         return group.lookUpToDate(state -> whole(state, name)).compose(found -> orNotFound(found, name));
     }
 
+    /** The same from the local copy, when that holds everything up to the index and the volume; it may lag behind what is true. */
+    private Future<Volume> findSince(String name, long index) {
+        return group.look(state -> state.applied().index() < index ? Optional.<Volume>empty() : whole(state, name))
+                .compose(found -> found.map(Future::succeededFuture).orElseGet(() -> find(name)));
+    }
+
     static Optional<Volume> whole(MetaState state, String name) {
-        return state.volume(name).map(state::withSlabs).map(volume -> CopiesInSync.told(volume, groups(state)));
+        return state.volume(name)
+                .map(state::withSlabs)
+                .map(volume -> CopiesInSync.told(volume, groups(state)))
+                .map(volume -> volume.toBuilder()
+                        .setAsOfIndex(Math.max(0, state.applied().index()))
+                        .build());
     }
 
     static List<Volume> all(MetaState state) {

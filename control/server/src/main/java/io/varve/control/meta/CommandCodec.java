@@ -85,8 +85,10 @@ public final class CommandCodec {
                 CommandRecord.newBuilder().setVersion(VERSION).setProposedUnixMillis(proposed.unixMillis());
         switch (command) {
             case InitCluster c ->
-                record.setInitCluster(
-                        InitClusterRecord.newBuilder().setUuid(c.uuid()).setName(c.name()));
+                record.setInitCluster(InitClusterRecord.newBuilder()
+                        .setUuid(c.uuid())
+                        .setName(c.name())
+                        .setMembershipKey(c.membershipKey()));
             case RegisterNode c ->
                 record.setRegisterNode(
                         RegisterNodeRequest.newBuilder().setNode(c.node()).setClusterUuid(c.clusterUuid()));
@@ -196,7 +198,8 @@ public final class CommandCodec {
             case INIT_CLUSTER ->
                 new InitCluster(
                         record.getInitCluster().getUuid(),
-                        record.getInitCluster().getName());
+                        record.getInitCluster().getName(),
+                        record.getInitCluster().getMembershipKey());
             case REGISTER_NODE -> of(record.getRegisterNode());
             case REGISTER_GROUP -> of(record.getRegisterGroup());
             case CREATE_VOLUME -> decodeCreate(record.getCreateVolume());

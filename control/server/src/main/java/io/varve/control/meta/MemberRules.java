@@ -37,6 +37,7 @@ final class MemberRules {
         state.putCluster(ClusterRecord.newBuilder()
                 .setUuid(command.uuid())
                 .setName(command.name())
+                .setMembershipKey(command.membershipKey())
                 .setNextVolume(1)
                 .setNextCreation(1)
                 .build());

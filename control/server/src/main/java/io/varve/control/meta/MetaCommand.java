@@ -1,5 +1,6 @@
 package io.varve.control.meta;
 
+import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
@@ -12,7 +13,11 @@ import java.util.Map;
 /** A change of the truth, as it stands in the Raft log. What each compares and does is told in docs/internals/metadata.md. */
 public sealed interface MetaCommand {
     /** The first one wins; the same name again is answered with the uuid of the first. */
-    record InitCluster(String uuid, String name) implements MetaCommand {}
+    record InitCluster(String uuid, String name, ByteString membershipKey) implements MetaCommand {
+        public InitCluster(String uuid, String name) {
+            this(uuid, name, ByteString.EMPTY);
+        }
+    }
 
     /**
      * A node says who it is, at every start.

@@ -9,6 +9,8 @@ import io.varve.control.meta.Outcome;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
@@ -16,6 +18,8 @@ import org.apache.ratis.io.MD5Hash;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.RaftGroupMemberId;
+import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.server.raftlog.RaftLog;
@@ -43,6 +47,7 @@ final class MetaMachine extends BaseStateMachine {
 
     private final SimpleStateMachineStorage snapshots = new SimpleStateMachineStorage();
     private final Listener listener;
+    private final Touches touches;
     private volatile @Nullable MetaStore store;
 
     /** Hears of what was applied, on Ratis' updater thread, after it is durable here. Must not block. */
@@ -53,8 +58,9 @@ final class MetaMachine extends BaseStateMachine {
         void loaded(long index);
     }
 
-    MetaMachine(Listener listener) {
+    MetaMachine(Listener listener, Touches touches) {
         this.listener = listener;
+        this.touches = touches;
     }
 
     // ------------------------------------------------------------------ life cycle
@@ -103,6 +109,12 @@ final class MetaMachine extends BaseStateMachine {
                         ? TermIndex.INITIAL_VALUE
                         : TermIndex.valueOf(snapshot.getTerm(), snapshot.getIndex()));
         listener.loaded(applied.index());
+        touches.loaded();
+    }
+
+    @Override
+    public void notifyLeaderChanged(RaftGroupMemberId member, RaftPeerId leader) {
+        touches.leaderChanged();
     }
 
     @Override
@@ -122,11 +134,13 @@ final class MetaMachine extends BaseStateMachine {
         long term = entry.getTerm();
         long index = entry.getIndex();
         byte[] bytes = entry.getStateMachineLogEntry().getLogData().toByteArray();
-        Optional<Outcome> outcome = store().write(state -> applyOnce(state, term, index, bytes));
+        List<byte[]> touched = new ArrayList<>();
+        Optional<Outcome> outcome = store().write(state -> applyOnce(state, term, index, bytes), touched::add);
         updateLastAppliedTermIndex(term, index);
         outcome.ifPresent(done -> {
             done.events().forEach(event -> log(event, index));
             listener.applied(index, done);
+            touches.applied(touched, done);
         });
         return CompletableFuture.completedFuture(
                 outcome.map(done -> answer(CommandCodec.encode(done.result()))).orElse(Message.EMPTY));

@@ -50,6 +50,7 @@ public final class MetaMember implements AutoCloseable {
     private final RaftGroupId groupId;
     private final MetaMachine machine;
     private final Changes changes;
+    private final Touches touches;
     private final RaftServer server;
     private final RaftClient client;
     private final AtomicInteger spreading = new AtomicInteger();
@@ -57,11 +58,18 @@ public final class MetaMember implements AutoCloseable {
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private volatile boolean closed;
 
-    private MetaMember(MetaConfig config, RaftGroup group, MetaMachine machine, Changes changes, RaftServer server) {
+    private MetaMember(
+            MetaConfig config,
+            RaftGroup group,
+            MetaMachine machine,
+            Changes changes,
+            Touches touches,
+            RaftServer server) {
         this.self = RaftPeerId.valueOf(config.self());
         this.groupId = group.getGroupId();
         this.machine = machine;
         this.changes = changes;
+        this.touches = touches;
         this.server = server;
         this.client = RaftClient.newBuilder()
                 .setProperties(MetaProperties.client())
@@ -89,7 +97,8 @@ public final class MetaMember implements AutoCloseable {
         boolean existing =
                 Files.isDirectory(config.storageDir().resolve(config.groupUuid().toString()));
         Changes changes = new Changes();
-        MetaMachine machine = new MetaMachine(changes);
+        Touches touches = new Touches();
+        MetaMachine machine = new MetaMachine(changes, touches);
         RaftServer server = RaftServer.newBuilder()
                 .setServerId(RaftPeerId.valueOf(config.self()))
                 .setGroup(group)
@@ -100,7 +109,7 @@ public final class MetaMember implements AutoCloseable {
                 .build();
         try {
             server.start();
-            MetaMember member = new MetaMember(config, group, machine, changes, server);
+            MetaMember member = new MetaMember(config, group, machine, changes, touches, server);
             LOG.info("metadata member started id={} members={} new={}", config.self(), peers.size(), !existing);
             return member;
         } catch (IOException | RuntimeException e) {
@@ -177,6 +186,11 @@ public final class MetaMember implements AutoCloseable {
     /** Where to wait for changes of the local copy. */
     public Changes changes() {
         return changes;
+    }
+
+    /** What changed in the local copy, for one reader. */
+    public Touches touches() {
+        return touches;
     }
 
     /** The member that leads, as far as this one knows. */

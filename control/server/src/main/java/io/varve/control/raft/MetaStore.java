@@ -10,6 +10,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.lmdbjava.ByteArrayProxy;
@@ -62,9 +63,14 @@ final class MetaStore implements AutoCloseable {
 
     /** Runs the function in a write transaction and makes what it wrote durable, or nothing of it when it throws. */
     <T> T write(Function<MetaState, T> change) {
+        return write(change, key -> {});
+    }
+
+    /** The same, telling every key that is written or deleted. Whether it comes to a commit is told by the return. */
+    <T> T write(Function<MetaState, T> change, Consumer<byte[]> touched) {
         openness.readLock().lock();
         try (Txn<byte[]> txn = env().txnWrite()) {
-            T result = change.apply(new MetaState(new Entries(txn, entries(), true)));
+            T result = change.apply(new MetaState(new Entries(txn, entries(), true, touched)));
             txn.commit();
             return result;
         } finally {
@@ -76,7 +82,7 @@ final class MetaStore implements AutoCloseable {
     <T> T read(Function<MetaState, T> question) {
         openness.readLock().lock();
         try (Txn<byte[]> txn = env().txnRead()) {
-            return question.apply(new MetaState(new Entries(txn, entries(), false)));
+            return question.apply(new MetaState(new Entries(txn, entries(), false, key -> {})));
         } finally {
             openness.readLock().unlock();
         }
@@ -154,7 +160,8 @@ final class MetaStore implements AutoCloseable {
     }
 
     /** The map of one LMDB transaction. */
-    private record Entries(Txn<byte[]> txn, Dbi<byte[]> entries, boolean writable) implements KeyValues {
+    private record Entries(Txn<byte[]> txn, Dbi<byte[]> entries, boolean writable, Consumer<byte[]> touched)
+            implements KeyValues {
         @Override
         public byte @Nullable [] get(byte[] key) {
             return entries.get(txn, key);
@@ -164,12 +171,14 @@ final class MetaStore implements AutoCloseable {
         public void put(byte[] key, byte[] value) {
             requireWritable();
             entries.put(txn, key, value);
+            touched.accept(key);
         }
 
         @Override
         public void delete(byte[] key) {
             requireWritable();
             entries.delete(txn, key);
+            touched.accept(key);
         }
 
         private void requireWritable() {

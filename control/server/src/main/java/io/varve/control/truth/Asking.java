@@ -87,6 +87,11 @@ final class Asking<R> {
         return silent;
     }
 
+    /** There is an answer to be had, and whoever is asked does not give it. */
+    void askAnother() {
+        askNext();
+    }
+
     /** That member does not answer others either: do not wait for it. */
     void leave(int server) {
         boolean waited;

@@ -31,9 +31,10 @@ import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /**
  * A data node's way to the truth: asks one metadata member and the others when that one fails or hesitates, until one answers or
@@ -59,6 +60,9 @@ public final class TruthClient implements io.varve.api.TruthClient {
     /** For the way of a long poll's answer, beyond the wait asked for. */
     private static final Duration POLL_PATIENCE = Duration.ofSeconds(1);
 
+    /** Members hear of a commit within 50 ms, and answer those who wait at once. */
+    private static final Duration NEWS_PATIENCE = Duration.ofMillis(200);
+
     private static final Duration POLL_GRACE = Duration.ofSeconds(3);
 
     private final Vertx vertx;
@@ -68,7 +72,10 @@ public final class TruthClient implements io.varve.api.TruthClient {
     /** The one that answered last. A race between threads only costs a detour. */
     private volatile int preferred;
 
-    private final Set<Asking<?>> polls = ConcurrentHashMap.newKeySet();
+    /** With the index that each has seen. */
+    private final Map<Asking<?>, Long> polls = new ConcurrentHashMap<>();
+
+    private volatile Consumer<RegisterNodeResponse> registered = response -> {};
 
     private volatile boolean closed;
 
@@ -89,7 +96,30 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
-        return ask(TruthGrpcClient.RegisterNode, request);
+        return ask(TruthGrpcClient.RegisterNode, request).onSuccess(response -> registered.accept(response));
+    }
+
+    /** Whom to tell what this node was answered when it registered. */
+    public void onRegistered(Consumer<RegisterNodeResponse> listener) {
+        registered = listener;
+    }
+
+    /**
+     * Somebody heard that something which concerns this node changed. A poll that does not know it yet and is not answered within
+     * {@link #NEWS_PATIENCE} goes to another member as well: the one that it waits at hangs, or is cut off.
+     *
+     * @param index at which it changed; hearsay, and no reason to believe anything but what a member answers
+     */
+    public void heardOfNews(long index) {
+        polls.forEach((poll, after) -> {
+            if (after < index) {
+                vertx.setTimer(NEWS_PATIENCE.toMillis(), fired -> {
+                    if (polls.containsKey(poll)) {
+                        poll.askAnother();
+                    }
+                });
+            }
+        });
     }
 
     @Override
@@ -102,7 +132,7 @@ public final class TruthClient implements io.varve.api.TruthClient {
         Duration wait = Duration.ofMillis(request.getWaitMillis());
         Asking<NodeView> poll =
                 asking(TruthGrpcClient.WatchNode, request, wait.plus(POLL_PATIENCE), wait.plus(POLL_GRACE));
-        polls.add(poll);
+        polls.put(poll, request.getAfterIndex());
         return begin(poll).onComplete(ended -> polls.remove(poll));
     }
 
@@ -173,7 +203,7 @@ public final class TruthClient implements io.varve.api.TruthClient {
             preferred = asking.answeredBy();
             // Who waits there for news would wait in vain, and not know.
             for (int server : asking.silent()) {
-                polls.forEach(poll -> poll.leave(server));
+                polls.keySet().forEach(poll -> poll.leave(server));
             }
         });
     }
