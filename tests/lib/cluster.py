@@ -164,12 +164,13 @@ class Cluster:
 
     def __init__(self, directory: pathlib.Path, nodes: int = 3, disk_bytes: int = 2 << 30, journal_bytes: int = 256 << 20,
                  node_directories: dict[str, pathlib.Path] | None = None, disk_io: dict[str, str] | None = None,
-                 network: Network | None = None, disks: dict[str, str] | None = None, tls: bool = True, lifetime: str = "30d",
+                 network: Network | None = None, disks: dict[str, str] | None = None, membership: bool = False, tls: bool = True, lifetime: str = "30d",
                  members: int | None = None):
         """`disk_io`: by node how it drives its disks, io_uring or threads; others choose for themselves. `network`: its hosts are the nodes, each with
         an address of its own; else all are on loopback. `disks`: by node a block device; others have a file. `tls`: between nodes and to the command
         line, with certificates of that lifetime; else plaintext. `members`: so many of the first nodes keep the metadata, else all."""
         self.directory, self.tls, self.lifetime = directory, tls, lifetime
+        self.membership = membership
         self.disk_io = disk_io or {}
         self.disks = disks or {}
         directory.mkdir(parents=True, exist_ok=True)
@@ -199,8 +200,8 @@ class Cluster:
     def _yaml(self, node: Node) -> str:
         raft = f"  raft: {node.host}:{node.raft}\n" if node in self.members else ""
         members = "\n".join(
-            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}", '
-            f'membership: "{n.host}:{n.membership}"}}' for n in self.members)
+            f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"'
+            + (f', membership: "{n.host}:{n.membership}"}}' if self.membership else "}") for n in self.members)
         device = self.disks.get(node.name)
         return f"""cluster: rig
 node: {node.name}
@@ -213,7 +214,7 @@ listen:
   peer: {node.host}:{node.peer}
 {raft}  nbd: {node.host}:{node.nbd}
   metrics: {node.host}:{node.metrics}
-  membership: {node.host}:{node.membership}
+{f"  membership: {node.host}:{node.membership}" if self.membership else ""}
 metadata:
   members:
 {members}

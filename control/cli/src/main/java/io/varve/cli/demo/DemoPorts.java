@@ -145,7 +145,7 @@ record DemoPorts(List<Ports> nodes) {
 
     static DemoPorts parse(String text) {
         var nodes = new ArrayList<Ports>();
-        for (var node : text.split(";")) {
+        for (var node : text.split(";", -1)) {
             var numbers = Arrays.stream(node.split(",")).map(Integer::valueOf).toList();
             if (numbers.size() == NUMBERS) {
                 nodes.add(ports(numbers, numbers.get(NUMBERS - 1)));

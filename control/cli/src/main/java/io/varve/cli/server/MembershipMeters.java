@@ -49,7 +49,7 @@ final class MembershipMeters implements MultiCollector {
     private CounterSnapshot.CounterDataPointSnapshot reads(String result, long count) {
         return CounterSnapshot.CounterDataPointSnapshot.builder()
                 .labels(node.merge(Labels.of("result", result)))
-                .value(count)
+                .value((double) count)
                 .build();
     }
 
@@ -59,7 +59,7 @@ final class MembershipMeters implements MultiCollector {
                 .help(help)
                 .dataPoint(GaugeSnapshot.GaugeDataPointSnapshot.builder()
                         .labels(node)
-                        .value(value)
+                        .value((double) value)
                         .build())
                 .build();
     }
@@ -70,7 +70,7 @@ final class MembershipMeters implements MultiCollector {
                 .help(help)
                 .dataPoint(CounterSnapshot.CounterDataPointSnapshot.builder()
                         .labels(node)
-                        .value(value)
+                        .value((double) value)
                         .build())
                 .build();
     }

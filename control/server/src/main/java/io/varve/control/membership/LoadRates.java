@@ -30,7 +30,7 @@ final class LoadRates {
      * do, too; counters that fell began again.
      */
     static NodeLoad between(Moment before, Moment now, long incarnation, long wallMillis) {
-        double seconds = before == Moment.NONE ? 0 : (now.atNanos - before.atNanos) / NANOS_PER_SECOND;
+        double seconds = before.atNanos == Moment.NONE.atNanos ? 0 : (now.atNanos - before.atNanos) / NANOS_PER_SECOND;
         NodeStats stats = now.stats;
         Map<Long, VolumeStats> then = byVolume(before.stats.getVolumesList());
         List<VolumeStats> volumes = stats.getVolumesList();

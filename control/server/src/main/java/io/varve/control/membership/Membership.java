@@ -107,7 +107,7 @@ public final class Membership implements AutoCloseable {
         MembershipKey key = new MembershipKey(secret);
         schedule(() -> start(own, key), PATIENCE);
         long tell = own.times().tell().toMillis();
-        thread.scheduleWithFixedDelay(() -> tell(own), tell, tell, TimeUnit.MILLISECONDS);
+        var _ = thread.scheduleWithFixedDelay(() -> tell(own), tell, tell, TimeUnit.MILLISECONDS);
     }
 
     /** Whom to tell that something concerning this node changed at an index; on any thread, must not block. */
@@ -122,7 +122,7 @@ public final class Membership implements AutoCloseable {
 
     private void schedule(Runnable task, Duration pause) {
         try {
-            thread.schedule(task, pause.toMillis(), TimeUnit.MILLISECONDS);
+            var _ = thread.schedule(task, pause.toMillis(), TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException e) {
             LOG.debug("membership is closed");
         }

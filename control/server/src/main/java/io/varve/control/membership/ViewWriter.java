@@ -61,7 +61,7 @@ public final class ViewWriter implements AutoCloseable {
         thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
         truth.touches().onChange(this::soon);
         membership.onShift(() -> later(SETTLE));
-        thread.scheduleWithFixedDelay(this::checked, check.toMillis(), check.toMillis(), TimeUnit.MILLISECONDS);
+        var _ = thread.scheduleWithFixedDelay(this::checked, check.toMillis(), check.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** However often it is called meanwhile, one look follows. */
@@ -80,7 +80,7 @@ public final class ViewWriter implements AutoCloseable {
 
     private void later(Duration pause) {
         try {
-            thread.schedule(this::checked, pause.toMillis(), TimeUnit.MILLISECONDS);
+            var _ = thread.schedule(this::checked, pause.toMillis(), TimeUnit.MILLISECONDS);
         } catch (RejectedExecutionException e) {
             LOG.debug("placement view is closed");
         }

@@ -89,12 +89,13 @@ final class MembershipTest {
                     HazelcastSettings.of(gathering.config(1), new MembershipKey(Gathering.SECRET)));
             try {
                 assertThat(intruder.getCluster().getMembers()).hasSize(2);
-                byte[] genuine =
-                        intruder.<String, byte[]>getMap(HazelcastSettings.LOADS).get("n0");
+                byte[] genuine = java.util.Objects.requireNonNull(
+                        intruder.<String, byte[]>getMap(HazelcastSettings.LOADS).get("n0"));
                 intruder.getMap(HazelcastSettings.LOADS).set("n7", genuine); // Good, but not there.
                 intruder.getMap(HazelcastSettings.LOADS).set("n8", new byte[] {1, 2, 3});
                 intruder.getMap(HazelcastSettings.VIEW).set("v/db", new byte[64]);
-                intruder.getMap(HazelcastSettings.VIEW).set(ViewPlan.HEAD, "head".getBytes("US-ASCII"));
+                intruder.getMap(HazelcastSettings.VIEW)
+                        .set(ViewPlan.HEAD, "head".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
 
                 assertThat(ours.loads().getNodesList())
                         .extracting(NodeLoad::getNode)
