@@ -32,7 +32,7 @@ final class Gathering implements AutoCloseable {
     static final byte[] SECRET =
             "the nodes of this cluster share ".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
 
-    private static final Duration LIMIT = Duration.ofSeconds(40);
+    private static final Duration LIMIT = Duration.ofSeconds(80);
 
     private final List<Address> listen = new ArrayList<>();
     private final List<Address> advertised = new ArrayList<>();
