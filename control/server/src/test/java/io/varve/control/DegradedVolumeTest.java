@@ -98,7 +98,7 @@ class DegradedVolumeTest {
                         .getSlabs(0)
                         .getCode())
                 .isEqualTo(TruthCode.TRUTH_OK);
-        Volume degraded = now();
+        Volume degraded = now().toBuilder().clearAsOfIndex().build();
         assertThat(degraded.getSync().getState()).isEqualTo(SyncState.SYNC_AT_MINIMUM);
         assertThat(degraded.getSync().getMissing(0).getNode()).isEqualTo("n2");
         assertThat(degraded.getSync().getMissing(0).getGroupName()).isEqualTo("disks");

@@ -207,8 +207,12 @@ class RebuildLoopTest {
         ask(
                 ManagementGrpcClient.RemoveDisk,
                 RemoveDiskRequest.newBuilder().setNode("n3").setGroup("disks").build());
-        assertThat(get(cluster.truth().registerGroup(fourthGroup())).getResult().getMessage())
-                .contains("disk group 'n3/disks' was removed");
+        // A member that has not heard of it yet takes it for the sign of life of a group that is known.
+        until(
+                () -> get(cluster.truth().registerGroup(fourthGroup()))
+                        .getResult()
+                        .getMessage(),
+                message -> message.contains("disk group 'n3/disks' was removed"));
     }
 
     @Test

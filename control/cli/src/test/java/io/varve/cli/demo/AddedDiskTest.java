@@ -78,6 +78,9 @@ final class AddedDiskTest {
         var line = new ArrayList<>(List.of(given));
         line.addAll(
                 List.of("--server", directory.nodeList().getFirst().management().toString()));
+        line.addAll(List.of(
+                "--credentials",
+                directory.nodeList().getFirst().identity().admin().toString()));
         var out = new StringWriter();
         var err = new StringWriter();
         var code = RootCommand.commandLine()
