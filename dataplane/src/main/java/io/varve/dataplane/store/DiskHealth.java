@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  * device, and of ends. Confined to the group's loop; {@link #latency} may be read from any thread.
  */
 final class DiskHealth {
-    /** Ticks over which an operation may be with the device: longer than a controller takes to reset itself. */
-    static final int OPERATION_LIMIT_TICKS = 10;
+    /** Ticks over which an operation may be with the device: what Linux gives an NVMe command; a disk that many share may stall for 10 s under load. */
+    static final int OPERATION_LIMIT_TICKS = 30;
 
     /** Failed reads in a row. A bad sector fails a few, a dead disk all. */
     static final int MAX_FAILED_READS = 64;
