@@ -1,5 +1,6 @@
 package io.varve.simulator;
 
+import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaState;
@@ -10,6 +11,7 @@ import io.varve.dataplane.wire.SimulatedNetwork;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,8 @@ final class Cluster {
     final Trace trace;
     final SimulatedNetwork network;
     final Metadata metadata;
+    /** Told of each life that ended. */
+    final Consumer<Node.Life> died;
     /** Everything that is on no node happens here. */
     final SimulatedLoop world;
 
@@ -44,14 +48,19 @@ final class Cluster {
     private long volume;
     private int moves;
     private long hurryUntilNanos;
+    private int readAtIndex;
+    private Optional<Volume> volumeNow = Optional.empty();
+    private List<Slab> slabsNow = List.of();
 
     Cluster(
             long seed,
             Scenario scenario,
             NodeDisk.Blank blank,
             @Nullable Consumer<String> reader,
-            Metadata.Committed committed) {
+            Metadata.Committed committed,
+            Consumer<Node.Life> died) {
         this.scenario = scenario;
+        this.died = died;
         scheduler = new SimulatedScheduler(seed);
         random = scheduler.newRandom();
         trace = new Trace(scheduler, reader);
@@ -83,6 +92,25 @@ final class Cluster {
 
     MetaState truth() {
         return metadata.truth();
+    }
+
+    /** The volume as the truth has it, without its slabs; empty before it is made. Read anew only when the truth has changed. */
+    Optional<Volume> volumeNow() {
+        refresh();
+        return volumeNow;
+    }
+
+    List<Slab> slabsNow() {
+        refresh();
+        return slabsNow;
+    }
+
+    private void refresh() {
+        if (readAtIndex != metadata.newestIndex()) {
+            readAtIndex = metadata.newestIndex();
+            volumeNow = truth().volume(volume);
+            slabsNow = truth().slabs(volume);
+        }
     }
 
     Node node(String name) {
@@ -122,6 +150,7 @@ final class Cluster {
                 VOLUME, sizeBytes(), scenario.replicas(), Geometry.SLAB_BYTES, 1, places, "create");
         metadata.propose(OPERATOR, world, create).onSuccess(result -> {
             volume = result.requireVolume().getId();
+            readAtIndex = -1;
             operate(new MetaCommand.WantNode(volume, nodes.get(random.nextInt(nodes.size())).name));
         });
     }
@@ -145,7 +174,7 @@ final class Cluster {
     /** True while a copy is out of the set and its node runs: it is being filled, or soon will be. */
     boolean returnsNow() {
         return nodes.stream().allMatch(Node::runs)
-                && truth().slabs(volume).stream().anyMatch(slab -> slab.getIsrCount() < scenario.replicas());
+                && slabsNow().stream().anyMatch(slab -> slab.getIsrCount() < scenario.replicas());
     }
 
     boolean isHurried() {
@@ -204,13 +233,13 @@ final class Cluster {
     boolean isHealthy() {
         SlabVolume open = served();
         Node.Life life = open == null ? null : lifeOf(open);
-        Volume wanted = truth().volume(volume).orElseThrow();
+        Volume wanted = volumeNow().orElseThrow();
         return open != null
                 && life != null
                 && life.node().name.equals(wanted.getWantedNode())
                 && open.accessPoints().epoch() == wanted.getEpoch()
                 && open.accessPoints().state().equals("HEALTHY")
-                && truth().slabs(volume).stream().allMatch(slab -> slab.getIsrCount() == scenario.replicas());
+                && slabsNow().stream().allMatch(slab -> slab.getIsrCount() == scenario.replicas());
     }
 
     /** For people: what is open, and what it says. */
@@ -223,7 +252,7 @@ final class Cluster {
                         .append(now.getEpoch())
                         .append(' ')
                         .append(now.getState()));
-        truth().slabs(volume)
+        slabsNow()
                 .forEach(slab -> text.append("; slab ")
                         .append(slab.getIndex())
                         .append(" in sync on ")

@@ -2,7 +2,6 @@ package io.varve.simulator;
 
 import io.varve.api.Slab;
 import io.varve.api.Volume;
-import io.varve.control.meta.MetaState;
 import io.varve.dataplane.store.DiskGroup;
 import io.varve.dataplane.store.StreamState;
 import io.varve.dataplane.volume.SlabVolume;
@@ -32,14 +31,13 @@ final class Invariants {
     }
 
     void check() {
-        MetaState truth = cluster.truth();
-        Volume volume = truth.volume(cluster.volume()).orElse(null);
+        Volume volume = cluster.volumeNow().orElse(null);
         if (volume == null) {
             return;
         }
         rises("epoch", epoch, volume.getEpoch());
         epoch = volume.getEpoch();
-        for (Slab slab : truth.slabs(volume.getId())) {
+        for (Slab slab : cluster.slabsNow()) {
             checkSlab(volume, slab);
         }
         for (Node node : cluster.nodes) {

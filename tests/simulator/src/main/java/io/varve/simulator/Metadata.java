@@ -46,6 +46,7 @@ final class Metadata {
     private final List<Member> members = new ArrayList<>();
     private int leader;
     private long electedNanos;
+    private int underWay;
 
     /** One of so many answers is lost; 0: none. */
     int losesOneIn;
@@ -110,13 +111,24 @@ final class Metadata {
         return newest.state;
     }
 
+    /** The index of that command: what was read of the truth is as new as it. */
+    int newestIndex() {
+        int newest = 0;
+        for (Member member : members) {
+            newest = Math.max(newest, member.applied);
+        }
+        return newest;
+    }
+
     /** Proposes a command from a node. The future fails when it is not known whether it was, or will be, carried out. */
     Future<MetaResult> propose(String from, Loop caller, MetaCommand command) {
         Promise<MetaResult> answer = Promise.promise();
         byte[] bytes = CommandCodec.encode(new CommandCodec.Proposed(scheduler.unixMillis(), command));
         boolean isLost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
+        underWay++;
         loop.schedule(delay(), () -> {
             if (isAway || memberFor(from) == null || leader() == null || (isLost && random.nextBoolean())) {
+                underWay--;
                 timeOut(caller, answer);
                 return;
             }
@@ -125,6 +137,7 @@ final class Metadata {
             }
             long later = isLost && random.nextBoolean() ? random.nextLong(LATEST_COMMIT) : delay();
             loop.schedule(later, () -> {
+                underWay--;
                 Member now = leader();
                 if (now != null) {
                     MetaResult result = commit(now, bytes, command);
@@ -137,6 +150,11 @@ final class Metadata {
             });
         });
         return answer.future();
+    }
+
+    /** False while something that was proposed may still be carried out. */
+    boolean isQuiet() {
+        return underWay == 0;
     }
 
     /** Reads the copy of the member that the node asks, which may lag. */

@@ -63,6 +63,7 @@ final class Node {
             dying.loop.crash();
             disk.crash(powerCut);
             cluster.network.crash(name);
+            cluster.died.accept(dying);
         }
     }
 

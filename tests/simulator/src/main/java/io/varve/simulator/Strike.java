@@ -20,14 +20,12 @@ final class Strike {
     static final int USUALLY_LOSES_ONE_IN = 6;
 
     private final Cluster cluster;
-    private final Consumer<Node.Life> died;
     private final Consumer<String> different;
     private boolean isOver;
 
-    /** {@code died}: told of each life that ends; {@code different}: told what a comparison of the copies found. */
-    Strike(Cluster cluster, Consumer<Node.Life> died, Consumer<String> different) {
+    /** {@code different}: told what a comparison of the copies found. */
+    Strike(Cluster cluster, Consumer<String> different) {
         this.cluster = cluster;
-        this.died = died;
         this.different = different;
     }
 
@@ -110,13 +108,10 @@ final class Strike {
     }
 
     private void kill(Node node, boolean powerCut, long downNanos) {
-        Node.Life dying = node.life();
-        if (dying == null) {
-            return;
+        if (node.life() != null) {
+            node.crash(powerCut);
+            after(downNanos, node::start);
         }
-        node.crash(powerCut);
-        died.accept(dying);
-        after(downNanos, node::start);
     }
 
     private void isolate(Node node, long length) {
