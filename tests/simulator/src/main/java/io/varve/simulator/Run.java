@@ -40,9 +40,6 @@ final class Run {
     /** Each client is answered within this once the volume is healthy: some ask an access point that is old, and lose patience after 12 s. */
     private static final long ANSWER_LIMIT = 15 * SECOND;
 
-    /** At the end, of a volume that moves away while it is looked through. */
-    private static final int MOST_LOOKS = 4;
-
     private static final long LOOK_NANOS = 50 * MILLI;
 
     /** If nobody serves the volume for so long, somebody moves it to a node that runs. */
@@ -174,6 +171,7 @@ final class Run {
         });
         clients.forEach(Client::stop);
         await("every request is answered", ANSWER_LIMIT, () -> clients.stream().allMatch(Client::isIdle));
+        await("the volume stays whole", HEALING_LIMIT, cluster::isHealthy);
     }
 
     // ------------------------------------------------------------------------------------------------ all along
@@ -225,23 +223,8 @@ final class Run {
 
     // ------------------------------------------------------------------------------------------------ the end
 
-    /** A move that was on its way for long may take the volume elsewhere meanwhile: then all of it is looked through there. */
     private void lookThrough() {
-        for (int looks = 1; ; looks++) {
-            await("the volume stays whole", HEALING_LIMIT, cluster::isHealthy);
-            SlabVolume open = java.util.Objects.requireNonNull(cluster.served());
-            try {
-                lookThrough(open);
-                return;
-            } catch (Violation found) {
-                if (looks == MOST_LOOKS || cluster.served() == open) {
-                    throw found;
-                }
-            }
-        }
-    }
-
-    private void lookThrough(SlabVolume open) {
+        SlabVolume open = java.util.Objects.requireNonNull(cluster.served());
         Node.Life life = java.util.Objects.requireNonNull(cluster.lifeOf(open));
         for (Layout.Area area : layout.areas) {
             Client reader = clients.getFirst();
