@@ -194,7 +194,10 @@ final class Strike {
                     .execute(() -> open.verify(new Verification.Listener() {
                         @Override
                         public void compared(long done, long total, Verification.Finding finding) {
-                            finding.places().forEach(different);
+                            // A copy that cannot be read just now is among the places, and no difference.
+                    if (finding.different() > 0) {
+                        finding.places().forEach(different);
+                    }
                         }
 
                         @Override
