@@ -101,6 +101,17 @@ class PlacementViewTest {
         }
     }
 
+    /** By what each of the four says of itself. */
+    private void allTogether(ControlServer outsider) throws Exception {
+        List<ControlServer> all = List.of(cluster.server(0), cluster.server(1), cluster.server(2), outsider);
+        until(
+                "all together",
+                () -> all.stream()
+                        .map(server -> server.membership().told())
+                        .allMatch(told ->
+                                told.getTogether() == 4 && told.getState().equals("RUNNING")));
+    }
+
     private int leader() throws Exception {
         return Integer.parseInt(ask(0, ManagementGrpcClient.GetStatus, GetStatusRequest.getDefaultInstance())
                 .getMetadataLeader()
@@ -112,7 +123,7 @@ class PlacementViewTest {
         create("db");
         ControlServer outsider = cluster.startOutsider();
         cluster.beginMemberships(outsider);
-        until("all together", () -> outsider.membership().told().getTogether() == 4);
+        allTogether(outsider);
         until("the view", () -> seen(outsider, "db").isPresent());
         int leader = leader();
         for (int i = 0; i < 3; i++) {
@@ -120,7 +131,7 @@ class PlacementViewTest {
                 assertThat(cluster.server(i).viewWrites()).isZero();
             }
         }
-        assertThat(outsider.membership().told().getViewWriter()).isEqualTo("n" + leader);
+        until("its writer", () -> outsider.membership().told().getViewWriter().equals("n" + leader));
 
         // What changes is seen, with what a member would say of it.
         ask(
@@ -182,7 +193,7 @@ class PlacementViewTest {
         // It knows of no metadata member that it could ask.
         ControlServer outsider = cluster.startOutsider(List.of(ControlCluster.loopback(1)));
         cluster.beginMemberships(outsider);
-        until("all together", () -> outsider.membership().told().getTogether() == 4);
+        allTogether(outsider);
         until("the view", () -> seen(outsider, "db").isPresent());
         ClusterStatus status = askAt(outsider, ManagementGrpcClient.GetStatus, GetStatusRequest.getDefaultInstance());
         assertThat(status.getHeadline()).startsWith("Unknown: ").contains("may be old");

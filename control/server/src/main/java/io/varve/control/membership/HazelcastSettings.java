@@ -52,6 +52,48 @@ final class HazelcastSettings {
     static final String NODE = "node";
     static final String INCARNATION = "incarnation";
 
+    /**
+     * Failures that members send to one another as Java objects, by class. An answer with one that is missing here is dropped, and whoever waits for it waits
+     * until its call times out: a member then joins seconds or minutes late, or not at all. Packages are named only where they hold nothing but failures and
+     * what goes with them.
+     */
+    static final ClassFilter FAILURES = new ClassFilter()
+            .addPrefixes("com.hazelcast.spi.exception.", "com.hazelcast.core.", "com.hazelcast.partition.")
+            .addClasses(
+                    "com.hazelcast.config.InvalidConfigurationException",
+                    "com.hazelcast.internal.cluster.impl.ClusterTopologyChangedException",
+                    "com.hazelcast.internal.cluster.impl.ConfigMismatchException",
+                    "com.hazelcast.internal.cluster.impl.MasterNodeChangedException",
+                    "com.hazelcast.internal.cluster.impl.VersionMismatchException",
+                    "com.hazelcast.internal.partition.PartitionStateVersionMismatchException",
+                    "com.hazelcast.internal.server.tcp.ProtocolException",
+                    "com.hazelcast.map.ReachedMaxSizeException",
+                    "com.hazelcast.map.impl.operation.EntryOffloadableLockMismatchException",
+                    "com.hazelcast.map.impl.operation.MapFetchIndexOperation$MissingPartitionException",
+                    "com.hazelcast.nio.serialization.HazelcastSerializationException",
+                    "com.hazelcast.spi.impl.operationservice.WrappableException",
+                    "com.hazelcast.splitbrainprotection.SplitBrainProtectionException",
+                    "java.lang.Throwable",
+                    "java.lang.Exception",
+                    "java.lang.RuntimeException",
+                    "java.lang.IllegalStateException",
+                    "java.lang.IllegalArgumentException",
+                    "java.lang.UnsupportedOperationException",
+                    "java.lang.NullPointerException",
+                    "java.lang.ClassCastException",
+                    "java.lang.InterruptedException",
+                    "java.lang.SecurityException",
+                    "java.lang.StackTraceElement",
+                    "[Ljava.lang.StackTraceElement;",
+                    "java.util.Collections$EmptyList",
+                    "java.util.concurrent.CancellationException",
+                    "java.util.concurrent.CompletionException",
+                    "java.util.concurrent.ExecutionException",
+                    "java.util.concurrent.RejectedExecutionException",
+                    "java.util.concurrent.TimeoutException",
+                    "java.io.EOFException",
+                    "java.io.IOException");
+
     private HazelcastSettings() {}
 
     static Config of(MembershipConfig told, MembershipKey key) {
@@ -136,35 +178,17 @@ final class HazelcastSettings {
         network.setMemberEndpointConfig(members);
     }
 
-    /** Bytes and text need no class by name. What members tell one another besides are their own failures. */
+    /** Bytes and text need no class by name. What members tell one another besides are their own failures: {@link #FAILURES}. */
     private static void refuseWhatIsNotOurs(Config config) {
         config.setProperty("hazelcast.socket.bind.any", "false");
         config.getManagementCenterConfig()
                 .setScriptingEnabled(false)
                 .setConsoleEnabled(false)
                 .setDataAccessEnabled(false);
-        ClassFilter allowed = new ClassFilter()
-                .addPrefixes("com.hazelcast.spi.exception.", "com.hazelcast.core.", "com.hazelcast.partition.")
-                .addClasses(
-                        "java.lang.Throwable",
-                        "java.lang.Exception",
-                        "java.lang.RuntimeException",
-                        "java.lang.IllegalStateException",
-                        "java.lang.IllegalArgumentException",
-                        "java.lang.UnsupportedOperationException",
-                        "java.lang.NullPointerException",
-                        "java.lang.SecurityException",
-                        "java.lang.StackTraceElement",
-                        "[Ljava.lang.StackTraceElement;",
-                        "java.util.Collections$EmptyList",
-                        "java.util.concurrent.CancellationException",
-                        "java.util.concurrent.ExecutionException",
-                        "java.util.concurrent.TimeoutException",
-                        "java.io.IOException");
         config.getSerializationConfig()
                 .setJavaSerializationFilterConfig(new JavaSerializationFilterConfig()
                         .setDefaultsDisabled(true)
-                        .setWhitelist(allowed))
+                        .setWhitelist(FAILURES))
                 .getCompactSerializationConfig()
                 .setZeroConfigFilter(new JavaSerializationFilterConfig()
                         .setDefaultsDisabled(true)
