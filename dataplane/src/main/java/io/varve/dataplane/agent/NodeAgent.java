@@ -275,7 +275,8 @@ public final class NodeAgent {
             trouble(action.key(), null, answer.cause());
             planLater();
         } else if (view.getIndex() > plannedAt || action instanceof AgentAction.Detach) {
-            // An old epoch was let go because there is a newer one, and by the same view the volume may be wanted here again.
+            // An old epoch was let go because there is a newer one, and by the same view the volume may be wanted here
+            // again.
             plan();
         }
     }

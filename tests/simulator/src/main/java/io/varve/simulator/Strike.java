@@ -195,9 +195,9 @@ final class Strike {
                         @Override
                         public void compared(long done, long total, Verification.Finding finding) {
                             // A copy that cannot be read just now is among the places, and no difference.
-                    if (finding.different() > 0) {
-                        finding.places().forEach(different);
-                    }
+                            if (finding.different() > 0) {
+                                finding.places().forEach(different);
+                            }
                         }
 
                         @Override
