@@ -3,6 +3,7 @@ package io.varve.dataplane.replication;
 import io.varve.dataplane.time.Loop;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,6 +15,9 @@ import org.slf4j.LoggerFactory;
 final class SetChanges {
     /** Between two proposals whose outcome is unknown. */
     private static final long PAUSE_NANOS = 500_000_000L;
+
+    /** Who was answered so lately hears. */
+    private static final long HEARS_NANOS = 1_000_000_000L;
 
     /** After a refusal, which another try hardly changes. */
     private static final long REFUSED_NANOS = 5_000_000_000L;
@@ -43,20 +47,64 @@ final class SetChanges {
 
     /** Proposes what there is to change. What comes while a proposal is under way is seen when that has ended. */
     void propose() {
+        propose(false);
+    }
+
+    private void propose(boolean hears) {
         if (isBusy || host.hasEnded()) {
             return;
         }
         List<Truth.SlabIsr> asked = new ArrayList<>();
+        boolean anyLeaves = false;
         for (SlabHost slab : slabs) {
             List<String> wanted = slab.point.canChangeSet() ? wanted(slab) : null;
             if (wanted != null) {
-                slab.isUnsettled = true;
                 asked.add(new Truth.SlabIsr(slab.spec.index(), slab.gen, wanted));
+                anyLeaves |= leaves(slab, wanted);
             }
         }
-        if (!asked.isEmpty()) {
-            isBusy = true;
-            truth.changeIsr(spec.volume(), spec.epoch(), asked, this::answered);
+        if (asked.isEmpty()) {
+            return;
+        }
+        isBusy = true;
+        if (anyLeaves && !hears) {
+            long askedAt = loop.nanos();
+            truth.changeIsr(
+                    spec.volume(),
+                    spec.epoch(),
+                    List.of(),
+                    (outcome, answers, message) -> heard(outcome, message, loop.nanos() - askedAt));
+            return;
+        }
+        asked.forEach(each -> Objects.requireNonNull(host.find(each.index())).isUnsettled = true);
+        truth.changeIsr(spec.volume(), spec.epoch(), asked, this::answered);
+    }
+
+    private static boolean leaves(SlabHost slab, List<String> wanted) {
+        for (Member member : slab.point.members()) {
+            if (member.isInSet && !wanted.contains(member.group)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * The metadata group answered a change of nothing. Whoever does not hear takes everybody for lost, and what it proposes may be carried out all the same: its
+     * set would be itself, and nobody could take the volume over while it does not hear. So it has to be answered first.
+     */
+    private void heard(Truth.Outcome outcome, String message, long nanos) {
+        isBusy = false;
+        if (host.hasEnded()) {
+            return;
+        }
+        switch (outcome) {
+            case STALE_EPOCH -> host.end(true, "a newer attach exists" + (message.isEmpty() ? "" : ": " + message));
+            case OK, STALE_GEN -> propose(nanos <= HEARS_NANOS);
+            case REFUSED, UNKNOWN -> {
+                trouble = "waits for the metadata group: " + message;
+                loop.schedule(PAUSE_NANOS, this::propose);
+            }
         }
     }
 
@@ -69,7 +117,9 @@ final class SetChanges {
         boolean differs = slab.isUnsettled;
         int staying = 0;
         for (Member member : slab.point.members()) {
-            staying += member.isInSet && !member.isLost ? 1 : 0;
+            // One that has not been heard since the last beat may be lost too: then nobody leaves, or the set would be
+            // one that cannot go on either.
+            staying += member.isInSet && !member.isLost && member.silentBeats == 0 ? 1 : 0;
         }
         boolean mayShrink = staying >= slab.minInSync();
         int readable = readable(slab);

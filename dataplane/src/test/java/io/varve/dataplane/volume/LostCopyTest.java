@@ -58,11 +58,13 @@ class LostCopyTest {
         cluster.assertCopiesEqual(2);
     }
 
-    @Test
-    void acknowledgesNothingBeforeTheSetHasChanged() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void acknowledgesNothingBeforeTheSetHasChanged(boolean isThere) {
         SimulatedCluster cluster = new SimulatedCluster(3, 3, 2, 1);
         cluster.open(0);
-        cluster.truth.isAway = true;
+        cluster.truth.isAway = !isThere;
+        cluster.truth.isStuck = isThere;
         cluster.node(1).crash();
         Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
         cluster.scheduler.runFor(5 * SECOND);
@@ -72,8 +74,42 @@ class LostCopyTest {
         assertThat(later.status).isNull();
         assertThat(cluster.node(0).life().volume().accessPoints().state()).isEqualTo("STALLED");
         cluster.truth.isAway = false;
+        cluster.truth.isStuck = false;
         cluster.scheduler.runFor(SECOND);
         assertThat(request.status).isEqualTo(BlockStatus.OK);
+    }
+
+    /** Its answers are lost, but what it is asked is carried out. */
+    @Test
+    void takesNobodyOutOfTheSetThatDoesNotHear() {
+        SimulatedCluster cluster = new SimulatedCluster(13, 3, 2, 1);
+        cluster.open(0);
+        cluster.truth.isUnheard = true;
+        cluster.node(1).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(request.status).isNull();
+        assertThat(cluster.truth.isr(0)).hasSize(2);
+        cluster.truth.isUnheard = false;
+        assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.truth.isr(0)).containsExactly("group-n0");
+    }
+
+    @Test
+    void takesNobodyOutOfTheSetThatCouldNotGoOnAnyway() {
+        SimulatedCluster cluster = new SimulatedCluster(14, 3, 3, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(SECOND / 2);
+        cluster.node(2).crash();
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(request.status).isNull();
+        assertThat(volume.accessPoints().state()).isEqualTo("STALLED");
+        assertThat(cluster.truth.isr(0)).hasSize(3);
+        cluster.node(2).start();
+        assertThat(cluster.await(request)).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.truth.isr(0)).containsExactlyInAnyOrder("group-n0", "group-n2");
     }
 
     @Test

@@ -54,6 +54,12 @@ final class SimulatedTruth {
     /** Nobody answers. */
     boolean isAway;
 
+    /** It answers that it is there, but what it is asked to change is not carried out, and not answered. */
+    boolean isStuck;
+
+    /** What it is asked is carried out, but nobody hears its answers. */
+    boolean isUnheard;
+
     int opens;
 
     int shrinks;
@@ -207,8 +213,8 @@ final class SimulatedTruth {
 
     private void compareAndSet(Loop loop, int ofEpoch, List<Truth.SlabIsr> asked, Truth.OpenCallback callback) {
         loop.schedule(random.nextLong(100_000, 2_000_000), () -> {
-            boolean lost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
-            if (isAway || (lost && random.nextBoolean())) {
+            boolean lost = isUnheard || (losesOneIn > 0 && random.nextInt(losesOneIn) == 0);
+            if (isAway || (isStuck && !asked.isEmpty()) || (lost && !isUnheard && random.nextBoolean())) {
                 callback.done(Truth.Outcome.UNKNOWN, List.of(), "timed out");
                 return;
             }
