@@ -75,6 +75,9 @@ final class Member {
     /** It left the set in this epoch, whole: {@link MissedBlocks} knows what was written since. */
     boolean isMissingKnown;
 
+    /** The lowest cut that it told since then: a session that was given up may have left undone whatever is above it, and the next cut is higher. */
+    long missingAboveSeq = Long.MAX_VALUE;
+
     /** Of {@link Returns}: when it may begin to learn again, and how long it was made to wait last. */
     long notBeforeNanos = Long.MIN_VALUE;
 

@@ -351,6 +351,9 @@ final class SlabHost implements AccessPointEffects {
     private void noteLeaving(List<String> isr) {
         boolean isAnyOut = false;
         for (Member member : point.members()) {
+            if (member.isInSet && !isr.contains(member.group)) {
+                member.missingAboveSeq = Long.MAX_VALUE;
+            }
             member.isMissingKnown = !isr.contains(member.group) && (member.isMissingKnown || member.isInSet);
             isAnyOut |= member.isMissingKnown;
         }
@@ -361,9 +364,10 @@ final class SlabHost implements AccessPointEffects {
         }
     }
 
-    /** By extent the blocks written since a copy that knows everything up to {@code cutSeq}; null if that is not known. */
+    /** By extent the blocks that a copy misses which now knows everything up to {@code cutSeq}, leftovers of earlier sessions included; null if not known. */
     @Nullable Map<Integer, BitSet> missedSince(Member member, long cutSeq) {
-        return member.isMissingKnown ? missed.since(cutSeq) : null;
+        member.missingAboveSeq = Math.min(member.missingAboveSeq, cutSeq);
+        return member.isMissingKnown ? missed.since(member.missingAboveSeq) : null;
     }
 
     @Override

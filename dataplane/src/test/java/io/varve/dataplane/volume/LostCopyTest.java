@@ -227,6 +227,38 @@ class LostCopyTest {
         }
     }
 
+    /** It cuts away what it does not know to be committed, joins, dies before it was given that again, and then knows of no cut any more. */
+    @Test
+    void givesACopyWhatAnEarlierSessionLeftUndone() {
+        for (long seed = 1; seed <= 5; seed++) {
+            SimulatedCluster cluster = new SimulatedCluster(seed, 3, 2, 1, 16 * MIB, true);
+            SlabVolume volume = cluster.open(0);
+            byte[] last = SimulatedCluster.stamp(4096, seed);
+            assertThat(cluster.write(0, 8192, last)).isEqualTo(BlockStatus.OK);
+            cluster.node(1).crash();
+            assertThat(cluster.write(0, MIB / 2, SimulatedCluster.stamp(4096, 99)))
+                    .isEqualTo(BlockStatus.OK);
+            cluster.node(1).start();
+            long end = cluster.scheduler.nanos() + 20 * SECOND;
+            while (volume.accessPoints().copies().stream()
+                    .noneMatch(copy -> copy.state().equals("COPYING"))) {
+                assertThat(cluster.scheduler.nanos()).isLessThan(end);
+                cluster.scheduler.runFor(SECOND / 100_000);
+            }
+            cluster.node(1).crash();
+            cluster.scheduler.runFor(3 * SECOND);
+            cluster.node(1).start();
+            cluster.scheduler.runFor(20 * SECOND);
+            assertThat(volume.accessPoints().state())
+                    .as(volume.accessPoints().detail())
+                    .isEqualTo("HEALTHY");
+            assertThat(cluster.differences(0)).as("seed %d", seed).isEmpty();
+            cluster.node(0).crash();
+            cluster.open(1);
+            assertThat(cluster.read(1, 8192, 4096)).as("seed %d", seed).isEqualTo(last);
+        }
+    }
+
     @Test
     void copiesNothingWhenNothingWasWrittenMeanwhile() {
         SimulatedCluster cluster = new SimulatedCluster(6, 3, 2, 1, 64 * MIB, true);
