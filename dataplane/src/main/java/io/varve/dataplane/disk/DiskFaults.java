@@ -21,6 +21,8 @@ public final class DiskFaults {
     private long extraLatencyNanos;
     private int writesToDrop;
     private long misdirectBytes;
+    private int startsUntilThen;
+    private Runnable then = () -> {};
     private String problem = "";
 
     /** Every operation of that kind which touches the range fails, until {@link #heal}. */
@@ -64,6 +66,18 @@ public final class DiskFaults {
         misdirectBytes = bytes;
     }
 
+    /** Runs {@code then} as the {@code count}-th operation from now on is under way. It must not use the disk. */
+    public void whenStarted(int count, Runnable then) {
+        startsUntilThen = count;
+        this.then = then;
+    }
+
+    void started() {
+        if (startsUntilThen > 0 && --startsUntilThen == 0) {
+            then.run();
+        }
+    }
+
     /** What a look at the device finds: {@code problem} is a sentence, empty if nothing is wrong. */
     public void vanish(String sentence) {
         problem = sentence;
@@ -76,6 +90,7 @@ public final class DiskFaults {
         extraLatencyNanos = 0;
         writesToDrop = 0;
         misdirectBytes = 0;
+        startsUntilThen = 0;
         problem = "";
     }
 

@@ -223,6 +223,7 @@ public final class SimulatedDisk implements Disk {
             Operation operation = waiting.remove();
             started++;
             operation.start();
+            faults.started();
             loop.schedule(latencyNanos(), () -> ended(operation));
         }
     }

@@ -1,5 +1,6 @@
 package io.varve.simulator;
 
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.control.meta.MetaCommand;
@@ -11,8 +12,10 @@ import io.varve.dataplane.wire.SimulatedNetwork;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +34,9 @@ final class Cluster {
 
     private static final long HURRY_NANOS = SECOND / 4;
 
+    /** Serial numbers of the disks that replace others begin here: a node's disk is replaced once at most. */
+    private static final int SECOND_DISK = 100;
+
     private static final long SMALL_VOLUME_BYTES = 16L << 20;
 
     final Scenario scenario;
@@ -45,6 +51,7 @@ final class Cluster {
     final SimulatedLoop world;
 
     final List<Node> nodes = new ArrayList<>();
+    private final NodeDisk.Blank blank;
     private long volume;
     private int moves;
     private long hurryUntilNanos;
@@ -61,6 +68,7 @@ final class Cluster {
             Consumer<Node.Life> died) {
         this.scenario = scenario;
         this.died = died;
+        this.blank = blank;
         scheduler = new SimulatedScheduler(seed);
         random = scheduler.newRandom();
         trace = new Trace(scheduler, reader);
@@ -69,7 +77,7 @@ final class Cluster {
         List<String> names = new ArrayList<>();
         for (int i = 0; i < scenario.nodes(); i++) {
             names.add("n" + i);
-            nodes.add(new Node(this, "n" + i, blank.of(i, scenario.deviceClass(), random.split())));
+            nodes.add(new Node(this, "n" + i, blank.of(i, i, scenario.deviceClass(), random.split())));
         }
         metadata = new Metadata(scheduler, names.subList(0, METADATA_MEMBERS), this::reaches, (command, outcome) -> {
             trace.note(
@@ -127,6 +135,10 @@ final class Cluster {
         operate(new MetaCommand.InitCluster(NodeDisk.CLUSTER.toString(), "simulated"));
         world.execute(this::createVolume);
         supervise();
+        if (scenario.plans()) {
+            insist(new MetaCommand.ChangeSettings(Map.of("rebuild.grace", "15s")));
+            new Planner(this).start();
+        }
     }
 
     private void createVolume() {
@@ -159,6 +171,43 @@ final class Cluster {
         metadata.propose(OPERATOR, world, command);
     }
 
+    /** The same, again and again until it is carried out: for commands that may be carried out twice. */
+    void insist(MetaCommand command) {
+        insist(command, () -> true);
+    }
+
+    void insist(MetaCommand command, BooleanSupplier still) {
+        if (still.getAsBoolean()) {
+            metadata.propose(OPERATOR, world, command)
+                    .onFailure(unknown -> world.schedule(SECOND, () -> insist(command, still)));
+        }
+    }
+
+    /** Another node joins, with an empty disk. */
+    void join() {
+        int number = nodes.size();
+        Node joined = new Node(this, "n" + number, blank.of(number, number, scenario.deviceClass(), random.split()));
+        nodes.add(joined);
+        joined.start();
+    }
+
+    /** A node's disk is thrown away; what lay there is given up, as by varve disk evict and remove. */
+    void replaceDisk(Node node) {
+        String old = node.disk.identity.group().toString();
+        int number = nodes.indexOf(node);
+        node.replaceDisk(blank.of(number, SECOND_DISK + number, scenario.deviceClass(), random.split()));
+        insist(new MetaCommand.EvictGroup(old, true));
+        giveUp(old);
+    }
+
+    private void giveUp(String group) {
+        if (truth().group(group).isPresent()) {
+            operate(new MetaCommand.ForgetCopies(group));
+            operate(new MetaCommand.RemoveGroup(group));
+            world.schedule(2 * SECOND, () -> giveUp(group));
+        }
+    }
+
     /** As a person, or an attach that finds its node dead, would. */
     void move(Node to) {
         truth().volume(volume)
@@ -174,7 +223,22 @@ final class Cluster {
     /** True while a copy is out of the set and its node runs: it is being filled, or soon will be. */
     boolean returnsNow() {
         return nodes.stream().allMatch(Node::runs)
-                && slabsNow().stream().anyMatch(slab -> slab.getIsrCount() < scenario.replicas());
+                && slabsNow().stream().anyMatch(slab -> slab.getIsrCount() < wantedCopies());
+    }
+
+    /** How many copies each slab should have, by the truth. */
+    private int wantedCopies() {
+        return volumeNow().map(Volume::getReplicas).orElse(scenario.replicas());
+    }
+
+    /** True if a disk may be lost now and nothing with it: every copy is in sync, everybody reaches everybody, nobody is asked anything. */
+    boolean isUntroubled() {
+        return isHealthy()
+                && metadata.isQuiet()
+                && nodes.stream().allMatch(Node::runs)
+                && nodes.stream()
+                        .noneMatch(node -> nodes.stream().anyMatch(other -> network.isCut(node.name, other.name)))
+                && wantedCopies() > 1;
     }
 
     boolean isHurried() {
@@ -239,7 +303,14 @@ final class Cluster {
                 && life.node().name.equals(wanted.getWantedNode())
                 && open.accessPoints().epoch() == wanted.getEpoch()
                 && open.accessPoints().state().equals("HEALTHY")
-                && slabsNow().stream().allMatch(slab -> slab.getIsrCount() == scenario.replicas());
+                && slabsNow().stream().allMatch(this::isWhole);
+    }
+
+    private boolean isWhole(Slab slab) {
+        return slab.getIsrCount() == wantedCopies()
+                && slab.getReplicasCount() == slab.getIsrCount()
+                && slab.getReplicasList().stream()
+                        .noneMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_LEAVING);
     }
 
     /** For people: what is open, and what it says. */

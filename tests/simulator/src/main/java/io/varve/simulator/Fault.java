@@ -1,6 +1,7 @@
 package io.varve.simulator;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -59,12 +60,31 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         /** The volume is moved from node to node, again and again. */
         FIGHT(2),
         /** The access point is told to compare the copies while all this goes on. */
-        VERIFY(1);
+        VERIFY(1),
+        /** The process dies, or the power of its node goes, in the middle of some operation of its disk soon. */
+        CRASH_WRITING(4),
+        /** Blocks of one copy rot, while all others are there. */
+        ROT(2),
+        /** A node, or its disk group, is drained, and after the length is not. */
+        DRAIN(4, true),
+        /** The volume shall have one, two or three copies. */
+        SET_REPLICAS(3, true),
+        /** Another node joins. */
+        JOIN(1, true),
+        /** A disk is lost for good, while all other copies are there; its node gets an empty one. */
+        LOSE_DISK(2, true);
 
         final int weight;
+        /** Only where the planner works is there an end to it. */
+        final boolean isPlanned;
 
         Kind(int weight) {
+            this(weight, false);
+        }
+
+        Kind(int weight, boolean isPlanned) {
             this.weight = weight;
+            this.isPlanned = isPlanned;
         }
     }
 
@@ -72,14 +92,14 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
 
     static List<Fault> draw(Scenario scenario, SplittableRandom random) {
         List<Fault> faults = new ArrayList<>();
-        int total = 0;
-        for (Kind kind : Kind.values()) {
-            total += kind.weight;
-        }
+        List<Kind> kinds = Arrays.stream(Kind.values())
+                .filter(kind -> !kind.isPlanned || scenario.plans())
+                .toList();
+        int total = kinds.stream().mapToInt(kind -> kind.weight).sum();
         for (int i = 0; i < scenario.faults(); i++) {
             int left = random.nextInt(total);
             Kind drawn = Kind.KILL;
-            for (Kind kind : Kind.values()) {
+            for (Kind kind : kinds) {
                 left -= kind.weight;
                 if (left < 0) {
                     drawn = kind;

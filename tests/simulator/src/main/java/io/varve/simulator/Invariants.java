@@ -24,6 +24,7 @@ final class Invariants {
     private final Map<String, Long> durable = new HashMap<>();
     private final Map<Integer, Long> committed = new HashMap<>();
     private final Map<Integer, Integer> gens = new HashMap<>();
+    private final Map<Integer, Integer> inSync = new HashMap<>();
     private int epoch;
 
     Invariants(Cluster cluster) {
@@ -55,19 +56,33 @@ final class Invariants {
         }
     }
 
+    /** After each command: a set never shrinks below what is enough. It may be smaller already, where more copies are wanted than before. */
+    void committed() {
+        int enough = Redundancy.minInSync(cluster.truth()
+                .volume(cluster.volume())
+                .map(Volume::getReplicas)
+                .orElse(1));
+        for (Slab slab : cluster.slabsNow()) {
+            int before = inSync.getOrDefault(slab.getIndex(), 0);
+            if (slab.getOpenedEpoch() > 0 && slab.getIsrCount() < Math.min(before, enough)) {
+                throw new Violation(
+                        "10 enough in sync",
+                        "slab " + slab.getIndex() + " had " + before + " and has " + slab.getIsrList());
+            }
+            inSync.put(slab.getIndex(), slab.getIsrCount());
+        }
+    }
+
     private void checkSlab(Volume volume, Slab slab) {
         int index = slab.getIndex();
         rises("gen of slab " + index, gens.getOrDefault(index, 0), slab.getGen());
         gens.put(index, slab.getGen());
-        if (slab.getOpenedEpoch() > 0 && slab.getIsrCount() < Redundancy.minInSync(volume.getReplicas())) {
-            throw new Violation("10 enough in sync", "slab " + index + " has " + slab.getIsrList());
-        }
         long stream = StreamId.of(volume.getId(), index);
         for (Node node : cluster.nodes) {
             StreamState state = state(node, stream);
             if (state != null) {
                 committed.merge(index, state.commitSeq(), Math::max);
-                String place = node.name + "/" + index;
+                String place = node.name + "/" + index + "/" + state.creationId();
                 rises("5 promise of " + place, promised.getOrDefault(place, 0), state.promisedEpoch());
                 promised.put(place, state.promisedEpoch());
             }
@@ -102,7 +117,7 @@ final class Invariants {
                     node.name + " applied " + state.appliedSeq() + " of slab " + index + ", committed is "
                             + state.commitSeq());
         }
-        String place = node.name + "/" + index;
+        String place = node.name + "/" + index + "/" + state.creationId();
         long before = durable.getOrDefault(place, 0L);
         durable.put(place, state.durableSeq());
         if (state.durableSeq() < Math.min(before, needed)) {

@@ -120,6 +120,31 @@ final class Metadata {
         return newest;
     }
 
+    /** The node whose member leads and is reached; null while there is none. */
+    @Nullable String leads() {
+        Member now = isAway ? null : leader();
+        return now == null ? null : now.node;
+    }
+
+    /** Whether any member hears from the node just now. */
+    boolean hears(String node) {
+        return !isAway
+                && !cutOff.contains(node)
+                && members.stream().anyMatch(member -> reach.between(node, member.node));
+    }
+
+    /** The copy of the member on that node; {@code lags}: of whichever, which may be old. */
+    MetaState stateOf(String node, boolean lags) {
+        if (lags) {
+            return members.get(random.nextInt(members.size())).state;
+        }
+        return members.stream()
+                .filter(member -> member.node.equals(node))
+                .findFirst()
+                .orElseThrow()
+                .state;
+    }
+
     /** Proposes a command from a node. The future fails when it is not known whether it was, or will be, carried out. */
     Future<MetaResult> propose(String from, Loop caller, MetaCommand command) {
         Promise<MetaResult> answer = Promise.promise();

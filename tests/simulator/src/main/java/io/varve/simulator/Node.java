@@ -29,7 +29,9 @@ final class Node {
 
     private final Cluster cluster;
     final String name;
-    final NodeDisk disk;
+    /** Another one when it was replaced. */
+    NodeDisk disk;
+
     private long incarnation;
     private @Nullable Life life;
     /** Until when the process does not run. */
@@ -65,6 +67,12 @@ final class Node {
             cluster.network.crash(name);
             cluster.died.accept(dying);
         }
+    }
+
+    /** The disk is gone for good; an empty one is in its place at the next start. */
+    void replaceDisk(NodeDisk empty) {
+        crash(true);
+        disk = empty;
     }
 
     void pause(long nanos) {

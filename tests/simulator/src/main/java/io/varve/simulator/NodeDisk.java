@@ -11,7 +11,9 @@ import io.varve.dataplane.store.GroupIdentity;
 import io.varve.dataplane.store.index.MemoryIndex;
 import io.varve.dataplane.time.SimulatedLoop;
 import io.varve.dataplane.time.SimulatedScheduler;
+import io.varve.model.Geometry;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +28,11 @@ final class NodeDisk {
 
     private static final long MEDIUM_BYTES = 128L << 20;
     private static final int QUEUE_DEPTH = 16;
+
+    /** Behind the superblock and the journal. */
+    private static final long FIRST_DATA_BYTES = 40L << 20;
+
+    private static final byte[] ZEROS = new byte[Geometry.BLOCK_BYTES];
 
     final GroupIdentity identity;
     final MemoryIndex index;
@@ -51,14 +58,16 @@ final class NodeDisk {
     static final class Blank {
         private final Map<String, NodeDisk> formatted = new HashMap<>();
 
-        NodeDisk of(int node, DeviceClass deviceClass, SplittableRandom random) {
-            NodeDisk blank = formatted.computeIfAbsent(node + " " + deviceClass, none -> format(node, deviceClass));
+        /** {@code serial}: of the disk, among all of a run. */
+        NodeDisk of(int node, int serial, DeviceClass deviceClass, SplittableRandom random) {
+            NodeDisk blank =
+                    formatted.computeIfAbsent(serial + " " + deviceClass, none -> format(node, serial, deviceClass));
             return new NodeDisk(blank.identity, blank.index.copy(), blank.medium.copy(), deviceClass, random);
         }
 
-        private static NodeDisk format(int node, DeviceClass deviceClass) {
+        private static NodeDisk format(int node, int serial, DeviceClass deviceClass) {
             SimulatedScheduler scheduler = new SimulatedScheduler(1);
-            GroupIdentity identity = new GroupIdentity(CLUSTER, "n" + node, new UUID(9, node));
+            GroupIdentity identity = new GroupIdentity(CLUSTER, "n" + node, new UUID(9, serial));
             NodeDisk made = new NodeDisk(
                     identity, new MemoryIndex(), new SimulatedMedium(MEDIUM_BYTES), deviceClass, scheduler.newRandom());
             SimulatedLoop loop = scheduler.newLoop("format");
@@ -70,7 +79,7 @@ final class NodeDisk {
                     OPTIONS,
                     made.index,
                     false,
-                    new UUID(3, node),
+                    new UUID(3, serial),
                     failure -> ended.add("" + failure));
             while (ended.isEmpty()) {
                 scheduler.step();
@@ -95,6 +104,23 @@ final class NodeDisk {
 
     DeviceClass deviceClass() {
         return deviceClass;
+    }
+
+    /** Bits flip in so many blocks that hold something, below the journal: what a read may meet. */
+    void rot(int count, SplittableRandom random) {
+        SimulatedMedium now = disk().medium();
+        List<Long> used = new ArrayList<>();
+        for (long block = FIRST_DATA_BYTES / Geometry.BLOCK_BYTES;
+                block < MEDIUM_BYTES / Geometry.BLOCK_BYTES;
+                block++) {
+            byte[] content = now.read(block);
+            if (Arrays.mismatch(content, ZEROS) >= 0) {
+                used.add(block);
+            }
+        }
+        for (int i = 0; i < count && !used.isEmpty(); i++) {
+            now.rot(used.get(random.nextInt(used.size())) * Geometry.BLOCK_BYTES, Geometry.BLOCK_BYTES, 1, random);
+        }
     }
 
     /** The process is gone, or the power. */

@@ -158,6 +158,7 @@ final class Run {
         strike.endAll();
         // A move that nobody waits for any more may still be carried out.
         await("the metadata group comes to rest", HEALING_LIMIT, cluster.metadata::isQuiet);
+        strike.endOrders();
         await("the volume is whole again", HEALING_LIMIT, cluster::isHealthy);
         cluster.trace.note(7, () -> "healthy");
         long[] before = clients.stream().mapToLong(Client::answered).toArray();
@@ -196,6 +197,7 @@ final class Run {
     }
 
     private void committed(MetaCommand command, Outcome outcome) {
+        invariants.committed();
         if (command instanceof MetaCommand.Open open && outcome.result().isOk()) {
             cluster.hurry();
             for (SlabOpened slab : outcome.result().slabs()) {

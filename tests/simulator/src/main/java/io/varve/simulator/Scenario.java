@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
  * @param thinkNanos pause of a client between two requests, on average
  * @param disturbedNanos how long things go wrong
  * @param lossyTruth the metadata group loses answers all the time, not only when a fault says so
+ * @param plans the planner works: copies are made elsewhere, retired, and moved
  */
 record Scenario(
         int nodes,
@@ -22,7 +23,8 @@ record Scenario(
         long disturbedNanos,
         int faults,
         boolean lossyTruth,
-        DeviceClass deviceClass) {
+        DeviceClass deviceClass,
+        boolean plans) {
     private static final long SECOND = 1_000_000_000L;
 
     static Scenario of(SplittableRandom random) {
@@ -38,7 +40,8 @@ record Scenario(
                 (5 + random.nextInt(20)) * SECOND,
                 2 + random.nextInt(9),
                 random.nextInt(3) == 0,
-                random.nextInt(4) == 0 ? DeviceClass.HDD : DeviceClass.NVME);
+                random.nextInt(4) == 0 ? DeviceClass.HDD : DeviceClass.NVME,
+                random.nextBoolean());
     }
 
     @Override
@@ -47,6 +50,6 @@ record Scenario(
                 + " clients writing multiples of "
                 + cellBytes + " bytes every " + thinkNanos / 1_000_000 + " ms, " + faults + " faults in "
                 + disturbedNanos / SECOND + " s" + (lossyTruth ? ", metadata answers get lost" : "") + ", "
-                + deviceClass;
+                + deviceClass + (plans ? ", with the planner" : "");
     }
 }

@@ -1,10 +1,13 @@
 package io.varve.simulator;
 
+import io.varve.control.meta.MetaCommand;
 import io.varve.dataplane.disk.DiskFaults;
 import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.disk.SimulatedDisk;
 import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.volume.SlabVolume;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
@@ -15,13 +18,24 @@ final class Strike {
     private static final long SLOWEST_DISK = 50 * MILLI;
     private static final long SLOWEST_TRUTH = 3_000 * MILLI;
     private static final int LOSES_ONE_IN = 2;
+    private static final int MOST_COPIES = 3;
+    private static final int MOST_NODES = 5;
+    private static final int MOST_ROTTEN = 8;
+
+    /** Operations of a disk until it crashes in one: some seconds' worth. */
+    private static final int LONGEST_COUNTDOWN = 300;
+
+    /** A lost copy is noticed, and taken out of the set, within this if nothing else happens. */
+    private static final long SPARED_NANOS = 6_000 * MILLI;
 
     /** In a scenario whose metadata group is always lossy. */
     static final int USUALLY_LOSES_ONE_IN = 6;
 
     private final Cluster cluster;
     private final Consumer<String> different;
+    private final Set<String> replaced = new HashSet<>();
     private boolean isOver;
+    private long sparesUntilNanos;
 
     /** {@code different}: told what a comparison of the copies found. */
     Strike(Cluster cluster, Consumer<String> different) {
@@ -30,7 +44,7 @@ final class Strike {
     }
 
     void strike(Fault fault) {
-        if (isOver) {
+        if (isOver || cluster.scheduler.nanos() < sparesUntilNanos) {
             return;
         }
         cluster.trace.note(fault.number(), fault::toString);
@@ -76,6 +90,16 @@ final class Strike {
             case MOVE -> cluster.move(node);
             case FIGHT -> fight(chance, length);
             case VERIFY -> verify();
+            case CRASH_WRITING -> crashWriting(node, chance, length);
+            case ROT -> rot(node, chance);
+            case DRAIN -> drain(node, chance.nextBoolean(), length);
+            case SET_REPLICAS -> order(new MetaCommand.SetReplicas(cluster.volume(), 1 + chance.nextInt(MOST_COPIES)));
+            case JOIN -> {
+                if (cluster.nodes.size() < MOST_NODES) {
+                    cluster.join();
+                }
+            }
+            case LOSE_DISK -> loseDisk(node, length);
         }
     }
 
@@ -96,6 +120,19 @@ final class Strike {
         cluster.metadata.losesOneIn = 0;
         cluster.metadata.slowNanos = 0;
         cluster.metadata.cutOff.clear();
+    }
+
+    /** Nobody is drained any more. Only when no order that was given before can be carried out later. */
+    void endOrders() {
+        for (Node node : cluster.nodes) {
+            cluster.insist(new MetaCommand.DrainNode(node.name, false));
+            cluster.insist(new MetaCommand.EvictGroup(node.disk.identity.group().toString(), false));
+        }
+    }
+
+    /** Until it is carried out, or all is over. */
+    private void order(MetaCommand command) {
+        cluster.insist(command, () -> !isOver);
     }
 
     private void after(long nanos, Runnable undo) {
@@ -172,6 +209,52 @@ final class Strike {
                 healDisk(disk);
             }
         });
+    }
+
+    private void crashWriting(Node node, SplittableRandom chance, long length) {
+        if (node.life() != null) {
+            boolean powerCut = chance.nextBoolean();
+            Node.Life life = node.life();
+            node.disk
+                    .disk()
+                    .faults()
+                    .whenStarted(
+                            1 + chance.nextInt(LONGEST_COUNTDOWN),
+                            () -> cluster.world.execute(() -> {
+                                if (!isOver && node.life() == life) {
+                                    cluster.hurry();
+                                    kill(node, powerCut, length);
+                                }
+                            }));
+        }
+    }
+
+    private void drain(Node node, boolean isWhole, long length) {
+        String group = node.disk.identity.group().toString();
+        order(drained(node, group, isWhole, true));
+        after(length, () -> order(drained(node, group, isWhole, false)));
+    }
+
+    private static MetaCommand drained(Node node, String group, boolean isWhole, boolean isOn) {
+        return isWhole ? new MetaCommand.DrainNode(node.name, isOn) : new MetaCommand.EvictGroup(group, isOn);
+    }
+
+    /** Nothing else goes wrong until the loss was noticed: a second one at the same moment may cost data, and nobody promises otherwise. */
+    private void loseDisk(Node node, long length) {
+        if (cluster.isUntroubled() && replaced.add(node.name)) {
+            sparesUntilNanos = cluster.scheduler.nanos() + SPARED_NANOS;
+            cluster.replaceDisk(node);
+            after(length, node::start);
+        }
+    }
+
+    /** Likewise. The copies are compared at once, and so repaired. */
+    private void rot(Node node, SplittableRandom chance) {
+        if (cluster.isUntroubled() && cluster.scenario.slabs() == 1) {
+            sparesUntilNanos = cluster.scheduler.nanos() + SPARED_NANOS;
+            node.disk.rot(1 + chance.nextInt(MOST_ROTTEN), chance);
+            verify();
+        }
     }
 
     private static void healDisk(SimulatedDisk disk) {
