@@ -45,6 +45,7 @@ import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.ResizeVolumeRequest;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.Slab;
 import io.varve.api.VerifyProgress;
@@ -383,6 +384,13 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
         return named(request.getName())
                 .map(volume ->
                         volume.toBuilder().setReplicas(request.getReplicas()).build());
+    }
+
+    @Override
+    public Future<Volume> resizeVolume(ResizeVolumeRequest request) {
+        return named(request.getName())
+                .map(volume ->
+                        volume.toBuilder().setSizeBytes(request.getSizeBytes()).build());
     }
 
     @Override

@@ -26,6 +26,7 @@ public enum EventReason {
             "SpaceFull", Severity.ERROR, "trim or delete, or add disks; writes that need new space are refused there"),
     SPACE_AGAIN("SpaceAgain", Severity.INFO, ""),
     VOLUME_CREATED("VolumeCreated", Severity.INFO, ""),
+    VOLUME_RESIZED("VolumeResized", Severity.INFO, ""),
     VOLUME_DELETED("VolumeDeleted", Severity.INFO, ""),
     VOLUME_MOVED("VolumeMoved", Severity.INFO, ""),
     VOLUME_OPENED("VolumeOpened", Severity.INFO, ""),

@@ -97,8 +97,10 @@ final class AgentPlan {
 
     private static List<Slab> slabsWith(
             Volume volume, String group, @org.jspecify.annotations.Nullable ReplicaPhase phase) {
+        List<Slab> all = new ArrayList<>(volume.getSlabsList());
+        all.addAll(volume.getGrowth().getSlabsList());
         List<Slab> slabs = new ArrayList<>();
-        for (Slab slab : volume.getSlabsList()) {
+        for (Slab slab : all) {
             for (Replica replica : slab.getReplicasList()) {
                 if (replica.getGroup().equals(group) && (phase == null || replica.getPhase() == phase)) {
                     slabs.add(slab);

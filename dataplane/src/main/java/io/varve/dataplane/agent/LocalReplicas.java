@@ -65,8 +65,11 @@ final class LocalReplicas {
                 .orElseThrow();
     }
 
-    /** The last slab may be shorter than the others. */
+    /** The last slab may be shorter than the others, if the volume was made so: docs/internals/resize.md. */
     private static int blocks(Volume volume, Slab slab) {
+        if (volume.getWholeSlabs()) {
+            return (int) (volume.getSlabBytes() / Geometry.BLOCK_BYTES);
+        }
         long begin = slab.getIndex() * volume.getSlabBytes();
         long bytes = Math.min(volume.getSlabBytes(), volume.getSizeBytes() - begin);
         return (int) ((bytes + Geometry.BLOCK_BYTES - 1) / Geometry.BLOCK_BYTES);

@@ -43,6 +43,10 @@ public final class LocalVolumes {
     /** Served for the sake of their copies: no target is exported. */
     private final Set<Long> hidden = new HashSet<>();
 
+    /** What of a volume that is open here its clients may use, in bytes. */
+    private final Map<Long, Long> sizes = new HashMap<>();
+
+    private Exported grownHere = (volume, epoch, uri) -> {};
     private long attaches;
     private BiConsumer<String, String> notOpened = (volume, why) -> {};
 
@@ -61,6 +65,16 @@ public final class LocalVolumes {
     /** Who hears, on the home loop, of a volume that could not be opened here, and why; not of one that another node has taken. */
     void onNotOpened(BiConsumer<String, String> listener) {
         notOpened = listener;
+    }
+
+    /** Who hears, on the home loop, that a volume that is open here has grown. */
+    void onGrown(Exported listener) {
+        grownHere = listener;
+    }
+
+    /** What clients may use of a volume that is open here; 0: it is not. */
+    long sizeBytes(long volume) {
+        return sizes.getOrDefault(volume, 0L);
     }
 
     /** One more loop on which volumes may be put, or one that has another group now. */
@@ -115,7 +129,9 @@ public final class LocalVolumes {
             hidden.remove(volume.getId());
         }
         Runnable gone = () -> home.execute(() -> {
-            served.remove(volume.getId(), one);
+            if (served.remove(volume.getId(), one)) {
+                sizes.remove(volume.getId());
+            }
             opened.tryFail("the volume went before it was open");
             ended.tryComplete();
         });
@@ -125,8 +141,25 @@ public final class LocalVolumes {
                     public void opened(SlabVolume open) {
                         LOG.info("volume opened volume={} id={} epoch={}", open.name(), volume.getId(), spec.epoch());
                         place.volumes().onGone(open, gone);
-                        home.execute(() ->
-                                opened.tryComplete(hidden.contains(volume.getId()) ? "" : uri(place, open.name())));
+                        long sizeBytes = open.sizeBytes();
+                        home.execute(() -> {
+                            sizes.put(volume.getId(), sizeBytes);
+                            opened.tryComplete(hidden.contains(volume.getId()) ? "" : uri(place, open.name()));
+                        });
+                    }
+
+                    @Override
+                    public void grown(SlabVolume larger) {
+                        long sizeBytes = larger.sizeBytes();
+                        home.execute(() -> {
+                            if (served.get(volume.getId()) == one) {
+                                sizes.put(volume.getId(), sizeBytes);
+                                grownHere.told(
+                                        volume.getId(),
+                                        spec.epoch(),
+                                        hidden.contains(volume.getId()) ? "" : uri(place, larger.name()));
+                            }
+                        });
                     }
 
                     @Override
@@ -159,6 +192,7 @@ public final class LocalVolumes {
                         volume.getReplicas(),
                         volume.getCopyLimitBytesPerSecond(),
                         !volume.getMaintenance(),
+                        volume.getSizeBytes(),
                         slabs(volume, groups));
                 one.place().loop().execute(() -> one.place().volumes().follow(wanted));
                 if (!volume.getMaintenance()

@@ -86,6 +86,7 @@ public final class NodeAgent {
         groups.forEach(group -> this.groups.put(group.uuid(), group));
         this.volumes = volumes;
         this.events = new EventReports(node, incarnation);
+        volumes.onGrown(this::tellOpened);
         volumes.onNotOpened(
                 (volume, why) -> tell(EventReason.VOLUME_NOT_OPENED, volume, volume, "could not be opened: " + why));
     }
@@ -359,6 +360,7 @@ public final class NodeAgent {
                         .setVolume(volume)
                         .setEpoch(epoch)
                         .setNbdUri(uri)
+                        .setSizeBytes(volumes.sizeBytes(volume))
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
                     if (answer.failed()) {

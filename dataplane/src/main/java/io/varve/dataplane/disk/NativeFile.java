@@ -186,6 +186,15 @@ final class NativeFile {
         }
     }
 
+    static int ioctl(int fd, long request, MemorySegment argument) {
+        try {
+            MemorySegment state = STATE.get();
+            return result((int) IOCTL.invokeExact(state, fd, request, argument), state);
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
     private static MethodHandle bind(String name, FunctionDescriptor descriptor, Linker.Option... options) {
         Linker.Option[] all = new Linker.Option[options.length + 1];
         System.arraycopy(options, 0, all, 0, options.length);

@@ -4,6 +4,7 @@ import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,6 +38,9 @@ public final class AccessPointHost {
         /** Something that a request may wait for has changed: room, credits, leases. */
         void eased();
 
+        /** The volume has grown, and what was added is open: so many bytes are served from now on. */
+        default void grown(long sizeBytes) {}
+
         /** How long clients' reads and writes took so far: the buckets of a {@link LatencyHistogram}, for whoever copies beside them. */
         long[] latencies();
     }
@@ -51,7 +55,14 @@ public final class AccessPointHost {
     private final Watch watch;
     private final Returns returns;
     private final PortEvents events;
-    private final SlabHost[] slabs;
+    /** In the order of their numbers. Those from {@link #usable} on are still being opened: the volume grows by them. */
+    private SlabHost[] slabs;
+    /** So many of them clients may use. */
+    private int usable;
+    /** What clients may use. */
+    private long sizeBytes;
+    /** What they may use when all slabs are open. */
+    private long comingBytes;
     /** In the order of the copies: what is done for each of them is done in the same order in every run. */
     private final Map<GroupPort, Lease> leases = new LinkedHashMap<>();
 
@@ -79,11 +90,14 @@ public final class AccessPointHost {
         for (int i = 0; i < slabs.length; i++) {
             slabs[i] = new SlabHost(this, spec.slabs().get(i), ports);
         }
-        this.proposal = new OpenProposal(this, spec, slabs, truth, loop);
-        this.changes = new SetChanges(this, spec, slabs, truth, loop);
-        this.watch = new Watch(this, slabs, loop);
+        this.usable = slabs.length;
+        this.sizeBytes = spec.sizeBytes();
+        this.comingBytes = spec.sizeBytes();
+        this.proposal = new OpenProposal(this, spec, truth, loop);
+        this.changes = new SetChanges(this, spec, truth, loop);
+        this.watch = new Watch(this, loop);
         this.returns = new Returns(this);
-        this.events = new PortEvents(this, spec, slabs, leases);
+        this.events = new PortEvents(this, spec, leases);
     }
 
     /** For each group that holds a copy, the lease that it gave this volume. */
@@ -127,7 +141,53 @@ public final class AccessPointHost {
                 slab.follow(each.copies());
             }
         }
+        grow(wanted);
         considerSet();
+    }
+
+    /** Opens what the volume has grown by (docs/internals/resize.md): an attach of these slabs alone, in this epoch. */
+    private void grow(CopiesWanted wanted) {
+        int count = (int) Math.ceilDiv(wanted.sizeBytes(), Geometry.SLAB_BYTES);
+        if (wanted.sizeBytes() <= comingBytes || !hasAll(wanted, slabs.length, count)) {
+            return;
+        }
+        LOG.info("volume grows volume={} epoch={} bytes={}", spec.volume(), spec.epoch(), wanted.sizeBytes());
+        comingBytes = wanted.sizeBytes();
+        int before = slabs.length;
+        slabs = Arrays.copyOf(slabs, count);
+        List<GroupPort> joined = List.copyOf(leases.keySet());
+        for (int i = before; i < count; i++) {
+            slabs[i] = new SlabHost(this, wanted.slabs().get(i), ports);
+        }
+        for (GroupPort port : List.copyOf(leases.keySet())) {
+            if (!joined.contains(port)) {
+                port.join(spec.volume(), events);
+            }
+        }
+        for (int i = before; i < count; i++) {
+            slabs[i].tellUp(joined);
+        }
+        watch.arm();
+        openedOrMapped();
+    }
+
+    /** The view names each of these slabs, at its place, with copies. */
+    private static boolean hasAll(CopiesWanted wanted, int from, int count) {
+        if (wanted.slabs().size() < count) {
+            return false;
+        }
+        for (int i = from; i < count; i++) {
+            AttachSpec.Slab slab = wanted.slabs().get(i);
+            if (slab.index() != i || slab.copies().isEmpty()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** All of them, those that are being opened included. Not to be changed, nor kept. */
+    SlabHost[] slabs() {
+        return slabs;
     }
 
     NodeIdentity self() {
@@ -257,8 +317,8 @@ public final class AccessPointHost {
 
     /** True if every copy is there and has acknowledged all that was numbered. */
     public boolean isSettled() {
-        for (SlabHost slab : slabs) {
-            if (!slab.point.isSettled()) {
+        for (int i = 0; i < usable; i++) {
+            if (!slabs[i].point.isSettled()) {
                 return false;
             }
         }
@@ -343,7 +403,7 @@ public final class AccessPointHost {
     /** How many blocks the slab has: the last one of a volume may be short. */
     int slabBlocks(SlabHost at) {
         long first = at.spec.index() * Geometry.SLAB_BYTES;
-        return (int) ((Math.min(Geometry.SLAB_BYTES, spec.sizeBytes() - first) + Geometry.BLOCK_BYTES - 1)
+        return (int) ((Math.min(Geometry.SLAB_BYTES, comingBytes - first) + Geometry.BLOCK_BYTES - 1)
                 / Geometry.BLOCK_BYTES);
     }
 
@@ -354,8 +414,8 @@ public final class AccessPointHost {
     /** True if this is still the access point, for certain: what FLUSH asks. */
     public boolean mayAnswer() {
         long now = loop.nanos();
-        for (SlabHost slab : slabs) {
-            if (!slab.point.reads().mayAnswer(now)) {
+        for (int i = 0; i < usable; i++) {
+            if (!slabs[i].point.reads().mayAnswer(now)) {
                 wantLease();
                 return false;
             }
@@ -367,7 +427,7 @@ public final class AccessPointHost {
 
     /** One word: SEALING, RECONCILING, OPENING, HEALTHY, DEGRADED, STALLED, FENCED, REFUSED, DETACHED. */
     public String state() {
-        return new SlabStates(slabs, replicas).state(openTold);
+        return new SlabStates(inUse(), replicas).state(openTold);
     }
 
     /** What it waits for, or what is being put right; empty if nothing. */
@@ -375,7 +435,14 @@ public final class AccessPointHost {
         if (!trouble.isEmpty() || !proposal.trouble().isEmpty()) {
             return trouble.isEmpty() ? proposal.trouble() : trouble;
         }
-        return new SlabStates(slabs, replicas).detail(changes.trouble());
+        String detail = new SlabStates(inUse(), replicas).detail(changes.trouble());
+        return detail.isEmpty() && sizeBytes < comingBytes
+                ? "it grows: " + new SlabStates(slabs, replicas).detail(changes.trouble())
+                : detail;
+    }
+
+    private SlabHost[] inUse() {
+        return Arrays.copyOf(slabs, usable);
     }
 
     /** Blocks read from another copy because one was damaged, and sent there for repair. */
@@ -419,7 +486,12 @@ public final class AccessPointHost {
     }
 
     int slabCount() {
-        return slabs.length;
+        return usable;
+    }
+
+    /** What clients may use. */
+    public long sizeBytes() {
+        return sizeBytes;
     }
 
     AttachSpec spec() {
@@ -469,6 +541,13 @@ public final class AccessPointHost {
             LOG.info("volume open volume={} epoch={}", spec.volume(), spec.epoch());
             leases.keySet().forEach(GroupPort::probe);
             owner.opened();
+        }
+        if (!ended && sizeBytes < comingBytes) {
+            usable = slabs.length;
+            sizeBytes = comingBytes;
+            LOG.info("volume grown volume={} epoch={} bytes={}", spec.volume(), spec.epoch(), sizeBytes);
+            leases.keySet().forEach(GroupPort::probe);
+            owner.grown(sizeBytes);
         }
     }
 

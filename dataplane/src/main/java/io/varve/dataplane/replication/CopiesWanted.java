@@ -10,6 +10,7 @@ import java.util.List;
  * @param replicas copies that each slab should have
  * @param copyLimitBytesPerSecond what may be given to copies that are being filled; 0: no limit
  * @param isExported clients may use it; else it is open for its copies only
+ * @param sizeBytes of the volume; when it is more than what is served, {@code slabs} has those that were added, as they were made
  * @param slabs their copies that have been made, those that are to go included
  */
 public record CopiesWanted(
@@ -18,4 +19,5 @@ public record CopiesWanted(
         int replicas,
         long copyLimitBytesPerSecond,
         boolean isExported,
+        long sizeBytes,
         List<AttachSpec.Slab> slabs) {}

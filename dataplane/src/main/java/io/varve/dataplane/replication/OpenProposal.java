@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * OPEN: the one compare-and-set for all slabs of an attach, proposed when every slab is recovered, and again while its outcome is unknown
- * (docs/internals/protocol.md, Attach 5). Confined to the volume's loop.
+ * (docs/internals/protocol.md, Attach 5); and for those by which the volume grows since. Confined to the volume's loop.
  */
 final class OpenProposal {
     /** Between two proposals whose outcome is unknown. */
@@ -15,16 +15,14 @@ final class OpenProposal {
 
     private final AccessPointHost host;
     private final AttachSpec spec;
-    private final SlabHost[] slabs;
     private final Truth truth;
     private final Loop loop;
     private boolean proposed;
     private String trouble = "";
 
-    OpenProposal(AccessPointHost host, AttachSpec spec, SlabHost[] slabs, Truth truth, Loop loop) {
+    OpenProposal(AccessPointHost host, AttachSpec spec, Truth truth, Loop loop) {
         this.host = host;
         this.spec = spec;
-        this.slabs = slabs;
         this.truth = truth;
         this.loop = loop;
     }
@@ -36,20 +34,19 @@ final class OpenProposal {
 
     /** Proposes if every slab is ready for it. */
     void proposeWhenRecovered() {
-        for (SlabHost slab : slabs) {
-            if (slab.point.phase() != AccessPoint.Phase.OPENING) {
+        List<Truth.SlabOpen> asked = new ArrayList<>();
+        for (SlabHost slab : host.slabs()) {
+            if (slab.point.phase() == AccessPoint.Phase.OPENING) {
+                asked.add(new Truth.SlabOpen(
+                        slab.spec.index(), slab.gen, slab.point.set().recovered(), slab.point.recoveredSeq() + 1));
+            } else if (!slab.point.canChangeSet()) {
                 return;
             }
         }
-        if (proposed || host.hasEnded()) {
+        if (asked.isEmpty() || proposed || host.hasEnded()) {
             return;
         }
         proposed = true;
-        List<Truth.SlabOpen> asked = new ArrayList<>();
-        for (SlabHost slab : slabs) {
-            asked.add(new Truth.SlabOpen(
-                    slab.spec.index(), slab.gen, slab.point.set().recovered(), slab.point.recoveredSeq() + 1));
-        }
         truth.open(spec.volume(), spec.epoch(), asked, this::answered);
     }
 
@@ -67,6 +64,7 @@ final class OpenProposal {
             }
             case OK, STALE_GEN -> {
                 trouble = "";
+                proposed = false;
                 String failure = openAll(answers);
                 if (failure != null) {
                     host.end(false, failure);
@@ -98,7 +96,7 @@ final class OpenProposal {
             }
             slab.openCommitted(answer.gen());
         }
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             if (slab.point.phase() == AccessPoint.Phase.OPENING) {
                 slab.startEpoch();
             }

@@ -10,13 +10,11 @@ import org.jspecify.annotations.Nullable;
 final class PortEvents implements PortListener {
     private final AccessPointHost host;
     private final AttachSpec spec;
-    private final SlabHost[] slabs;
     private final Map<GroupPort, Lease> leases;
 
-    PortEvents(AccessPointHost host, AttachSpec spec, SlabHost[] slabs, Map<GroupPort, Lease> leases) {
+    PortEvents(AccessPointHost host, AttachSpec spec, Map<GroupPort, Lease> leases) {
         this.host = host;
         this.spec = spec;
-        this.slabs = slabs;
         this.leases = leases;
     }
 
@@ -32,7 +30,7 @@ final class PortEvents implements PortListener {
 
     @Override
     public void portUp(GroupPort port) {
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             int member = slab.memberOf(port);
             if (member >= 0) {
                 slab.point.memberUp(member);
@@ -42,7 +40,7 @@ final class PortEvents implements PortListener {
 
     @Override
     public void portDown(GroupPort port, String reason) {
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             int member = slab.memberOf(port);
             if (member >= 0) {
                 slab.point.memberDown(member, reason);
@@ -53,7 +51,7 @@ final class PortEvents implements PortListener {
 
     @Override
     public void portEased(GroupPort port) {
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             slab.advanceLearners();
         }
         host.eased();

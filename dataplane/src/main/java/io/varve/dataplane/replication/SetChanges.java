@@ -26,16 +26,14 @@ final class SetChanges {
 
     private final AccessPointHost host;
     private final AttachSpec spec;
-    private final SlabHost[] slabs;
     private final Truth truth;
     private final Loop loop;
     private boolean isBusy;
     private String trouble = "";
 
-    SetChanges(AccessPointHost host, AttachSpec spec, SlabHost[] slabs, Truth truth, Loop loop) {
+    SetChanges(AccessPointHost host, AttachSpec spec, Truth truth, Loop loop) {
         this.host = host;
         this.spec = spec;
-        this.slabs = slabs;
         this.truth = truth;
         this.loop = loop;
     }
@@ -56,7 +54,7 @@ final class SetChanges {
         }
         List<Truth.SlabIsr> asked = new ArrayList<>();
         boolean anyLeaves = false;
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             List<String> wanted = slab.point.canChangeSet() ? wanted(slab) : null;
             if (wanted != null) {
                 asked.add(new Truth.SlabIsr(slab.spec.index(), slab.gen, wanted));

@@ -197,6 +197,16 @@ final class SlabHost implements AccessPointEffects {
         }
     }
 
+    /** The slab is new, while these ports are not: those that are up are spoken to at once, the others when they say that they are. */
+    void tellUp(List<GroupPort> known) {
+        for (Member member : List.copyOf(point.members())) {
+            GroupPort port = ports[member.index];
+            if (known.contains(port) && port.isUp()) {
+                point.memberUp(member.index);
+            }
+        }
+    }
+
     /** True if a copy of this slab is behind the port. */
     boolean uses(GroupPort port) {
         return memberOf(port) >= 0;

@@ -22,13 +22,11 @@ final class Watch {
     private static final int BEATS_AT_ATTACH = 10;
 
     private final AccessPointHost host;
-    private final SlabHost[] slabs;
     private final Loop loop;
     private boolean isArmed;
 
-    Watch(AccessPointHost host, SlabHost[] slabs, Loop loop) {
+    Watch(AccessPointHost host, Loop loop) {
         this.host = host;
-        this.slabs = slabs;
         this.loop = loop;
     }
 
@@ -43,7 +41,7 @@ final class Watch {
         isArmed = false;
         boolean goOn = false;
         boolean anyLost = false;
-        for (SlabHost slab : slabs) {
+        for (SlabHost slab : host.slabs()) {
             if (host.hasEnded()) {
                 return;
             }

@@ -37,7 +37,7 @@ public final class SlabVolume implements Volume {
     static final int MAX_READ_PARTS = 1024;
 
     private final String name;
-    private final long sizeBytes;
+    private long sizeBytes;
     private final Loop loop;
     private final AccessPointHost host;
     private final Admission admission;
@@ -81,6 +81,12 @@ public final class SlabVolume implements Volume {
     @Override
     public long sizeBytes() {
         return sizeBytes;
+    }
+
+    /** From now on there is more of it. */
+    void resized(long newSizeBytes) {
+        growth.resized(newSizeBytes);
+        sizeBytes = newSizeBytes;
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.varve.dataplane.volume;
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
+import java.util.Arrays;
 
 /**
  * Whether a write that makes a thin volume grow has room on every copy. What a copy told last may be old, and counts as gone what its next
@@ -33,9 +34,9 @@ final class ThinGrowth {
     private final AccessPointHost host;
     private final Loop loop;
     /** By slab: until when it counts as full, and the room that there was when it was found so. */
-    private final long[] fullUntilNanos;
+    private long[] fullUntilNanos;
 
-    private final long[] fullPieces;
+    private long[] fullPieces;
     private Question question = Question.NONE;
     private int round;
     private int outstanding;
@@ -43,9 +44,18 @@ final class ThinGrowth {
     ThinGrowth(AccessPointHost host, Loop loop, long sizeBytes) {
         this.host = host;
         this.loop = loop;
-        int slabs = (int) ((sizeBytes + Geometry.SLAB_BYTES - 1) / Geometry.SLAB_BYTES);
-        fullUntilNanos = new long[slabs];
-        fullPieces = new long[slabs];
+        fullUntilNanos = new long[slabs(sizeBytes)];
+        fullPieces = new long[slabs(sizeBytes)];
+    }
+
+    private static int slabs(long sizeBytes) {
+        return (int) ((sizeBytes + Geometry.SLAB_BYTES - 1) / Geometry.SLAB_BYTES);
+    }
+
+    /** The volume is larger now. */
+    void resized(long sizeBytes) {
+        fullUntilNanos = Arrays.copyOf(fullUntilNanos, slabs(sizeBytes));
+        fullPieces = Arrays.copyOf(fullPieces, slabs(sizeBytes));
     }
 
     /** For the first write in the queue, of which nothing is numbered yet. {@code isLast}: nothing of the volume but this can be numbered. */

@@ -6,6 +6,7 @@ import io.varve.dataplane.time.Loop;
 public interface Volume {
     String name();
 
+    /** Grows while it is attached; never shrinks. */
     long sizeBytes();
 
     /** The loop on which everything of this volume happens. */

@@ -33,12 +33,15 @@ public final class Volumes implements VolumeDirectory {
         this.truth = truth;
     }
 
-    /** How an attach ended; exactly one is called, once. After {@code opened}, {@link #onGone} tells when the volume goes. */
+    /** How an attach ended; exactly one of the first two is called, once. After {@code opened}, {@link #onGone} tells when the volume goes. */
     public interface AttachCallback {
         void opened(SlabVolume volume);
 
         /** {@code fenced}: somebody attached it after us. Else it cannot be opened, and {@code why} is for people. */
         void failed(boolean fenced, String why);
+
+        /** After {@code opened}: the volume has grown to what {@link SlabVolume#sizeBytes} says now. */
+        default void grown(SlabVolume volume) {}
     }
 
     /**
@@ -133,6 +136,7 @@ public final class Volumes implements VolumeDirectory {
         private final AccessPointHost host;
         private final SlabVolume volume;
         private final List<Runnable> goneListeners = new ArrayList<>();
+        private final AttachCallback listener;
         private @Nullable AttachCallback callback;
         private boolean isExported;
         private boolean isGone;
@@ -140,6 +144,7 @@ public final class Volumes implements VolumeDirectory {
         Attached(AttachSpec spec, boolean isExported, AttachCallback callback) {
             this.spec = spec;
             this.isExported = isExported;
+            this.listener = callback;
             this.callback = callback;
             this.host = new AccessPointHost(ports, spec, truth, this);
             this.volume = new SlabVolume(spec.name(), spec.sizeBytes(), loop, host);
@@ -165,6 +170,12 @@ public final class Volumes implements VolumeDirectory {
             if (told != null) {
                 told.failed(fenced, why);
             }
+        }
+
+        @Override
+        public void grown(long sizeBytes) {
+            volume.resized(sizeBytes);
+            listener.grown(volume);
         }
 
         void export() {

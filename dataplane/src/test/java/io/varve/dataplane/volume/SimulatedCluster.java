@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 final class SimulatedCluster {
     static final long VOLUME = 7;
     static final long SECOND = 1_000_000_000L;
+    private static final int SLAB_BLOCKS = (int) (Geometry.SLAB_BYTES / Geometry.BLOCK_BYTES);
 
     /** One node: what a crash takes is {@link Life}, what it leaves is the disk. */
     final class Node {
@@ -221,8 +222,9 @@ final class SimulatedCluster {
     final List<String> groups = new ArrayList<>();
 
     private final AttachSpec template;
-    private final int slabs;
-    private final long sizeBytes;
+    private int slabs;
+    private long sizeBytes;
+    private final int copies;
 
     /** The volume's slabs have copies on the first {@code copies} nodes. */
     SimulatedCluster(long seed, int nodeCount, int copies, int slabs) {
@@ -234,6 +236,7 @@ final class SimulatedCluster {
         this.random = scheduler.newRandom();
         this.network = new SimulatedNetwork(random.nextLong());
         this.slabs = slabs;
+        this.copies = copies;
         List<AttachSpec.Copy> places = new ArrayList<>();
         List<String> isr = new ArrayList<>();
         for (int i = 0; i < nodeCount; i++) {
@@ -274,6 +277,36 @@ final class SimulatedCluster {
         while (created[0] < slabs * copies) {
             scheduler.runFor(SECOND / 10);
         }
+    }
+
+    /** The truth is told that the volume is larger, when every copy of what it grows by has been made; the nodes see it with the next views. */
+    void grow(long newSizeBytes) {
+        int before = slabs;
+        slabs = (int) Math.ceilDiv(newSizeBytes, Geometry.SLAB_BYTES);
+        sizeBytes = newSizeBytes;
+        List<AttachSpec.Slab> added = new ArrayList<>();
+        int[] created = new int[1];
+        for (int s = before; s < slabs; s++) {
+            List<AttachSpec.Copy> places = new ArrayList<>();
+            for (int i = 0; i < copies; i++) {
+                // From the other end: a group that had no copy of the volume gets one.
+                int at = nodes.size() - 1 - i;
+                Life life = node(at).life();
+                long creation = 500L + 10 * s + i;
+                long stream = StreamId.of(VOLUME, s);
+                places.add(new AttachSpec.Copy(groups.get(at), creation, "n" + at + ":1"));
+                life.loop.execute(() -> life.store.create(stream, creation, SLAB_BLOCKS, status -> {
+                    assertThat(status).isEqualTo(StoreStatus.OK);
+                    created[0]++;
+                }));
+            }
+            added.add(new AttachSpec.Slab(
+                    s, 1, places, places.stream().map(AttachSpec.Copy::group).toList()));
+        }
+        while (created[0] < added.size() * copies) {
+            scheduler.runFor(SECOND / 10);
+        }
+        truth.grow(newSizeBytes, added);
     }
 
     private int blocks(int slab) {

@@ -34,14 +34,21 @@ final class SimulatedTruth {
 
     /** What a node sees; each is newer than those before. */
     record View(
-            int version, int epoch, int replicas, long copyLimit, List<List<Placed>> slabs, List<List<String>> isrs) {
+            int version,
+            int epoch,
+            int replicas,
+            long copyLimit,
+            long sizeBytes,
+            List<Integer> gens,
+            List<List<Placed>> slabs,
+            List<List<String>> isrs) {
         /** What an access point of that epoch is told. */
         CopiesWanted wanted(long volume) {
             List<AttachSpec.Slab> told = new ArrayList<>();
             for (int i = 0; i < slabs.size(); i++) {
-                told.add(new AttachSpec.Slab(i, 0, made(slabs.get(i)), isrs.get(i)));
+                told.add(new AttachSpec.Slab(i, gens.get(i), made(slabs.get(i)), isrs.get(i)));
             }
-            return new CopiesWanted(volume, epoch, replicas, copyLimit, true, told);
+            return new CopiesWanted(volume, epoch, replicas, copyLimit, true, sizeBytes, told);
         }
     }
 
@@ -73,12 +80,14 @@ final class SimulatedTruth {
     /** Bytes a second; 0: none. */
     long copyLimit;
 
+    private long sizeBytes;
     private int version;
     private long creations = 1_000;
 
     SimulatedTruth(long seed, AttachSpec template) {
         random = new SplittableRandom(seed);
         replicas = template.replicas();
+        sizeBytes = template.sizeBytes();
         for (AttachSpec.Slab each : template.slabs()) {
             Slab slab = new Slab();
             slab.isr = each.isr();
@@ -97,6 +106,8 @@ final class SimulatedTruth {
                 epoch,
                 replicas,
                 copyLimit,
+                sizeBytes,
+                slabs.stream().map(slab -> slab.gen).toList(),
                 slabs.stream().map(slab -> List.copyOf(slab.replicas.values())).toList(),
                 slabs.stream().map(slab -> slab.isr).toList());
     }
@@ -110,6 +121,17 @@ final class SimulatedTruth {
         slabs.get(slab)
                 .replicas
                 .computeIfAbsent(group, g -> new Placed(new AttachSpec.Copy(group, creations++, address), Phase.NEW));
+    }
+
+    /** ResizeVolume, when the copies of the slabs that it adds have been made. */
+    void grow(long newSizeBytes, List<AttachSpec.Slab> added) {
+        sizeBytes = newSizeBytes;
+        for (AttachSpec.Slab each : added) {
+            Slab slab = new Slab();
+            slab.isr = each.isr();
+            each.copies().forEach(copy -> slab.replicas.put(copy.group(), new Placed(copy, Phase.CREATED)));
+            slabs.add(slab);
+        }
     }
 
     /** ReplicasCreated. */
@@ -189,8 +211,7 @@ final class SimulatedTruth {
             Slab slab = slabs.get(i);
             now.add(new AttachSpec.Slab(i, slab.gen, made(replicas(i)), slab.isr));
         }
-        return new AttachSpec(
-                template.volume(), template.name(), template.sizeBytes(), replicas, epoch, "attach-" + epoch, now);
+        return new AttachSpec(template.volume(), template.name(), sizeBytes, replicas, epoch, "attach-" + epoch, now);
     }
 
     Truth on(Loop loop) {

@@ -47,6 +47,8 @@ public final class AttachCommand implements Callable<Integer> {
     private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
 
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(8);
+    /** In which the kernel counts. */
+    private static final long SECTOR_BYTES = 512;
 
     @Parameters(paramLabel = "VOLUME", description = "The volume's name.")
     private String name = "";
@@ -64,6 +66,15 @@ public final class AttachCommand implements Callable<Integer> {
             fallbackValue = "true",
             description = "Whether to make a block device, which needs root and nbdfuse. Default: yes.")
     private boolean device;
+
+    @Option(
+            names = "--state",
+            paramLabel = "FILE",
+            description = {
+                "Written when the device is there, and again when it has grown: one line of JSON with volume, device, sizeBytes",
+                "and pid, for programs. Removed at the end."
+            })
+    private @Nullable Path state;
 
     @Option(
             names = "--give-up-after",
@@ -131,10 +142,54 @@ public final class AttachCommand implements Callable<Integer> {
                 Files.deleteIfExists(Path.of(path + ".device"));
                 return "";
             });
-            out.println("Device " + block.open(volume.uri(), Path.of(path + ".log")));
+            var size = volume.sizeBytes();
+            var made = block.open(volume.roomyUri(), Path.of(path + ".log"), size);
+            follow(volume, made, out, teardown);
+            out.println("Device " + made);
             out.flush();
         }
         return awaitEnd(volume, block, teardown);
+    }
+
+    /** The device grows with the volume, from what it was made with on. */
+    private void follow(AttachedVolume volume, String made, PrintWriter out, Teardown teardown) throws IOException {
+        var file = state;
+        if (file != null) {
+            teardown.add("remove " + file, CLOSE_LIMIT, limit -> {
+                Files.deleteIfExists(file);
+                return "";
+            });
+        }
+        volume.onResized(bytes -> Thread.ofVirtual().start(() -> grow(volume, made, out)));
+        grow(volume, made, out);
+    }
+
+    /** One at a time: each brings the device to what the volume has then. */
+    private synchronized void grow(AttachedVolume volume, String made, PrintWriter out) {
+        var size = volume.sizeBytes();
+        var wrong = BlockDevice.grow(made, size);
+        if (!wrong.isEmpty()) {
+            say(out, wrong);
+            size = deviceBytes(made);
+        }
+        var file = state;
+        try {
+            if (file != null) {
+                new AttachState(name, made, size, ProcessHandle.current().pid()).write(file);
+            }
+        } catch (IOException e) {
+            say(out, "cannot write " + file + ": " + e.getMessage());
+        }
+    }
+
+    private static long deviceBytes(String made) {
+        try {
+            var sectors =
+                    Files.readString(Path.of("/sys/class/block", Path.of(made).getFileName() + "", "size"));
+            return Long.parseLong(sectors.strip()) * SECTOR_BYTES;
+        } catch (IOException e) {
+            return 0;
+        }
     }
 
     private static int awaitEnd(AttachedVolume volume, BlockDevice block, Teardown teardown)

@@ -6,19 +6,27 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The one volume that the local target serves. Confined to the loop. */
+/** The one volume that the local target serves, and the same once more with room to grow. Confined to the loop. */
 final class AttachedExport implements VolumeDirectory {
+    /** Behind the volume's name; no volume's name holds a {@code +}. */
+    static final String ROOM = "+room";
+
     private final Volume volume;
+    private final RoomyVolume roomy;
     private final List<Runnable> listeners = new ArrayList<>();
     private boolean isGone;
 
     AttachedExport(Volume volume) {
         this.volume = volume;
+        this.roomy = new RoomyVolume(volume, volume.name() + ROOM);
     }
 
     @Override
     public @Nullable Volume find(String name) {
-        return !isGone && name.equals(volume.name()) ? volume : null;
+        if (isGone) {
+            return null;
+        }
+        return name.equals(volume.name()) ? volume : name.equals(roomy.name()) ? roomy : null;
     }
 
     @Override

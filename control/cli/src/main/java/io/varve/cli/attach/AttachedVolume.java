@@ -10,6 +10,7 @@ import io.varve.cli.config.Endpoint;
 import io.varve.dataplane.frontend.nbd.NbdLimits;
 import io.varve.dataplane.frontend.nbd.NbdTarget;
 import io.varve.dataplane.time.VertxLoop;
+import io.varve.model.ByteSize;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -30,6 +31,7 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 
 /**
  * A volume served on a Unix socket of this machine, wherever in the cluster it is open. Owns its event loop, its connection to the cluster and
@@ -40,6 +42,9 @@ public final class AttachedVolume implements AutoCloseable {
     private static final Duration OPEN_LIMIT = Duration.ofSeconds(60);
 
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(7);
+    /** The longest that a server holds a question. */
+    private static final Duration SIZE_WAIT = Duration.ofSeconds(10);
+
     private static final long REFRESH_MILLIS = 30_000;
     private static final int CONNECT_MILLIS = 1_000;
     /** nbdfuse opens a few; tools one. */
@@ -68,6 +73,8 @@ public final class AttachedVolume implements AutoCloseable {
     private final NbdTarget target;
     private final Promise<Void> opened = Promise.promise();
     private final Promise<String> failed = Promise.promise();
+    private volatile LongConsumer onResized = bytes -> {};
+    private volatile boolean closed;
 
     /**
      * @param giveUpAfter without an access point, everything is failed after so long; zero for never
@@ -115,6 +122,12 @@ public final class AttachedVolume implements AutoCloseable {
             }
 
             @Override
+            public void resized(long sizeBytes) {
+                say.accept("grown to " + new ByteSize(sizeBytes));
+                onResized.accept(sizeBytes);
+            }
+
+            @Override
             public void failed(String why) {
                 AttachedVolume.this.failed(say, why);
             }
@@ -143,6 +156,26 @@ public final class AttachedVolume implements AutoCloseable {
             throw new CommandFailure(ExitCode.FAILED, "cannot protect " + socket + ": " + e.getMessage(), "");
         }
         vertx.setPeriodic(REFRESH_MILLIS, due -> Thread.ofVirtual().start(cluster::refresh));
+        Thread.ofVirtual().name("size").start(this::watchSize);
+    }
+
+    /** Hears when the volume has grown; until the end. */
+    private void watchSize() {
+        while (!closed && !failed.future().isComplete()) {
+            cluster.awaitLarger(sizeBytes(), SIZE_WAIT).ifPresent(bytes -> loop.execute(() -> volume.resized(bytes)));
+        }
+    }
+
+    /** Who hears, on the loop, that there is more of the volume. */
+    public void onResized(LongConsumer listener) {
+        onResized = listener;
+    }
+
+    /** Of the volume as it is now. Not from the loop. */
+    public long sizeBytes() {
+        var size = Promise.<Long>promise();
+        loop.execute(() -> size.complete(volume.sizeBytes()));
+        return awaitStep(size.future(), CLOSE_LIMIT, "the attach does not answer");
     }
 
     private void requireVolume() {
@@ -187,6 +220,11 @@ public final class AttachedVolume implements AutoCloseable {
         return "nbd+unix:///" + name + "?socket=" + socket;
     }
 
+    /** The same with room to grow: who uses it knows how large the volume is. */
+    public String roomyUri() {
+        return "nbd+unix:///" + name + AttachedExport.ROOM + "?socket=" + socket;
+    }
+
     public Pauses pauses() {
         return volume.pauses();
     }
@@ -198,6 +236,7 @@ public final class AttachedVolume implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         try {
             target.stop().await(CLOSE_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException | RuntimeException e) {

@@ -4,6 +4,7 @@ import io.varve.cli.command.CommandFailure;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.process.Teardown;
 import io.varve.cli.process.Tool;
+import io.varve.dataplane.disk.LoopDevice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +24,9 @@ public final class BlockDevice {
     private static final Duration STEP_LIMIT = Duration.ofSeconds(60);
     private static final Duration UNDO_LIMIT = Duration.ofSeconds(2);
     private static final Duration APPEAR_LIMIT = Duration.ofSeconds(30);
+    /** Until pages that were written meanwhile are clean. */
+    private static final int GROW_ATTEMPTS = 50;
+
     private static final Duration LOOK_PAUSE = Duration.ofMillis(20);
 
     private final Path point;
@@ -37,8 +41,20 @@ public final class BlockDevice {
 
     /** Makes the device and answers its path. Throws {@link CommandFailure}. */
     public String open(String nbdUri, Path log) throws IOException, InterruptedException {
+        return open(nbdUri, log, 0);
+    }
+
+    /** The same of the first {@code sizeBytes} of the export, and {@link #grow} is possible; 0: all of it. */
+    public String open(String nbdUri, Path log, long sizeBytes) throws IOException, InterruptedException {
         var image = showAsFile(nbdUri, log);
-        var made = Tool.run(STEP_LIMIT, "losetup", "--find", "--show", "--direct-io=on", image.toString());
+        var made = Tool.run(
+                STEP_LIMIT,
+                "losetup",
+                "--find",
+                "--show",
+                "--direct-io=on",
+                "--sizelimit=" + sizeBytes,
+                image.toString());
         if (!made.ok()) {
             throw failure("losetup: " + made.output());
         }
@@ -48,6 +64,26 @@ public final class BlockDevice {
             return outcome.ok() ? "" : outcome.output();
         });
         return device;
+    }
+
+    /** Whoever has the device open sees more of it. Answers what went wrong; empty: nothing. */
+    public static String grow(String device, long sizeBytes) {
+        for (var attempt = 0; ; attempt++) {
+            var error = LoopDevice.limit(device, sizeBytes);
+            if (error == 0) {
+                return "";
+            }
+            if (error != LoopDevice.EAGAIN || attempt >= GROW_ATTEMPTS) {
+                return "the kernel refuses to grow " + device + " to " + sizeBytes + " bytes, errno " + error
+                        + (error == LoopDevice.EAGAIN ? ": it has its new size when the volume is attached again" : "");
+            }
+            try {
+                Thread.sleep(LOOK_PAUSE);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return "interrupted";
+            }
+        }
     }
 
     private Path showAsFile(String nbdUri, Path log) throws IOException, InterruptedException {

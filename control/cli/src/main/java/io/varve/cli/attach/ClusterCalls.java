@@ -116,6 +116,28 @@ final class ClusterCalls {
         return found;
     }
 
+    /**
+     * What the access point serves of the volume, in bytes, after {@code wait} or as soon as it is more than {@code bytes}; empty when nobody tells.
+     * One server is asked, which holds the question until then; never earlier than that, so that whoever asks again and again does not need a pause.
+     */
+    Optional<Long> awaitLarger(long bytes, Duration wait) {
+        var end = System.nanoTime() + wait.toNanos();
+        var request = GetVolumeRequest.newBuilder()
+                .setName(volume)
+                .setAfterEpoch(-1)
+                .setAfterSizeBytes(bytes)
+                .setWaitMillis((int) wait.toMillis())
+                .build();
+        var told = anywhere(ManagementGrpcClient.GetVolume, request, LOOK_LIMIT.plus(wait))
+                        instanceof CallResult.Answered<Volume>(var found)
+                ? Optional.of(found.getAttachment().getSizeBytes())
+                : Optional.<Long>empty();
+        if (told.filter(size -> size > bytes).isEmpty()) {
+            rest(end - System.nanoTime());
+        }
+        return told;
+    }
+
     private static void rest(long nanos) {
         try {
             Thread.sleep(Duration.ofNanos(Math.max(0, nanos))); // Nobody answers: there is nothing else to wait for.

@@ -81,6 +81,9 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         /** Requests are taken from now on. Once. */
         void opened();
 
+        /** There is more of the volume now. */
+        void resized(long sizeBytes);
+
         /** It cannot go on: everything is answered IO_ERROR. Once. */
         void failed(String why);
     }
@@ -249,6 +252,14 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         }
     }
 
+    /** The access point serves so much now, also on the connection that there is; less than before means nothing. */
+    void resized(long bytes) {
+        if (sizeBytes >= 0 && bytes > sizeBytes) {
+            sizeBytes = bytes;
+            events.resized(bytes);
+        }
+    }
+
     // ---- the access point comes and goes
 
     private void search() {
@@ -283,6 +294,8 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         if (isFirst) {
             sizeBytes = size;
             flags = newFlags;
+        } else if (size > sizeBytes && newFlags == flags) {
+            resized(size);
         } else if (size != sizeBytes || newFlags != flags) {
             fail("the volume at " + entered.place() + " has " + size + " bytes and flags " + newFlags + "; it had "
                     + sizeBytes + " bytes and flags " + flags);

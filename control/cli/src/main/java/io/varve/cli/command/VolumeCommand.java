@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             VolumeCommand.Detach.class,
             VolumeCommand.Delete.class,
             VolumeSetCommand.class,
+            VolumeResizeCommand.class,
             VolumeVerifyCommand.class,
         },
         footerHeading = "%nExamples:%n",

@@ -37,7 +37,13 @@ final class VolumeTable {
                 .append(" (id ")
                 .append(volume.getId())
                 .append(")\n");
-        text.append("Size      ").append(new ByteSize(volume.getSizeBytes())).append('\n');
+        text.append("Size      ").append(size(volume)).append('\n');
+        volume.getLabelsList()
+                .forEach(label -> text.append("Label     ")
+                        .append(label.getKey())
+                        .append('=')
+                        .append(label.getValue())
+                        .append('\n'));
         text.append("Copies    ").append(copies(volume)).append('\n');
         text.append("Health    ").append(healthInWords(volume)).append('\n');
         text.append("State     ").append(state(volume)).append('\n');
@@ -67,6 +73,17 @@ final class VolumeTable {
             }
         }
         return text.append('\n').append(table.render()).toString();
+    }
+
+    private static String size(Volume volume) {
+        var size = new ByteSize(volume.getSizeBytes()).toString();
+        if (volume.hasGrowth()) {
+            return size + ", growing to " + new ByteSize(volume.getGrowth().getSizeBytes());
+        }
+        var served = volume.getAttachment().getSizeBytes();
+        return volume.getAttachment().getOpen() && served != 0 && served < volume.getSizeBytes()
+                ? size + ", its clients see " + new ByteSize(served) + " until what was added is open"
+                : size;
     }
 
     static String state(Volume volume) {

@@ -70,6 +70,11 @@ final class VolumeUnderTest implements AccessPoints, RemoteVolume.Events, AutoCl
     }
 
     @Override
+    public void resized(long sizeBytes) {
+        said.add("grown to " + sizeBytes);
+    }
+
+    @Override
     public void failed(String why) {
         failed.complete(why);
     }

@@ -43,6 +43,7 @@ import io.varve.api.NodeStats;
 import io.varve.api.RebuildList;
 import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
+import io.varve.api.ResizeVolumeRequest;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -71,6 +72,7 @@ final class ManagementEndpoint extends ManagementService {
     private final EventCalls events;
     private final DepartureCalls departures;
     private final RebuildCalls rebuilds;
+    private final VolumeGrowth growth;
     private final NodeCalls calls;
     private final NodeLocal local;
     private final LoadCalls loads;
@@ -83,6 +85,7 @@ final class ManagementEndpoint extends ManagementService {
         this.events = new EventCalls(group);
         this.departures = new DepartureCalls(group, report);
         this.rebuilds = new RebuildCalls(group, report, calls, volumes);
+        this.growth = new VolumeGrowth(group, report);
         this.calls = calls;
         this.local = local;
         this.loads = loads;
@@ -224,6 +227,11 @@ final class ManagementEndpoint extends ManagementService {
     @Override
     public Future<Volume> setReplicas(SetReplicasRequest request) {
         return rebuilds.setReplicas(request);
+    }
+
+    @Override
+    public Future<Volume> resizeVolume(ResizeVolumeRequest request) {
+        return growth.resize(request);
     }
 
     @Override

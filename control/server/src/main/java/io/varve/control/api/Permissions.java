@@ -16,8 +16,14 @@ final class Permissions {
     private static final String PACKAGE = "varve.v1.";
 
     /** What a driver that hands out volumes does, besides looking. */
-    private static final Set<String> CSI =
-            Set.of("CreateVolume", "DeleteVolume", "AttachVolume", "MoveVolume", "DetachVolume");
+    private static final Set<String> CSI = Set.of(
+            "CreateVolume",
+            "DeleteVolume",
+            "ResizeVolume",
+            "SetReplicas",
+            "AttachVolume",
+            "MoveVolume",
+            "DetachVolume");
 
     /** Of what people call, what metadata members ask of the nodes themselves: the planner's figures. */
     private static final Set<String> NODES_TOO = Set.of(PACKAGE + "Management/GetNodeStats");

@@ -60,6 +60,7 @@ final class Services {
         bind(server, ManagementGrpcService.RemoveNode, management::removeNode);
         bind(server, ManagementGrpcService.RemoveDisk, management::removeDisk);
         bind(server, ManagementGrpcService.SetReplicas, management::setReplicas);
+        bind(server, ManagementGrpcService.ResizeVolume, management::resizeVolume);
         bind(server, ManagementGrpcService.ListRebuilds, management::listRebuilds);
         bind(server, ManagementGrpcService.GetClusterLoad, management::getClusterLoad);
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);

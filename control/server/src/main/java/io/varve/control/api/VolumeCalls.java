@@ -5,6 +5,7 @@ import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DeleteVolumeResponse;
 import io.varve.api.DiskGroup;
 import io.varve.api.GetVolumeRequest;
+import io.varve.api.Label;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
@@ -24,7 +25,9 @@ import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,6 +48,11 @@ final class VolumeCalls {
     private static final Duration LONGEST_LOOK = Duration.ofSeconds(10);
 
     private static final int DEFAULT_REPLICAS = 2;
+
+    /** Who claims a volume, where, and why: some words each. */
+    private static final int MAX_LABELS = 32;
+
+    private static final int MAX_LABEL_LENGTH = 512;
 
     private final MetaGroup group;
     private final StatusReport report;
@@ -67,7 +75,8 @@ final class VolumeCalls {
         return group.waitFor(
                         0,
                         state -> state.volume(request.getName())
-                                .filter(volume -> isOpenAfter(volume, request.getAfterEpoch()))
+                                .filter(volume -> isOpenAfter(volume, request.getAfterEpoch())
+                                        || isLargerThan(volume, request.getAfterSizeBytes()))
                                 .flatMap(volume -> whole(state, request.getName())),
                         asked.compareTo(LONGEST_LOOK) < 0 ? asked : LONGEST_LOOK)
                 .compose(open -> open.map(Future::succeededFuture).orElseGet(() -> find(request.getName())));
@@ -76,6 +85,13 @@ final class VolumeCalls {
     private static boolean isOpenAfter(Volume volume, int epoch) {
         return volume.getAttachment().getOpen()
                 && Integer.compareUnsigned(volume.getAttachment().getEpoch(), epoch) > 0;
+    }
+
+    /** What clients may use is more than that by now; 0: nobody asked. */
+    private static boolean isLargerThan(Volume volume, long bytes) {
+        return bytes != 0
+                && volume.getAttachment().getOpen()
+                && volume.getAttachment().getSizeBytes() > bytes;
     }
 
     Future<Volume> find(String name) {
@@ -154,6 +170,24 @@ final class VolumeCalls {
         if (replicas < 1 || replicas > 3) {
             return Optional.of("a volume has 1, 2 or 3 replicas, not " + replicas);
         }
+        return labelObjection(request.getLabelsList());
+    }
+
+    private static Optional<String> labelObjection(List<Label> labels) {
+        if (labels.size() > MAX_LABELS) {
+            return Optional.of("a volume has at most " + MAX_LABELS + " labels, not " + labels.size());
+        }
+        Set<String> keys = new HashSet<>();
+        for (Label label : labels) {
+            if (label.getKey().isEmpty()
+                    || label.getKey().length() + label.getValue().length() > MAX_LABEL_LENGTH) {
+                return Optional.of("a label has a key, and together with its value at most " + MAX_LABEL_LENGTH
+                        + " characters: '" + label.getKey() + "'");
+            }
+            if (!keys.add(label.getKey())) {
+                return Optional.of("the label '" + label.getKey() + "' is there twice");
+            }
+        }
         return Optional.empty();
     }
 
@@ -193,7 +227,11 @@ final class VolumeCalls {
                         System.currentTimeMillis(),
                         placed.slabs(),
                         // The command itself may reach the log twice.
-                        request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId()));
+                        request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId(),
+                        true,
+                        request.getLabelsList().stream()
+                                .sorted(Comparator.comparing(Label::getKey))
+                                .toList()));
         };
     }
 
@@ -201,10 +239,13 @@ final class VolumeCalls {
         return !request.getRequestId().isEmpty() && volume.getRequestId().equals(request.getRequestId());
     }
 
-    private static List<Candidate> candidates(MetaState state, StatusReport.Heard heard) {
+    static List<Candidate> candidates(MetaState state, StatusReport.Heard heard) {
         Map<String, Long> placed = new HashMap<>();
         for (Volume volume : state.volumes()) {
             for (Slab slab : state.slabs(volume.getId())) {
+                slab.getReplicasList().forEach(replica -> placed.merge(replica.getGroup(), 1L, Long::sum));
+            }
+            for (Slab slab : volume.getGrowth().getSlabsList()) {
                 slab.getReplicasList().forEach(replica -> placed.merge(replica.getGroup(), 1L, Long::sum));
             }
         }

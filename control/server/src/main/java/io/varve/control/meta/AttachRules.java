@@ -328,7 +328,7 @@ final class AttachRules {
         }
         Volume volume = state.volume(command.volume()).orElseThrow();
         for (Slab slab : state.slabs(volume.getId())) {
-            if (slab.getOpenedEpoch() != command.epoch()) {
+            if (slab.getOpenedEpoch() != command.epoch() && slab.getAddedEpoch() != command.epoch()) {
                 return refused(
                         index,
                         "slab " + slab.getIndex() + " of volume '" + volume.getName() + "' is not open in epoch "
@@ -339,7 +339,9 @@ final class AttachRules {
                 .setState(VolumeState.VOLUME_ATTACHED)
                 .setAttachment(volume.getAttachment().toBuilder()
                         .setOpen(true)
-                        .setNbdUri(volume.getMaintenance() ? "" : command.nbdUri()))
+                        .setNbdUri(volume.getMaintenance() ? "" : command.nbdUri())
+                        // What was told late must not undo what was told since: within an epoch it only grows.
+                        .setSizeBytes(Math.max(volume.getAttachment().getSizeBytes(), command.sizeBytes())))
                 .build();
         state.putVolume(after);
         Outcome outcome = VolumeRules.changed(state, index, after);

@@ -22,6 +22,7 @@ import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.NameRecord;
 import io.varve.api.meta.OrderRecord;
+import io.varve.api.meta.ResizeVolumeRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.RevokeTokenRecord;
 import io.varve.api.meta.SetReplicasRecord;
@@ -53,6 +54,7 @@ import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
+import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.RevokeToken;
@@ -96,6 +98,7 @@ public final class CommandCodec {
                 record.setRegisterGroup(
                         RegisterGroupRequest.newBuilder().setGroup(c.group()).setIncarnation(c.incarnation()));
             case CreateVolume c -> record.setCreateVolume(encodeCreate(c));
+            case ResizeVolume c -> record.setResizeVolume(encodeResize(c));
             case WantNode c ->
                 record.setWantNode(WantNodeRecord.newBuilder()
                         .setVolume(c.volume())
@@ -149,7 +152,8 @@ public final class CommandCodec {
                 record.setOpened(OpenedRequest.newBuilder()
                         .setVolume(c.volume())
                         .setEpoch(c.epoch())
-                        .setNbdUri(c.nbdUri()));
+                        .setNbdUri(c.nbdUri())
+                        .setSizeBytes(c.sizeBytes()));
             case Detached c ->
                 record.setDetached(
                         DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
@@ -203,6 +207,7 @@ public final class CommandCodec {
             case REGISTER_NODE -> of(record.getRegisterNode());
             case REGISTER_GROUP -> of(record.getRegisterGroup());
             case CREATE_VOLUME -> decodeCreate(record.getCreateVolume());
+            case RESIZE_VOLUME -> decodeResize(record.getResizeVolume());
             case WANT_NODE ->
                 new WantNode(
                         record.getWantNode().getVolume(),
@@ -248,10 +253,7 @@ public final class CommandCodec {
 
     /** The groups once, then each slab by their places: the uuids of 65 536 slabs would not fit into one log entry. */
     private static CreateVolumeRecord encodeCreate(CreateVolume c) {
-        List<String> groups =
-                c.slabs().stream().flatMap(List::stream).distinct().toList();
-        Map<String, Integer> places = new HashMap<>();
-        groups.forEach(group -> places.put(group, places.size()));
+        List<String> groups = distinct(c.slabs());
         CreateVolumeRecord.Builder create = CreateVolumeRecord.newBuilder()
                 .setName(c.name())
                 .setSizeBytes(c.sizeBytes())
@@ -259,27 +261,65 @@ public final class CommandCodec {
                 .setSlabBytes(c.slabBytes())
                 .setCreatedUnixMillis(c.createdUnixMillis())
                 .setRequestId(c.requestId())
-                .addAllGroups(groups);
-        for (List<String> slab : c.slabs()) {
-            create.addSlabs(SlabPlacementRecord.newBuilder()
-                    .addAllGroups(slab.stream().map(places::get).toList()));
-        }
+                .addAllGroups(groups)
+                .addAllSlabs(placements(groups, c.slabs()))
+                .setWholeSlabs(c.wholeSlabs())
+                .addAllLabels(c.labels());
         return create.build();
     }
 
+    private static List<String> distinct(List<List<String>> slabs) {
+        return slabs.stream().flatMap(List::stream).distinct().toList();
+    }
+
+    private static List<SlabPlacementRecord> placements(List<String> groups, List<List<String>> slabs) {
+        Map<String, Integer> places = new HashMap<>();
+        groups.forEach(group -> places.put(group, places.size()));
+        return slabs.stream()
+                .map(slab -> SlabPlacementRecord.newBuilder()
+                        .addAllGroups(slab.stream().map(places::get).toList())
+                        .build())
+                .toList();
+    }
+
+    private static List<List<String>> groupsOf(List<String> groups, List<SlabPlacementRecord> slabs) {
+        return slabs.stream()
+                .map(slab -> slab.getGroupsList().stream().map(groups::get).toList())
+                .toList();
+    }
+
+    private static ResizeVolumeRecord encodeResize(ResizeVolume c) {
+        List<String> groups = distinct(c.slabs());
+        return ResizeVolumeRecord.newBuilder()
+                .setVolume(c.volume())
+                .setFromSizeBytes(c.fromSizeBytes())
+                .setSizeBytes(c.sizeBytes())
+                .addAllGroups(groups)
+                .addAllSlabs(placements(groups, c.slabs()))
+                .setRequestId(c.requestId())
+                .build();
+    }
+
+    private static ResizeVolume decodeResize(ResizeVolumeRecord r) {
+        return new ResizeVolume(
+                r.getVolume(),
+                r.getFromSizeBytes(),
+                r.getSizeBytes(),
+                groupsOf(r.getGroupsList(), r.getSlabsList()),
+                r.getRequestId());
+    }
+
     private static CreateVolume decodeCreate(CreateVolumeRecord c) {
-        List<String> groups = List.copyOf(c.getGroupsList());
         return new CreateVolume(
                 c.getName(),
                 c.getSizeBytes(),
                 c.getReplicas(),
                 c.getSlabBytes(),
                 c.getCreatedUnixMillis(),
-                c.getSlabsList().stream()
-                        .map(slab ->
-                                slab.getGroupsList().stream().map(groups::get).toList())
-                        .toList(),
-                c.getRequestId());
+                groupsOf(c.getGroupsList(), c.getSlabsList()),
+                c.getRequestId(),
+                c.getWholeSlabs(),
+                c.getLabelsList());
     }
 
     private static MoveVolume decodeMove(MoveVolumeRecord m) {
@@ -364,7 +404,7 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(OpenedRequest r) {
-        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri());
+        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri(), r.getSizeBytes());
     }
 
     public static MetaCommand of(DetachedRequest r) {

@@ -54,7 +54,9 @@ public final class Departures {
         int toDelete = 0;
         Set<String> with = new TreeSet<>();
         for (Volume volume : state.volumes()) {
-            for (Slab slab : state.slabs(volume.getId())) {
+            List<Slab> slabs = new ArrayList<>(state.slabs(volume.getId()));
+            slabs.addAll(volume.getGrowth().getSlabsList());
+            for (Slab slab : slabs) {
                 for (Replica replica : slab.getReplicasList()) {
                     if (!groups.contains(replica.getGroup())) {
                         continue;

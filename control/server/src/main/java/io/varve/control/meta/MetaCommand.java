@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
+import io.varve.api.Label;
 import io.varve.api.Node;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
@@ -33,6 +34,7 @@ public sealed interface MetaCommand {
      *
      * @param slabs for each slab in order, the uuids of the disk groups that get a replica
      * @param requestId the same again for a volume that still has that name is answered with it, as it stands; empty: never
+     * @param wholeSlabs the copies of the last slab are made for all of it, so that the volume can grow into it
      */
     record CreateVolume(
             String name,
@@ -41,9 +43,37 @@ public sealed interface MetaCommand {
             long slabBytes,
             long createdUnixMillis,
             List<List<String>> slabs,
-            String requestId)
+            String requestId,
+            boolean wholeSlabs,
+            List<Label> labels)
             implements MetaCommand {
         public CreateVolume {
+            slabs = slabs.stream().map(List::copyOf).toList();
+            labels = List.copyOf(labels);
+        }
+
+        public CreateVolume(
+                String name,
+                long sizeBytes,
+                int replicas,
+                long slabBytes,
+                long createdUnixMillis,
+                List<List<String>> slabs,
+                String requestId) {
+            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of());
+        }
+    }
+
+    /**
+     * A volume shall be larger: docs/internals/resize.md.
+     *
+     * @param fromSizeBytes its size as the caller saw it
+     * @param slabs for each slab that it needs beyond those that it has, the uuids of the disk groups that get a replica
+     * @param requestId the same again is answered with the volume as it stands; never empty
+     */
+    record ResizeVolume(long volume, long fromSizeBytes, long sizeBytes, List<List<String>> slabs, String requestId)
+            implements MetaCommand {
+        public ResizeVolume {
             slabs = slabs.stream().map(List::copyOf).toList();
         }
     }
@@ -142,7 +172,12 @@ public sealed interface MetaCommand {
         }
     }
 
-    record Opened(long volume, int epoch, String nbdUri) implements MetaCommand {}
+    /** {@code sizeBytes}: what the access point serves; 0: not told. */
+    record Opened(long volume, int epoch, String nbdUri, long sizeBytes) implements MetaCommand {
+        public Opened(long volume, int epoch, String nbdUri) {
+            this(volume, epoch, nbdUri, 0);
+        }
+    }
 
     record Detached(long volume, int epoch) implements MetaCommand {}
 

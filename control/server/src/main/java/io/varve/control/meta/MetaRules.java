@@ -23,6 +23,7 @@ import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
+import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RevokeToken;
 import io.varve.control.meta.MetaCommand.SetReplicas;
@@ -57,20 +58,23 @@ public final class MetaRules {
             case RegisterNode register -> MemberRules.registerNode(state, index, register);
             case RegisterGroup register -> MemberRules.registerGroup(state, index, register);
             case CreateVolume create -> VolumeRules.create(state, index, create);
-            case ReplicasCreated created -> VolumeRules.replicasCreated(state, index, created);
+            case ReplicasCreated created ->
+                GrowthRules.settled(state, created.volume(), VolumeRules.replicasCreated(state, index, created));
+            case ResizeVolume resize -> GrowthRules.resize(state, index, resize);
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
             case PlaceCopies place -> CopyRules.place(state, index, place);
             case RetireCopies retire -> CopyRules.retire(state, index, retire);
             case SetReplicas set -> CopyRules.setReplicas(state, index, set);
             case ForgetCopies forget -> CopyRules.forget(state, index, forget);
-            case WantNode want -> AttachRules.wantNode(state, index, want);
+            case WantNode want -> GrowthRules.settled(state, want.volume(), AttachRules.wantNode(state, index, want));
             case MoveVolume move -> AttachRules.moveVolume(state, index, move);
             case Attach attach -> AttachRules.attach(state, index, attach);
             case Open open -> AttachRules.open(state, index, open);
             case ChangeIsr change -> IsrRules.changeIsr(state, index, change);
-            case Opened opened -> AttachRules.opened(state, index, opened);
-            case Detached detached -> AttachRules.detached(state, index, detached);
+            case Opened opened -> GrowthRules.settled(state, opened.volume(), AttachRules.opened(state, index, opened));
+            case Detached detached ->
+                GrowthRules.settled(state, detached.volume(), AttachRules.detached(state, index, detached));
             case TellSilence silence -> MemberRules.tellSilence(state, index, silence);
             case ReportEvent report -> EventLog.report(state, index, report);
             case CreateToken create -> TokenRules.create(state, index, create);

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** What one node needs to see of the truth. */
 public final class NodeViews {
@@ -63,7 +64,7 @@ public final class NodeViews {
     private static boolean concerns(Volume volume, List<Slab> slabs, String node, Set<String> own) {
         return volume.getWantedNode().equals(node)
                 || volume.getAttachment().getNode().equals(node)
-                || slabs.stream()
+                || Stream.concat(slabs.stream(), volume.getGrowth().getSlabsList().stream())
                         .flatMap(slab -> slab.getReplicasList().stream())
                         .anyMatch(replica -> own.contains(replica.getGroup()));
     }

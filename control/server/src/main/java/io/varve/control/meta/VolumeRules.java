@@ -50,6 +50,8 @@ final class VolumeRules {
                 .setState(VolumeState.VOLUME_CREATING)
                 .setCreatedUnixMillis(command.createdUnixMillis())
                 .setRequestId(command.requestId())
+                .setWholeSlabs(command.wholeSlabs())
+                .addAllLabels(command.labels())
                 .build();
         long creation = cluster.getNextCreation();
         for (int slab = 0; slab < command.slabs().size(); slab++) {
@@ -121,7 +123,7 @@ final class VolumeRules {
         return Optional.empty();
     }
 
-    private static boolean onDistinctKnownNodes(MetaState state, List<String> groups) {
+    static boolean onDistinctKnownNodes(MetaState state, List<String> groups) {
         Set<String> nodes = new HashSet<>();
         for (String uuid : groups) {
             Optional<DiskGroup> group = state.group(uuid);
@@ -145,7 +147,7 @@ final class VolumeRules {
         for (int i = 0; i < command.slabs().size(); i++) {
             int slabIndex = command.slabs().get(i);
             long creation = CopyRules.creationAt(command.creationIds(), i);
-            Optional<Slab> slab = state.slab(command.volume(), slabIndex);
+            Optional<Slab> slab = state.slab(command.volume(), slabIndex).or(() -> GrowthRules.slab(volume, slabIndex));
             if (slab.isEmpty() || CopyRules.replicaOf(slab.get(), command.group(), creation) < 0) {
                 return no(
                         TruthCode.TRUTH_UNKNOWN,
@@ -156,13 +158,13 @@ final class VolumeRules {
             after.add(CopyRules.withPhase(
                     slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED));
         }
-        after.forEach(slab -> state.putSlab(command.volume(), slab));
-        if (volume.getState() == VolumeState.VOLUME_CREATING
+        Volume made = GrowthRules.put(state, volume, after);
+        if (made.getState() == VolumeState.VOLUME_CREATING
                 && state.slabs(volume.getId()).stream().allMatch(VolumeRules::isComplete)) {
-            volume = volume.toBuilder().setState(VolumeState.VOLUME_DETACHED).build();
-            state.putVolume(volume);
+            made = made.toBuilder().setState(VolumeState.VOLUME_DETACHED).build();
+            state.putVolume(made);
         }
-        return changed(state, index, volume);
+        return changed(state, index, made);
     }
 
     static Outcome delete(MetaState state, long index, DeleteVolume command) {
@@ -183,8 +185,9 @@ final class VolumeRules {
                             "volume '" + volume.getName() + "' is to be attached to " + volume.getWantedNode()
                                     + ": detach it first");
                 }
-                Volume after =
-                        volume.toBuilder().setState(VolumeState.VOLUME_DELETING).build();
+                Volume after = GrowthRules.abandoned(state, volume).toBuilder()
+                        .setState(VolumeState.VOLUME_DELETING)
+                        .build();
                 state.putVolume(after);
                 yield changed(state, index, after)
                         .telling(told(EventReason.VOLUME_DELETED, after, "deleted; its copies go"));
@@ -247,11 +250,11 @@ final class VolumeRules {
         return true;
     }
 
-    private static boolean isComplete(Slab slab) {
+    static boolean isComplete(Slab slab) {
         return slab.getReplicasList().stream().allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED);
     }
 
-    private static ClusterEvent told(EventReason reason, Volume volume, String message) {
+    static ClusterEvent told(EventReason reason, Volume volume, String message) {
         return new ClusterEvent(reason, volume.getName(), "", message);
     }
 
@@ -265,6 +268,9 @@ final class VolumeRules {
     static Set<String> nodesOf(MetaState state, Volume whole) {
         Set<String> nodes = new HashSet<>();
         for (DiskGroup group : state.groupsOf(whole.getSlabsList())) {
+            nodes.add(group.getNode());
+        }
+        for (DiskGroup group : state.groupsOf(whole.getGrowth().getSlabsList())) {
             nodes.add(group.getNode());
         }
         nodes.add(whole.getWantedNode());

@@ -60,22 +60,50 @@ public final class Placement {
      * @param replicas of each, at least 1
      */
     public static Answer place(List<Candidate> candidates, int slabs, int replicas) {
-        List<Candidate> open = candidates.stream()
-                .filter(candidate -> candidate.usable() && candidate.usedPercent() < FULL_PERCENT)
-                .sorted(Comparator.comparing(Candidate::group))
-                .toList();
+        List<Candidate> open = open(candidates);
         long nodes = open.stream().map(Candidate::node).distinct().count();
         if (nodes < replicas) {
             return new Answer.Impossible(missing(candidates, open, replicas));
         }
+        return new Answer.Placed(places(open, slabs, replicas, slabs <= HOME_SLABS, Optional.empty()));
+    }
+
+    /**
+     * Places what a volume grows by. One that stays small keeps its home, if it has one with room.
+     *
+     * @param present the groups of each slab that it has
+     * @param slabs how many more, at least 1
+     */
+    public static Answer grow(List<Candidate> candidates, List<List<String>> present, int slabs, int replicas) {
+        List<Candidate> open = open(candidates);
+        if (open.stream().map(Candidate::node).distinct().count() < replicas) {
+            return new Answer.Impossible(missing(candidates, open, replicas));
+        }
+        boolean keepsHome = present.size() + slabs <= HOME_SLABS;
+        Optional<Candidate> home = open.stream()
+                .filter(candidate ->
+                        keepsHome && present.stream().allMatch(groups -> groups.contains(candidate.group())))
+                .findFirst();
+        return new Answer.Placed(places(open, slabs, replicas, keepsHome, home));
+    }
+
+    private static List<Candidate> open(List<Candidate> candidates) {
+        return candidates.stream()
+                .filter(candidate -> candidate.usable() && candidate.usedPercent() < FULL_PERCENT)
+                .sorted(Comparator.comparing(Candidate::group))
+                .toList();
+    }
+
+    private static List<List<String>> places(
+            List<Candidate> open, int slabs, int replicas, boolean keepsHome, Optional<Candidate> firstHome) {
         Map<String, Long> placed = new HashMap<>();
         open.forEach(candidate -> placed.put(candidate.group(), candidate.placed()));
         boolean byZone = zonesSuffice(open, replicas);
         List<List<String>> answer = new ArrayList<>(slabs);
-        Optional<Candidate> home = Optional.empty();
+        Optional<Candidate> home = firstHome;
         for (int slab = 0; slab < slabs; slab++) {
             List<Candidate> chosen = new ArrayList<>(replicas);
-            if (slabs <= HOME_SLABS) {
+            if (keepsHome) {
                 home.ifPresent(chosen::add);
             }
             while (chosen.size() < replicas) {
@@ -85,7 +113,7 @@ public final class Placement {
             chosen.forEach(candidate -> placed.merge(candidate.group(), 1L, Long::sum));
             answer.add(chosen.stream().map(Candidate::group).toList());
         }
-        return new Answer.Placed(List.copyOf(answer));
+        return List.copyOf(answer);
     }
 
     /**
