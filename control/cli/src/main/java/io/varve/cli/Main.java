@@ -2,6 +2,7 @@ package io.varve.cli;
 
 import io.varve.cli.attach.AttachCommand;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.csi.CsiCommand;
 import io.varve.cli.demo.DemoCommand;
 import io.varve.cli.server.ServerCommand;
 import picocli.CommandLine;
@@ -16,6 +17,6 @@ public final class Main {
 
     /** All commands, ready to execute. */
     static CommandLine commandLine() {
-        return RootCommand.commandLine(new ServerCommand(), new AttachCommand(), new DemoCommand());
+        return RootCommand.commandLine(new ServerCommand(), new AttachCommand(), new CsiCommand(), new DemoCommand());
     }
 }

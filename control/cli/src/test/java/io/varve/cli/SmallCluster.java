@@ -40,6 +40,7 @@ import io.varve.api.Node;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RebuildList;
 import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
@@ -384,6 +385,11 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
         return named(request.getName())
                 .map(volume ->
                         volume.toBuilder().setReplicas(request.getReplicas()).build());
+    }
+
+    @Override
+    public Future<Volume> publishVolume(PublishVolumeRequest request) {
+        return named(request.getName());
     }
 
     @Override

@@ -152,7 +152,7 @@ public final class LocalVolumes {
                     public void grown(SlabVolume larger) {
                         long sizeBytes = larger.sizeBytes();
                         home.execute(() -> {
-                            if (served.get(volume.getId()) == one) {
+                            if (one.equals(served.get(volume.getId()))) {
                                 sizes.put(volume.getId(), sizeBytes);
                                 grownHere.told(
                                         volume.getId(),

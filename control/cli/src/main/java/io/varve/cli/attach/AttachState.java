@@ -1,12 +1,10 @@
 package io.varve.cli.attach;
 
 import com.google.gson.Gson;
-import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Optional;
 
 /**
  * What a running {@code varve attach --state} tells other programs.
@@ -14,22 +12,11 @@ import java.util.Optional;
  * @param sizeBytes of the device
  * @param pid of the attach
  */
-public record AttachState(String volume, String device, long sizeBytes, long pid) {
+record AttachState(String volume, String device, long sizeBytes, long pid) {
     /** Whole or not at all: readers come at any time. */
     void write(Path file) throws IOException {
         var fresh = Path.of(file + ".new");
         Files.writeString(fresh, new Gson().toJson(this) + "\n");
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    }
-
-    /** Empty while there is none. */
-    public static Optional<AttachState> read(Path file) {
-        try {
-            return Files.exists(file)
-                    ? Optional.ofNullable(new Gson().fromJson(Files.readString(file), AttachState.class))
-                    : Optional.empty();
-        } catch (IOException | JsonParseException e) {
-            return Optional.empty(); // It went between the two looks.
-        }
     }
 }

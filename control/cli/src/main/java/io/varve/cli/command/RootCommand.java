@@ -201,6 +201,11 @@ public final class RootCommand implements Runnable {
         }
     }
 
+    /** As it was given, for another process of this program; empty: it looks in the usual places. */
+    public String credentialsArgument() {
+        return credentials;
+    }
+
     OutputFormat format() {
         return format;
     }

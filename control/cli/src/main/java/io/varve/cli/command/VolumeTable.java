@@ -53,6 +53,13 @@ final class VolumeTable {
         if (!node(volume).isEmpty()) {
             text.append("Node      ").append(node(volume)).append('\n');
         }
+        if (volume.hasPublication()) {
+            text.append("Published ")
+                    .append(volume.getPublication().getNode())
+                    .append(volume.getPublication().getReadOnly() ? ", read only" : "")
+                    .append(volume.getPublication().getStaged() ? ", in use there" : "")
+                    .append('\n');
+        }
         if (!volume.getAttachment().getNbdUri().isEmpty()) {
             text.append("NBD       ").append(volume.getAttachment().getNbdUri()).append('\n');
         }

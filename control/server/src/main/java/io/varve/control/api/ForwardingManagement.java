@@ -83,6 +83,7 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.RemoveDisk, passing.to(ManagementGrpcClient.RemoveDisk));
         bind(server, ManagementGrpcService.SetReplicas, passing.to(ManagementGrpcClient.SetReplicas));
         bind(server, ManagementGrpcService.ResizeVolume, passing.to(ManagementGrpcClient.ResizeVolume));
+        bind(server, ManagementGrpcService.PublishVolume, passing.to(ManagementGrpcClient.PublishVolume));
         bind(server, ManagementGrpcService.ListRebuilds, passing.to(ManagementGrpcClient.ListRebuilds));
         bind(server, ManagementGrpcService.GetNodeStats, request -> loads.ofThisNode());
         bind(server, ManagementGrpcService.GetClusterLoad, request -> loads.ofAll());

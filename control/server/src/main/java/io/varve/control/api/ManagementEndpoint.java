@@ -40,6 +40,7 @@ import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.NodeStats;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RebuildList;
 import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
@@ -227,6 +228,11 @@ final class ManagementEndpoint extends ManagementService {
     @Override
     public Future<Volume> setReplicas(SetReplicasRequest request) {
         return rebuilds.setReplicas(request);
+    }
+
+    @Override
+    public Future<Volume> publishVolume(PublishVolumeRequest request) {
+        return volumes.publish(request);
     }
 
     @Override

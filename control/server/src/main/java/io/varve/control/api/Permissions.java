@@ -20,6 +20,7 @@ final class Permissions {
             "CreateVolume",
             "DeleteVolume",
             "ResizeVolume",
+            "PublishVolume",
             "SetReplicas",
             "AttachVolume",
             "MoveVolume",

@@ -61,6 +61,7 @@ final class Services {
         bind(server, ManagementGrpcService.RemoveDisk, management::removeDisk);
         bind(server, ManagementGrpcService.SetReplicas, management::setReplicas);
         bind(server, ManagementGrpcService.ResizeVolume, management::resizeVolume);
+        bind(server, ManagementGrpcService.PublishVolume, management::publishVolume);
         bind(server, ManagementGrpcService.ListRebuilds, management::listRebuilds);
         bind(server, ManagementGrpcService.GetClusterLoad, management::getClusterLoad);
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);

@@ -7,6 +7,7 @@ import io.varve.api.DiskGroup;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.Label;
 import io.varve.api.Node;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -14,7 +15,9 @@ import io.varve.control.health.CopiesInSync;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
+import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
@@ -279,6 +282,16 @@ final class VolumeCalls {
                                 .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
                         REPLICA_WAIT)
                 .map(made -> made.orElse(created));
+    }
+
+    // ------------------------------------------------------------------ publish
+
+    Future<Volume> publish(PublishVolumeRequest request) {
+        return find(request.getName())
+                .compose(volume -> group.propose(new PublishVolume(
+                        volume.getId(), request.getNode(), request.getReadOnly(), request.getState())))
+                .compose(Failures::demandOk)
+                .map(MetaResult::requireVolume);
     }
 
     // ------------------------------------------------------------------ delete

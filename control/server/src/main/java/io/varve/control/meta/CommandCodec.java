@@ -6,6 +6,7 @@ import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.ReplicasCreatedRequest;
@@ -22,6 +23,7 @@ import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
 import io.varve.api.meta.NameRecord;
 import io.varve.api.meta.OrderRecord;
+import io.varve.api.meta.PublishVolumeRecord;
 import io.varve.api.meta.ResizeVolumeRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.RevokeTokenRecord;
@@ -47,6 +49,7 @@ import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.RemoveGroup;
@@ -98,6 +101,12 @@ public final class CommandCodec {
                 record.setRegisterGroup(
                         RegisterGroupRequest.newBuilder().setGroup(c.group()).setIncarnation(c.incarnation()));
             case CreateVolume c -> record.setCreateVolume(encodeCreate(c));
+            case PublishVolume c ->
+                record.setPublishVolume(PublishVolumeRecord.newBuilder()
+                        .setVolume(c.volume())
+                        .setNode(c.node())
+                        .setReadOnly(c.readOnly())
+                        .setState(c.state().getNumber()));
             case ResizeVolume c -> record.setResizeVolume(encodeResize(c));
             case WantNode c ->
                 record.setWantNode(WantNodeRecord.newBuilder()
@@ -207,6 +216,7 @@ public final class CommandCodec {
             case REGISTER_NODE -> of(record.getRegisterNode());
             case REGISTER_GROUP -> of(record.getRegisterGroup());
             case CREATE_VOLUME -> decodeCreate(record.getCreateVolume());
+            case PUBLISH_VOLUME -> decodePublish(record.getPublishVolume());
             case RESIZE_VOLUME -> decodeResize(record.getResizeVolume());
             case WANT_NODE ->
                 new WantNode(
@@ -320,6 +330,14 @@ public final class CommandCodec {
                 c.getRequestId(),
                 c.getWholeSlabs(),
                 c.getLabelsList());
+    }
+
+    private static PublishVolume decodePublish(PublishVolumeRecord r) {
+        PublishVolumeRequest.State state = PublishVolumeRequest.State.forNumber(r.getState());
+        if (state == null) {
+            throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
+        }
+        return new PublishVolume(r.getVolume(), r.getNode(), r.getReadOnly(), state);
     }
 
     private static MoveVolume decodeMove(MoveVolumeRecord m) {

@@ -5,6 +5,7 @@ import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Label;
 import io.varve.api.Node;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
@@ -77,6 +78,10 @@ public sealed interface MetaCommand {
             slabs = slabs.stream().map(List::copyOf).toList();
         }
     }
+
+    /** Which node may use the volume, for an orchestrator: docs/internals/csi.md. */
+    record PublishVolume(long volume, String node, boolean readOnly, PublishVolumeRequest.State state)
+            implements MetaCommand {}
 
     /**
      * Says where a volume shall be attached; the node concerned does it.

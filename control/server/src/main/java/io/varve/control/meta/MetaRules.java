@@ -16,6 +16,7 @@ import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.RemoveGroup;
@@ -60,6 +61,7 @@ public final class MetaRules {
             case CreateVolume create -> VolumeRules.create(state, index, create);
             case ReplicasCreated created ->
                 GrowthRules.settled(state, created.volume(), VolumeRules.replicasCreated(state, index, created));
+            case PublishVolume publish -> PublicationRules.publish(state, index, publish);
             case ResizeVolume resize -> GrowthRules.resize(state, index, resize);
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);

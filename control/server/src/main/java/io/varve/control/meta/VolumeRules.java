@@ -178,6 +178,13 @@ final class VolumeRules {
         return switch (volume.getState()) {
             case VOLUME_DELETING -> Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
             case VOLUME_CREATING, VOLUME_DETACHED -> {
+                if (volume.hasPublication()) {
+                    yield no(
+                            TruthCode.TRUTH_REFUSED,
+                            index,
+                            "volume '" + volume.getName() + "' is published to node "
+                                    + volume.getPublication().getNode());
+                }
                 if (!volume.getWantedNode().isEmpty()) {
                     yield no(
                             TruthCode.TRUTH_REFUSED,

@@ -1,0 +1,78 @@
+package io.varve.csi;
+
+import io.vertx.grpc.common.GrpcStatus;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A program of the operating system, run to its end. */
+record Command(List<String> words) {
+    /** A mkfs of a large volume discards it first. */
+    static final Duration LIMIT = Duration.ofSeconds(120);
+
+    private static final int OUTPUT_LIMIT = 64 << 10;
+
+    static Command of(String... words) {
+        return new Command(List.of(words));
+    }
+
+    /** What it printed, stripped, and how it ended; 124: it was ended, because time was up. */
+    record Outcome(int code, String output) {}
+
+    Outcome run() {
+        Path captured = null;
+        try {
+            captured = Files.createTempFile("varve-csi-", ".out");
+            Process process = new ProcessBuilder(words)
+                    .redirectInput(Path.of("/dev/null").toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(captured.toFile())
+                    .start();
+            if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                return new Outcome(124, words.getFirst() + " did not end within " + LIMIT.toSeconds() + " s");
+            }
+            try (var input = Files.newInputStream(captured)) {
+                return new Outcome(
+                        process.exitValue(),
+                        new String(input.readNBytes(OUTPUT_LIMIT), StandardCharsets.UTF_8).strip());
+            }
+        } catch (IOException e) {
+            return new Outcome(127, String.valueOf(e.getMessage()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return new Outcome(124, "interrupted");
+        } finally {
+            delete(captured);
+        }
+    }
+
+    /** Its output; a failure when it ends with more than {@code worstExit}. */
+    String must(int worstExit) {
+        Outcome outcome = run();
+        if (outcome.code > worstExit) {
+            throw new CsiFailure(
+                    GrpcStatus.INTERNAL,
+                    String.join(" ", words) + " ended with " + outcome.code + ": " + outcome.output);
+        }
+        return outcome.output;
+    }
+
+    String must() {
+        return must(0);
+    }
+
+    private static void delete(@org.jspecify.annotations.Nullable Path file) {
+        try {
+            if (file != null) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            // A leftover of a few bytes in the directory for temporary files harms nobody.
+        }
+    }
+}

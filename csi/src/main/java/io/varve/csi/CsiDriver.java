@@ -1,0 +1,41 @@
+package io.varve.csi;
+
+import java.nio.file.Path;
+
+/** The driver as one process serves it. */
+public final class CsiDriver {
+    private CsiDriver() {}
+
+    /** Which services a process offers. */
+    public enum Mode {
+        CONTROLLER,
+        NODE,
+        ALL
+    }
+
+    /**
+     * What a node's part needs.
+     *
+     * @param id of the node, as the cluster knows it
+     * @param stateDirectory on this node's own disk
+     */
+    public record NodePart(String id, int maxVolumes, Path stateDirectory) {}
+
+    /** Offers the services on the server; it is not started. */
+    public static void serve(
+            CsiServer server, Mode mode, String version, Cluster cluster, NodePart node, UserSpaceAttach attach) {
+        server.identity(new IdentityCalls(version, mode != Mode.NODE, cluster));
+        if (mode != Mode.NODE) {
+            server.controller(new ControllerCalls(cluster));
+        }
+        if (mode != Mode.CONTROLLER) {
+            server.node(new NodeCalls(
+                    node.id(),
+                    node.maxVolumes() == 0 ? NodeCalls.DEFAULT_MAX_VOLUMES : node.maxVolumes(),
+                    node.stateDirectory(),
+                    cluster,
+                    attach,
+                    new Mounts()));
+        }
+    }
+}

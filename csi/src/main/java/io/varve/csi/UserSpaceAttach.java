@@ -1,0 +1,239 @@
+package io.varve.csi;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import io.vertx.grpc.common.GrpcStatus;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * By {@code varve attach}: NBD in user space, shown as a file by nbdfuse, made a device by a loop device. Works with every kernel. One process for each
+ * volume, in a session of its own, which goes on when this one ends; it is found again by the state file in its arguments.
+ */
+public final class UserSpaceAttach implements Attach {
+    private static final Logger LOG = LoggerFactory.getLogger(UserSpaceAttach.class);
+
+    /** For a volume to open: longer than its copies' leases, and a restart of a node. */
+    private static final Duration ATTACH_LIMIT = Duration.ofSeconds(90);
+
+    /** For a polite end; then it is killed. More than the attach itself takes at most. */
+    private static final Duration END_LIMIT = Duration.ofSeconds(25);
+
+    private static final Duration PAUSE = Duration.ofMillis(50);
+
+    /** What the attach tells, as it writes it. */
+    private record State(@Nullable String volume, @Nullable String device, long sizeBytes, long pid) {}
+
+    private final Path directory;
+    private final List<String> program;
+
+    /**
+     * @param directory of state, on this node's own disk; it survives this process, not the machine
+     * @param program {@code varve attach} with the servers and the credentials, to which a volume and its places are added
+     */
+    public UserSpaceAttach(Path directory, List<String> program) {
+        this.directory = directory;
+        this.program = List.copyOf(program);
+    }
+
+    @Override
+    public String method() {
+        return "nbd-user";
+    }
+
+    @Override
+    public Optional<String> unavailable() {
+        for (String device : List.of("/dev/fuse", "/dev/loop-control")) {
+            if (!Files.exists(Path.of(device))) {
+                return Optional.of(device + " is not there");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Path state(String volume) {
+        return directory.resolve(volume + ".attach");
+    }
+
+    private Path socket(String volume) {
+        return directory.resolve(volume + ".sock");
+    }
+
+    @Override
+    public Optional<Device> find(String volume) {
+        return process(volume).isPresent() ? read(volume) : Optional.empty();
+    }
+
+    private Optional<Device> read(String volume) {
+        Path file = state(volume);
+        try {
+            State told = Files.exists(file) ? new Gson().fromJson(Files.readString(file), State.class) : null;
+            return told == null || told.device == null
+                    ? Optional.empty()
+                    : Optional.of(new Device(told.device, told.sizeBytes));
+        } catch (IOException | JsonParseException e) {
+            return Optional.empty(); // It went between the two looks.
+        }
+    }
+
+    /** The one that attaches the volume, also when it has not come so far yet as to say so, and whoever has started it. */
+    private Optional<ProcessHandle> process(String volume) {
+        String mark = state(volume).toString();
+        return ProcessHandle.allProcesses()
+                .filter(each -> arguments(each.pid()).contains(mark))
+                .findFirst();
+    }
+
+    private static List<String> arguments(long pid) {
+        try {
+            return Arrays.asList(Files.readString(Path.of("/proc", String.valueOf(pid), "cmdline"))
+                    .split("\0", -1));
+        } catch (IOException e) {
+            return List.of(); // It has ended.
+        }
+    }
+
+    @Override
+    public Device attach(String volume) {
+        Optional<String> reason = unavailable();
+        if (reason.isPresent()) {
+            throw CsiFailure.precondition("attach method " + method() + " does not work on this node: " + reason.get());
+        }
+        try {
+            if (process(volume).isEmpty()) {
+                clear(volume);
+                start(volume);
+            }
+            return await(volume);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void start(String volume) throws IOException {
+        Files.createDirectories(directory);
+        List<String> command = new ArrayList<>(List.of("setsid"));
+        command.addAll(program);
+        command.addAll(List.of(
+                volume,
+                "--socket",
+                socket(volume).toString(),
+                "--state",
+                state(volume).toString()));
+        Path log = log(volume);
+        new ProcessBuilder(command)
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.to(log.toFile()))
+                .start();
+        LOG.info("attach started volume={} log={}", volume, log);
+    }
+
+    private Path log(String volume) {
+        return directory.resolve(volume + ".log");
+    }
+
+    private Device await(String volume) throws IOException {
+        long end = System.nanoTime() + ATTACH_LIMIT.toNanos();
+        boolean seen = false;
+        while (true) {
+            Optional<Device> device = read(volume);
+            boolean runs = process(volume).isPresent();
+            seen |= runs;
+            if (runs && device.isPresent()) {
+                return device.get();
+            }
+            boolean over = System.nanoTime() > end;
+            // Between the start and the first sight of the program there is setsid.
+            if (over || (seen && !runs)) {
+                throw new CsiFailure(
+                        over ? GrpcStatus.DEADLINE_EXCEEDED : GrpcStatus.INTERNAL,
+                        "volume '" + volume + "' cannot be attached"
+                                + (over ? " within " + ATTACH_LIMIT.toSeconds() + " s: " : ": ") + lastLine(volume));
+            }
+            pause();
+        }
+    }
+
+    private String lastLine(String volume) throws IOException {
+        Path log = log(volume);
+        return Files.exists(log)
+                ? Files.readAllLines(log).stream().reduce((first, last) -> last).orElse("no explanation")
+                : "no explanation";
+    }
+
+    @Override
+    public void detach(String volume) {
+        try {
+            Optional<ProcessHandle> process = process(volume);
+            if (process.isPresent()) {
+                end(process.get());
+            }
+            clear(volume);
+            Files.deleteIfExists(log(volume));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void end(ProcessHandle process) {
+        process.destroy();
+        try {
+            process.onExit().get(END_LIMIT.toSeconds(), TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (java.util.concurrent.ExecutionException | java.util.concurrent.TimeoutException e) {
+            process.destroyForcibly();
+        }
+    }
+
+    /** What an attach that was killed, or a former life of the machine, has left: a loop device, a FUSE mount, files. */
+    private void clear(String volume) throws IOException {
+        Path socket = socket(volume);
+        Path point = Path.of(socket + ".device");
+        for (String loop : loopsOn(point.resolve("nbd"))) {
+            Command.of("losetup", "-d", loop).must();
+        }
+        if (MountTable.now().at(point).isPresent()) {
+            Command.of("fusermount3", "-u", "-z", point.toString()).must();
+        }
+        Files.deleteIfExists(point);
+        Files.deleteIfExists(Path.of(socket + ".log"));
+        Files.deleteIfExists(socket);
+        Files.deleteIfExists(state(volume));
+    }
+
+    private static List<String> loopsOn(Path file) throws IOException {
+        List<String> found = new ArrayList<>();
+        try (DirectoryStream<Path> loops = Files.newDirectoryStream(Path.of("/sys/class/block"), "loop*")) {
+            for (Path loop : loops) {
+                Path backing = loop.resolve("loop/backing_file");
+                if (Files.exists(backing) && Files.readString(backing).strip().startsWith(file.toString())) {
+                    found.add("/dev/" + loop.getFileName());
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(PAUSE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CsiFailure(GrpcStatus.CANCELLED, "interrupted");
+        }
+    }
+}

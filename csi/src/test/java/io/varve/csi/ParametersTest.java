@@ -1,0 +1,77 @@
+package io.varve.csi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.vertx.grpc.common.GrpcStatus;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+class ParametersTest {
+    private static Parameters of(Map<String, String> given) {
+        return Parameters.of(given, Map.of());
+    }
+
+    private static void refuses(Map<String, String> given, String words) {
+        assertThatThrownBy(() -> of(given))
+                .isInstanceOfSatisfying(
+                        CsiFailure.class,
+                        refused -> assertThat(refused.status()).isEqualTo(GrpcStatus.INVALID_ARGUMENT))
+                .hasMessage(words);
+    }
+
+    @Test
+    void whatIsNotSaidHasADefault() {
+        assertThat(of(Map.of())).isEqualTo(new Parameters(2, FileSystem.EXT4, List.of()));
+    }
+
+    @Test
+    void refusesAnUnknownParameterAndSaysWhichThereAre() {
+        refuses(
+                Map.of("replica", "2"),
+                "parameter 'replica' is not known; allowed: attach, fsType, mkfsOptions, provisioning, replicas");
+    }
+
+    @Test
+    void refusesAValueAndSaysWhichAreAllowed() {
+        refuses(Map.of("replicas", "4"), "parameter 'replicas' is '4'; allowed: 1, 2, 3");
+        refuses(Map.of("fsType", "ntfs"), "parameter 'fsType' is 'ntfs'; allowed: btrfs, ext4, xfs");
+        refuses(Map.of("provisioning", "thick"), "parameter 'provisioning' is 'thick'; allowed: thin");
+        refuses(Map.of("attach", "nbd"), "parameter 'attach' is 'nbd'; allowed: auto, nbd-user");
+    }
+
+    @Test
+    void theClaimsNamesBecomeLabelsAndNoParameters() {
+        Map<String, String> given = Map.of(
+                "csi.storage.k8s.io/pvc/name", "data-db-0",
+                "csi.storage.k8s.io/pvc/namespace", "shop",
+                "csi.storage.k8s.io/pv/name", "pvc-1",
+                "replicas", "3");
+        assertThat(of(given).replicas()).isEqualTo(3);
+        assertThat(Parameters.labels(given))
+                .containsEntry("kubernetes.claim", "data-db-0")
+                .containsEntry("kubernetes.namespace", "shop")
+                .containsEntry("kubernetes.volume", "pvc-1")
+                .hasSize(3);
+    }
+
+    @Test
+    void whatTheNodeIsToldGivesTheSameAgain() {
+        Parameters given = of(Map.of("fsType", "xfs", "mkfsOptions", " -i  size=1024 "));
+        assertThat(given.mkfsOptions()).containsExactly("-i", "size=1024");
+        Map<String, String> context = new TreeMap<>(given.context());
+        context.put("storage.kubernetes.io/csiProvisionerIdentity", "1732-8081-csi.varve.io");
+        assertThat(Parameters.ofContext(context)).isEqualTo(given);
+    }
+
+    @Test
+    void aVolumeAttributesClassWinsAndKnowsReplicasOnly() {
+        assertThat(Parameters.of(Map.of("replicas", "1"), Map.of("replicas", "3"))
+                        .replicas())
+                .isEqualTo(3);
+        assertThatThrownBy(() -> Parameters.mutableReplicas(Map.of("replicas", "2", "iops", "5")))
+                .hasMessage("mutable parameter 'iops' is not known; allowed: replicas");
+    }
+}
