@@ -110,6 +110,18 @@ final class LeaveCommandsTest {
     }
 
     @Test
+    void retryTellsWhichGroupsServeAgain() {
+        var fast = varve("disk", "retry", "n1/fast");
+        assertThat(fast.code).isEqualTo(ExitCode.OK);
+        assertThat(fast.out).contains("fast", "OK");
+        var all = varve("disk", "retry", "n1");
+        assertThat(all.code).isEqualTo(ExitCode.FAILED);
+        assertThat(all.out).contains("FAILED", "n1 /dev/sdb: still hangs");
+        assertThat(varve("disk", "retry", "n1/serves").err).contains("there is nothing to be opened");
+        assertThat(varve("disk", "retry", "n1/").code).isEqualTo(ExitCode.USAGE);
+    }
+
+    @Test
     void settingsAreShownAndChanged() {
         assertThat(varve("cluster", "settings").out).containsPattern("rebuild.grace +10m +10m +15s to 7d");
         assertThat(varve("cluster", "set", "rebuild.grace=30m", "balance.enabled=false").out)

@@ -47,6 +47,8 @@ import io.varve.api.RemoveNodeRequest;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.ResizeVolumeRequest;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.Slab;
 import io.varve.api.VerifyProgress;
@@ -169,6 +171,29 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                     request.getPath() + " holds an ext4 file system: nothing was changed");
         }
         return Future.succeededFuture(group());
+    }
+
+    /** n1/fast opens; n1/slow still hangs. */
+    @Override
+    public Future<RetryDiskResponse> retryDisk(RetryDiskRequest request) {
+        if (request.getGroup().equals("serves")) {
+            return failed(GrpcStatus.FAILED_PRECONDITION, "disk group serves serves: there is nothing to be opened");
+        }
+        var answer = RetryDiskResponse.newBuilder();
+        if (!request.getGroup().equals("slow")) {
+            answer.addGroups(group());
+        }
+        if (!request.getGroup().equals("fast")) {
+            answer.addGroups(group().toBuilder()
+                    .setName("slow")
+                    .setDevices(
+                            0,
+                            Device.newBuilder()
+                                    .setPath("/dev/sdb")
+                                    .setState("FAILED")
+                                    .setDetail("still hangs")));
+        }
+        return Future.succeededFuture(answer.build());
     }
 
     @Override

@@ -21,6 +21,7 @@ public enum EventReason {
     GROUP_REMOVED("GroupRemoved", Severity.INFO, ""),
     DISK_FAILED("DiskFailed", Severity.ERROR, "replace the disk; the other copies go on"),
     DISK_WELL("DiskWell", Severity.INFO, ""),
+    DISK_REOPENED("DiskReopened", Severity.WARNING, "look at the disk's own health; replace it when it goes on"),
     SPACE_LOW("SpaceLow", Severity.WARNING, "trim or delete, or add disks: varve disk add"),
     SPACE_FULL(
             "SpaceFull", Severity.ERROR, "trim or delete, or add disks; writes that need new space are refused there"),

@@ -11,6 +11,8 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterGroupResponse;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.RegisterNodeResponse;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.WatchNodeRequest;
@@ -308,6 +310,13 @@ final class ControlCluster {
         public Future<NodeDiagnostics> diagnostics() {
             return Future.succeededFuture(
                     NodeDiagnostics.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<RetryDiskResponse> retryDevice(RetryDiskRequest request) {
+            return Future.succeededFuture(RetryDiskResponse.newBuilder()
+                    .addGroups(DiskGroup.newBuilder().setNode(request.getNode()).setName(request.getGroup()))
+                    .build());
         }
 
         @Override

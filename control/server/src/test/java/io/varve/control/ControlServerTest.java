@@ -399,6 +399,16 @@ class ControlServerTest {
                                 .build()),
                 GrpcStatus.FAILED_PRECONDITION,
                 "holds an ext4 file system");
+        assertThat(ask(
+                                0,
+                                ManagementGrpcClient.RetryDisk,
+                                io.varve.api.RetryDiskRequest.newBuilder()
+                                        .setNode("n2")
+                                        .setGroup("main")
+                                        .build())
+                        .getGroups(0)
+                        .getNode())
+                .isEqualTo("n2");
         List<VerifyProgress> reports = new ArrayList<>();
         VerifyVolumeRequest verify =
                 VerifyVolumeRequest.newBuilder().setName("pg").build();

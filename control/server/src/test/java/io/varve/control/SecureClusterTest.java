@@ -25,6 +25,8 @@ import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.RenewRequest;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.RevokeTokenRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.VerifyVolumeRequest;
@@ -507,6 +509,13 @@ class SecureClusterTest {
         @Override
         public Future<NodeStats> stats() {
             return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
+        }
+
+        @Override
+        public Future<RetryDiskResponse> retryDevice(RetryDiskRequest request) {
+            return Future.succeededFuture(RetryDiskResponse.newBuilder()
+                    .addGroups(DiskGroup.newBuilder().setNode(request.getNode()).setName(request.getGroup()))
+                    .build());
         }
 
         @Override

@@ -22,7 +22,7 @@ public record LocalGroup(
     public record OpenDevice(String path, io.varve.dataplane.disk.DeviceClass deviceClass, long sizeBytes) {}
 
     /** As the truth is told. On the loop. */
-    io.varve.api.DiskGroup describe(String node) {
+    public io.varve.api.DiskGroup describe(String node) {
         StoreStats stats = store.stats();
         String failure = store.failure();
         boolean failed = failure != null;

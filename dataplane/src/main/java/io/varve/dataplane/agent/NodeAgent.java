@@ -104,6 +104,12 @@ public final class NodeAgent {
         }
     }
 
+    /** A group that had failed is about to be opened anew. On the loop. */
+    public void tellReopening(LocalGroup group, String message) {
+        // Each time is told: how often there may be one is limited where it is decided.
+        tell(EventReason.DISK_REOPENED, group.name() + " " + loop.nanos(), "", message);
+    }
+
     /** A disk group that was opened after the start: from now on it is reported and may be placed on. On the loop. */
     public void add(LocalGroup group) {
         refused.remove(group.uuid());
@@ -115,6 +121,7 @@ public final class NodeAgent {
     /** A disk group that could not be opened: from now on it is reported as failed, until it is added. On the loop. */
     public void refuse(RefusedGroup group) {
         group.uuid().ifPresent(uuid -> {
+            groups.remove(uuid);
             if (refused.put(uuid, group) == null) {
                 reportRefused(uuid);
             }
@@ -137,11 +144,17 @@ public final class NodeAgent {
     }
 
     private void report(LocalGroup group) {
-        if (closed) {
+        if (closed || !isCurrent(group)) {
             return;
         }
         reportNow(group)
                 .onComplete(taken -> loop.schedule((taken.result() ? REPORT : PAUSE).toNanos(), () -> report(group)));
+    }
+
+    /** False once the group was opened anew: then it is another object. */
+    @SuppressWarnings("ReferenceEquality") // identity is meant
+    private boolean isCurrent(LocalGroup group) {
+        return groups.get(group.uuid()) == group;
     }
 
     private Future<Boolean> reportNow(LocalGroup group) {

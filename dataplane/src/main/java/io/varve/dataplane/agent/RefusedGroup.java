@@ -15,10 +15,10 @@ import java.util.Optional;
  */
 public record RefusedGroup(
         Optional<String> uuid, String name, String peerAddress, List<GroupConfig.Device> devices, String reason) {
-    /** As the truth is told: failed, without room. Only of a group that has a UUID. */
-    DiskGroup describe(String node) {
+    /** As the truth is told, of a group that has a UUID, and people: failed, without room. */
+    public DiskGroup describe(String node) {
         DiskGroup.Builder group = DiskGroup.newBuilder()
-                .setUuid(uuid.orElseThrow())
+                .setUuid(uuid.orElse(""))
                 .setNode(node)
                 .setName(name)
                 .setPeerAddress(peerAddress);

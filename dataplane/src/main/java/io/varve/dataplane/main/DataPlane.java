@@ -1,5 +1,6 @@
 package io.varve.dataplane.main;
 
+import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.NodeStats;
 import io.varve.api.Truth;
@@ -55,6 +56,7 @@ public final class DataPlane {
     private final List<LoopStack> stacks = new java.util.concurrent.CopyOnWriteArrayList<>();
     private final StatsReport report;
     private final StartedGroups groups;
+    private final ReopenedGroups reopened;
     private final LoopLag lag;
     private volatile DiskProbe probe = new DiskProbe(DiskBackend.THREAD_POOL, "not probed yet");
     private final @Nullable PeerTls tls;
@@ -85,6 +87,7 @@ public final class DataPlane {
         this.tls = config.identity().map(PeerTls::of).orElse(null);
         this.report = new StatsReport(config.node());
         this.groups = new StartedGroups(home(), this::begin, this::opened, this::refused);
+        this.reopened = new ReopenedGroups(home(), groups, this::tellReopening);
         this.lag = new LoopLag(home());
     }
 
@@ -185,16 +188,23 @@ public final class DataPlane {
 
     /** A group that was open from the start, or is since: from now on it is followed. On the home loop. */
     private void opened(LoopStack stack, LocalGroup group) {
-        group.loop()
-                .execute(() -> group.store()
-                        .onFailure(() -> home().execute(() -> {
-                            if (agent != null) {
-                                agent.failed(group);
-                            }
-                        })));
+        group.loop().execute(() -> group.store().onFailure(() -> home().execute(() -> failed(stack, group))));
         if (agent != null && volumes != null) {
             volumes.add(stack.place());
             agent.add(group);
+        }
+    }
+
+    private void failed(LoopStack stack, LocalGroup group) {
+        reopened.failed(stack, stack.config(), group);
+        if (agent != null) {
+            agent.failed(group);
+        }
+    }
+
+    private void tellReopening(LocalGroup group, String message) {
+        if (agent != null) {
+            agent.tellReopening(group, message);
         }
     }
 
@@ -253,6 +263,7 @@ public final class DataPlane {
             }
             lag.stop();
             groups.stop();
+            reopened.stop();
             Future<Void> told = agent == null
                     ? Future.succeededFuture()
                     : agent.tellStopping()
@@ -305,6 +316,50 @@ public final class DataPlane {
                     }));
         });
         return added.future();
+    }
+
+    /**
+     * Opens a disk group anew that does not serve, whatever is wrong with it; without a name: all of them. Answers with what has become of each; fails with a sentence
+     * for people when there is nothing to be opened.
+     */
+    public Future<List<DiskGroup>> retryGroups(String name) {
+        Promise<List<DiskGroup>> answered = Promise.promise();
+        home().execute(() -> {
+            if (agent == null) {
+                answered.fail("this node is still starting: try again when it is ready");
+                return;
+            }
+            if (!name.isEmpty() && stacks.stream().noneMatch(stack -> stack.isFor(name))) {
+                answered.fail("this node has no disk group named " + name + ": 'varve disk list' shows its groups");
+                return;
+            }
+            List<LoopStack> down = stacks.stream()
+                    .filter(stack -> name.isEmpty() || stack.isFor(name))
+                    .filter(stack -> !stack.trouble().isEmpty())
+                    .toList();
+            if (down.isEmpty()) {
+                answered.fail((name.isEmpty() ? "all disk groups of this node serve" : "disk group " + name + " serves")
+                        + ": there is nothing to be opened");
+                return;
+            }
+            Future.join(down.stream().map(this::retry).toList())
+                    .map(all -> all.<DiskGroup>list())
+                    .onComplete(answered);
+        });
+        return answered.future();
+    }
+
+    /** Never fails: what has become of it is seen in the group. */
+    private Future<DiskGroup> retry(LoopStack stack) {
+        GroupConfig group = stack.config();
+        Future<Void> tried = reopened.hasFailed(group.name())
+                ? reopened.retry(group.name())
+                : groups.again(stack, group).orElse(Future.succeededFuture());
+        Promise<DiskGroup> answered = Promise.promise();
+        tried.onComplete(outcome -> stack.loop.execute(() -> answered.complete(stack.describe(
+                config.node(),
+                outcome.succeeded() ? "" : String.valueOf(outcome.cause().getMessage())))));
+        return answered.future();
     }
 
     private Future<Void> remember(GroupConfig group) {

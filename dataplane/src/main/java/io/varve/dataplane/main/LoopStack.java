@@ -1,5 +1,7 @@
 package io.varve.dataplane.main;
 
+import io.varve.api.Device;
+import io.varve.api.DiskGroup;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.agent.GroupOpening;
 import io.varve.dataplane.agent.LocalGroup;
@@ -61,6 +63,8 @@ final class LoopStack {
     volatile @Nullable RefusedGroup refused;
     /** Why the group serves no more; empty while it does. */
     private volatile String failure = "";
+    /** The stack's group while it is served, also when it has failed. Written on the loop. */
+    volatile @Nullable LocalGroup served;
 
     LoopStack(
             Vertx vertx,
@@ -91,6 +95,8 @@ final class LoopStack {
         LocalGroup local = new LocalGroup(
                 outcome.store().uuid(), opened.name(), loop, outcome.store(), peerAddress(), outcome.devices());
         groups.add(local);
+        served = local;
+        failure = "";
         local.store().onFailure(() -> failure = String.valueOf(local.store().failure()));
         ReplicaHost host = new ReplicaHost(loop, local.store());
         replicas.serve(host);
@@ -103,6 +109,19 @@ final class LoopStack {
         return local;
     }
 
+    /**
+     * The group, which has failed and let go of its disks, is served no more and closed: who speaks to it hears that it is gone, and comes again when it was opened
+     * anew. On the loop.
+     */
+    void retire(LocalGroup local, Runnable closed) {
+        String reason = "disk group " + local.name() + " is opened anew";
+        replicas.withdraw(local.uuid(), reason);
+        ports.withdrawLocal(local.uuid(), reason);
+        groups.remove(local);
+        served = null;
+        local.store().close(closed);
+    }
+
     /** What is wrong with the group; empty if nothing is. Any thread. */
     String trouble() {
         RefusedGroup absent = refused;
@@ -112,6 +131,25 @@ final class LoopStack {
         return failure.isEmpty()
                 ? ""
                 : "disk group " + java.util.Objects.requireNonNull(group).name() + " failed: " + failure;
+    }
+
+    GroupConfig config() {
+        return java.util.Objects.requireNonNull(group, "a stack without a disk group");
+    }
+
+    /** The group as people see it, whether it serves or not; {@code remark}: about all that do not, empty if there is none. On the loop. */
+    DiskGroup describe(String node, String remark) {
+        RefusedGroup absent = refused;
+        LocalGroup local = served;
+        DiskGroup.Builder told = local != null
+                ? local.describe(node).toBuilder()
+                : absent != null ? absent.describe(node).toBuilder() : DiskGroup.newBuilder();
+        for (Device.Builder device : told.getDevicesBuilderList()) {
+            if (!remark.isEmpty()) {
+                device.setDetail(device.getDetail() + "; " + remark);
+            }
+        }
+        return told.setNode(node).setName(config().name()).build();
     }
 
     String peerAddress() {

@@ -8,7 +8,9 @@ import io.varve.dataplane.time.Loop;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -33,6 +35,9 @@ final class StartedGroups {
     private final Opener opener;
     private final BiConsumer<LoopStack, LocalGroup> opened;
     private final Consumer<RefusedGroup> refused;
+    /** Of groups that could not be opened: when they are tried next. */
+    private final Map<String, Loop.Timer> next = new HashMap<>();
+
     private boolean stopped;
 
     /** Begins to open a group; the outcome comes once, on the stack's loop. */
@@ -68,6 +73,27 @@ final class StartedGroups {
         return tried.future();
     }
 
+    /** A group that was served and has been closed. Until it is open it is told as one that could not be opened. Completes as {@link #open} does. */
+    Future<Void> openAnew(LoopStack stack, GroupConfig group, LocalGroup before) {
+        stack.refused = new RefusedGroup(
+                Optional.of(before.uuid()),
+                group.name(),
+                stack.peerAddress(),
+                group.devices(),
+                String.valueOf(before.store().failure()));
+        return open(stack, group);
+    }
+
+    /** A group that could not be opened: tried now, not when its time comes. Empty: it is being tried. */
+    Optional<Future<Void>> again(LoopStack stack, GroupConfig group) {
+        Loop.Timer waiting = next.remove(group.name());
+        if (waiting == null) {
+            return Optional.empty();
+        }
+        waiting.cancel();
+        return Optional.of(open(stack, group));
+    }
+
     private void attempt(LoopStack stack, GroupConfig group, Runnable ended) {
         opener.begin(stack, group, outcome -> {
             LocalGroup local = outcome instanceof GroupOpening.Outcome.Opened done ? stack.serve(group, done) : null;
@@ -88,11 +114,12 @@ final class StartedGroups {
             }
             case GroupOpening.Outcome.Refused why -> {
                 refuse(stack, group, why.reason(), why.group());
-                home.schedule(AGAIN.toNanos(), () -> {
+                next.put(group.name(), home.schedule(AGAIN.toNanos(), () -> {
+                    next.remove(group.name());
                     if (!stopped) {
                         attempt(stack, group, () -> {});
                     }
-                });
+                }));
             }
         }
         ended.run();

@@ -10,8 +10,11 @@ final class Member {
     final int index;
     final String group;
     final Lease lease;
-    /** The replica itself if it is on this loop: then its promise is looked at, and no lease is needed. */
-    final @Nullable Replica local;
+    /**
+     * The replica itself if it is on this loop: then its promise is looked at, and no lease is needed. Null while its group is not open: then no lease is given
+     * either. It is another one when the group was opened anew; what was promised to that, this one never hears of.
+     */
+    @Nullable Replica local;
 
     boolean isInSet;
     boolean isRequired;

@@ -33,8 +33,13 @@ final class PortEvents implements PortListener {
         for (SlabHost slab : host.slabs()) {
             int member = slab.memberOf(port);
             if (member >= 0) {
+                slab.point.member(member).local = port.localReplica(slab.point.stream());
                 slab.point.memberUp(member);
             }
+        }
+        if (port.isLocal() && !host.hasEnded()) {
+            // What waits for leases may wait for this promise to be looked at again.
+            host.checkLeases();
         }
     }
 
@@ -43,6 +48,7 @@ final class PortEvents implements PortListener {
         for (SlabHost slab : host.slabs()) {
             int member = slab.memberOf(port);
             if (member >= 0) {
+                slab.point.member(member).local = null;
                 slab.point.memberDown(member, reason);
             }
         }

@@ -26,9 +26,20 @@ public final class Ports {
         this.host = host;
     }
 
-    /** A disk group of this loop: from now on called without a connection. Before any volume is attached. */
+    /** A disk group of this loop: from now on called without a connection. Before any volume is attached, or after {@link #withdrawLocal}. */
     public void addLocal(ReplicaHost host) {
-        ports.put(host.group(), new LocalPort(loop, host));
+        if (ports.get(host.group()) instanceof LocalPort known) {
+            known.up(host);
+        } else {
+            ports.put(host.group(), new LocalPort(loop, host));
+        }
+    }
+
+    /** The disk group is about to be closed; it may come again. For the access points here it is as if a connection was lost. */
+    public void withdrawLocal(String group, String reason) {
+        if (ports.get(group) instanceof LocalPort local) {
+            local.down(reason);
+        }
     }
 
     NodeIdentity self() {

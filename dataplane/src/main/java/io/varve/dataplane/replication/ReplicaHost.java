@@ -13,6 +13,8 @@ import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.Refusal;
 import io.varve.dataplane.wire.WireRecord;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +36,9 @@ public final class ReplicaHost {
 
     /** Appends at rest. Grows to what is in flight at most, which credits bound. */
     private final ArrayDeque<Append> pool = new ArrayDeque<>();
+
+    /** The greeted connections that speak to it. */
+    private final List<ReplicaSession> sessions = new ArrayList<>();
 
     private @Nullable Served firstDirty;
     private boolean flushQueued;
@@ -190,8 +195,18 @@ public final class ReplicaHost {
         }
     }
 
+    void opened(ReplicaSession session) {
+        sessions.add(session);
+    }
+
+    /** The group is not served by this any more, and is to be closed: whoever speaks to it from elsewhere connects again. */
+    void withdraw(String reason) {
+        List.copyOf(sessions).forEach(session -> session.withdraw(reason));
+    }
+
     /** Nothing more is told to this client. */
     void gone(ReplicaClient client) {
+        sessions.remove(client);
         for (Served each : served.values()) {
             if (each.pending != null && each.pending.client == client) {
                 each.pending = null;

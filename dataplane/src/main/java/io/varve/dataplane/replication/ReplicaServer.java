@@ -24,6 +24,14 @@ public final class ReplicaServer {
         hosts.put(host.group(), host);
     }
 
+    /** The group is not served here any more; who spoke to it is hung up on. */
+    public void withdraw(String group, String reason) {
+        ReplicaHost host = hosts.remove(group);
+        if (host != null) {
+            host.withdraw(reason);
+        }
+    }
+
     /** {@code address}: {@code host:port}, port 0 for any; the one bound is told, and is the group's {@code peer_address}. */
     public void listen(String address, Transport.ListenCallback listening) {
         server.listen(address, listening);

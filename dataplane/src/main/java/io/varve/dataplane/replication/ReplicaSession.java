@@ -58,6 +58,17 @@ final class ReplicaSession implements Receiver, ReplicaClient {
     @Override
     public void opened(Connection opened) {
         connection = opened;
+        host.opened(this);
+    }
+
+    /** From now on nothing is told to the peer; {@link #closed} follows. */
+    void withdraw(String reason) {
+        Connection ending = connection;
+        connection = null;
+        host.gone(this);
+        if (ending != null) {
+            ending.close(reason);
+        }
     }
 
     @Override

@@ -192,6 +192,11 @@ final class Checkpoints {
         }
     }
 
+    /** One runs, or another change of the index. */
+    boolean isRunning() {
+        return running;
+    }
+
     long completed() {
         return completed;
     }

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.netty.buffer.ByteBuf;
+import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.store.index.ExtentIndex;
 import io.varve.dataplane.store.journal.Journal;
@@ -12,12 +13,21 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One replica store: the disks of one node that share a journal and an index. Wires the parts and keeps the contract of
  * {@link ReplicaStore}; what happens is in {@link Appends}, {@link ReadPath}, {@code Checkpoint}. Confined to the group's loop.
  */
 public final class DiskGroup implements ReplicaStore {
+    private static final Logger LOG = LoggerFactory.getLogger(DiskGroup.class);
+
+    /** Between two looks at whether everything has ended, and how many there are: 30 s, far longer than a worker takes. */
+    private static final long SETTLE_NANOS = 10_000_000L;
+
+    private static final int SETTLE_ROUNDS = 3000;
+
     private final GroupState group;
     private final Journal journal;
     private final Appends appends;
@@ -27,6 +37,9 @@ public final class DiskGroup implements ReplicaStore {
     private final Reclaim reclaim;
     private final Resync resync;
     private final int incarnation;
+    private final TailCopies tails;
+    private boolean hasOnlyHung;
+    private boolean isLettingGo;
 
     DiskGroup(GroupState group, JournalGeometry geometry, int incarnation, JournalScan.Found found) {
         this.group = group;
@@ -42,7 +55,7 @@ public final class DiskGroup implements ReplicaStore {
                 found,
                 appends);
         reads = new ReadPath(group);
-        TailCopies tails = new TailCopies(group, journal);
+        tails = new TailCopies(group, journal);
         checkpoints = new Checkpoints(group, journal, tails);
         changes = new StreamChanges(group, journal, checkpoints);
         reclaim = new Reclaim(group, checkpoints);
@@ -78,14 +91,17 @@ public final class DiskGroup implements ReplicaStore {
                 cut,
                 () -> checkpoints.makeRoomForStart(appends, () -> {
                     begun.accept(group.failure);
-                    watchDevices();
-                    changes.resumeDeletions();
+                    if (group.failure == null) {
+                        watchDevices();
+                        changes.resumeDeletions();
+                    }
                 }));
     }
 
     private void watchDevices() {
         for (GroupDevice device : group.devices) {
             device.watched().watch(why -> {
+                hasOnlyHung |= group.failure == null && device.watched().hasHung();
                 group.fail(why);
                 journal.fail(-Errno.EIO);
             });
@@ -129,6 +145,31 @@ public final class DiskGroup implements ReplicaStore {
     /** Why the group serves nothing any more; null while it serves. */
     public @Nullable String failure() {
         return group.failure;
+    }
+
+    /** It failed because a device did not answer in time, and no device has refused a write: what it holds is what was asked of it. */
+    public boolean hasOnlyHung() {
+        return hasOnlyHung
+                && group.devices.stream().noneMatch(device -> device.watched().hasRefusedWrites());
+    }
+
+    /**
+     * Of a group that has failed, once: its devices are asked nothing any more. {@code quiet} runs when they have let go of everything that they were asked:
+     * then it can be closed, and opened anew. A device that never answers again never lets go.
+     */
+    public void letGo(Runnable quiet) {
+        Invariant.check(
+                group.failure != null && !isLettingGo, "a group lets go of its devices once, when it has failed");
+        isLettingGo = true;
+        int[] left = {group.devices.size()};
+        for (GroupDevice device : group.devices) {
+            device.watched().shut(() -> {
+                left[0]--;
+                if (left[0] == 0) {
+                    quiet.run();
+                }
+            });
+        }
     }
 
     @Override
@@ -295,10 +336,37 @@ public final class DiskGroup implements ReplicaStore {
         appends.whenIdle(() -> {
             if (group.failure == null) {
                 checkpoints.runOnce(() -> closeDisks(closed));
+            } else if (isLettingGo) {
+                settle(SETTLE_ROUNDS, closed);
             } else {
                 closeDisks(closed);
             }
         });
+    }
+
+    /** What was under way when the group failed ends, now that its devices answer at once: a round is a turn of both workers and of the loop. */
+    private void settle(int rounds, Runnable closed) {
+        group.loop.offload(
+                () -> {},
+                () -> group.loop.offloadRead(() -> {}, () -> {
+                    if (isSettled()) {
+                        closeDisks(closed);
+                    } else if (rounds > 0) {
+                        group.loop.schedule(SETTLE_NANOS, () -> settle(rounds - 1, closed));
+                    } else {
+                        LOG.error(
+                                "disk group not closed group={} now=\"restart the node: something that was under way does not end\"",
+                                uuid());
+                    }
+                }));
+    }
+
+    private boolean isSettled() {
+        return group.devices.stream().noneMatch(device -> device.watched().isBusy())
+                && !checkpoints.isRunning()
+                && tails.isIdle()
+                && group.loads.isIdle()
+                && journal.isIdle();
     }
 
     private void closeDisks(Runnable closed) {

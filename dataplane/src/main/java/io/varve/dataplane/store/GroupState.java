@@ -67,7 +67,7 @@ final class GroupState {
         }
         failure = why;
         LOG.error(
-                "disk group failed group={} reason=\"{}\" now=\"its copies leave their sets; look at the device, then restart the node, or replace the disk\"",
+                "disk group failed group={} reason=\"{}\" now=\"its copies leave their sets; look at the device; once it is sound: varve disk retry, else replace the disk\"",
                 devices.getFirst().superblock().group(),
                 why);
         onFailure.forEach(loop::execute);

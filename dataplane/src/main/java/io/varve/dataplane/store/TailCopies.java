@@ -167,6 +167,10 @@ final class TailCopies {
         }
     }
 
+    boolean isIdle() {
+        return stream == null;
+    }
+
     /** Runs {@code then} in a later turn, when no tail is being copied. One at a time. */
     void whenIdle(Runnable then) {
         if (stream == null) {

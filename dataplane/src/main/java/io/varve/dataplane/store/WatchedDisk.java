@@ -3,6 +3,7 @@ package io.varve.dataplane.store;
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.disk.Disk;
 import io.varve.dataplane.disk.DiskCallback;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.disk.Gather;
 import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
@@ -35,6 +36,13 @@ final class WatchedDisk implements Disk {
     private boolean wasUsed;
     private boolean hasFailed;
     private boolean isClosed;
+    private boolean hasHung;
+    private boolean hasRefusedWrites;
+    /** Nothing is handed to the device any more; {@link #quiet} waits for what it has. */
+    private boolean isShut;
+
+    private int refusing;
+    private @Nullable Runnable quiet;
 
     WatchedDisk(Loop loop, Disk disk) {
         this.loop = loop;
@@ -65,9 +73,46 @@ final class WatchedDisk implements Disk {
         return hasFailed;
     }
 
-    /** True while operations are with the device. */
+    /** True if it was given up because an operation did not end in time. */
+    boolean hasHung() {
+        return hasHung;
+    }
+
+    /** True if the device ended a write, a flush or a discard with an error: nobody knows what it holds there. */
+    boolean hasRefusedWrites() {
+        return hasRefusedWrites;
+    }
+
+    /** True while operations are with the device, or are about to be answered. */
     boolean isBusy() {
-        return oldest != null;
+        return oldest != null || refusing > 0;
+    }
+
+    /**
+     * From now on the device is asked nothing: what is asked for ends with EIO, in a turn of its own. {@code then} runs once, when the device has let go of
+     * everything that it has; that may be never. Of a group that has failed.
+     */
+    void shut(Runnable then) {
+        isShut = true;
+        quiet = then;
+        tellQuiet();
+    }
+
+    private void tellQuiet() {
+        Runnable then = quiet;
+        if (then != null && !isBusy()) {
+            quiet = null;
+            loop.execute(then);
+        }
+    }
+
+    private void refuse(DiskCallback callback) {
+        refusing++;
+        loop.execute(() -> {
+            refusing--;
+            callback.done(-Errno.EIO);
+            tellQuiet();
+        });
     }
 
     private void fail(@Nullable String why) {
@@ -96,7 +141,9 @@ final class WatchedDisk implements Disk {
     private void tick() {
         isTicking = false;
         Watched first = oldest;
-        fail(health.ticked(first == null ? health.tick() : first.tick));
+        String hang = health.ticked(first == null ? health.tick() : first.tick);
+        hasHung |= hang != null && !hasFailed;
+        fail(hang);
         if ((first != null || wasUsed) && !hasFailed && !isClosed) {
             wasUsed = false;
             startTicking();
@@ -151,30 +198,50 @@ final class WatchedDisk implements Disk {
 
     @Override
     public void read(long offset, ByteBuf destination, int destinationIndex, int length, DiskCallback callback) {
-        disk.read(offset, destination, destinationIndex, length, begin(true, callback));
+        if (isShut) {
+            refuse(callback);
+        } else {
+            disk.read(offset, destination, destinationIndex, length, begin(true, callback));
+        }
     }
 
     @Override
     public void write(
             long offset, ByteBuf source, int sourceIndex, int length, boolean durable, DiskCallback callback) {
-        writtenBytes += length;
-        disk.write(offset, source, sourceIndex, length, durable, begin(false, callback));
+        if (isShut) {
+            refuse(callback);
+        } else {
+            writtenBytes += length;
+            disk.write(offset, source, sourceIndex, length, durable, begin(false, callback));
+        }
     }
 
     @Override
     public void write(long offset, Gather gather, boolean durable, DiskCallback callback) {
-        writtenBytes += gather.totalBytes();
-        disk.write(offset, gather, durable, begin(false, callback));
+        if (isShut) {
+            refuse(callback);
+        } else {
+            writtenBytes += gather.totalBytes();
+            disk.write(offset, gather, durable, begin(false, callback));
+        }
     }
 
     @Override
     public void flush(DiskCallback callback) {
-        disk.flush(begin(false, callback));
+        if (isShut) {
+            refuse(callback);
+        } else {
+            disk.flush(begin(false, callback));
+        }
     }
 
     @Override
     public void discard(long offset, long length, DiskCallback callback) {
-        disk.discard(offset, length, begin(false, callback));
+        if (isShut) {
+            refuse(callback);
+        } else {
+            disk.discard(offset, length, begin(false, callback));
+        }
     }
 
     @Override
@@ -206,11 +273,13 @@ final class WatchedDisk implements Disk {
             DiskCallback told = java.util.Objects.requireNonNull(callback, "an operation ended twice");
             callback = null;
             unlink();
+            hasRefusedWrites |= !isRead && result < 0;
             String problem = health.ended(isRead, loop.nanos() - beganNanos, result);
             next = free;
             free = this;
             fail(problem);
             told.done(result);
+            tellQuiet();
         }
 
         private void unlink() {

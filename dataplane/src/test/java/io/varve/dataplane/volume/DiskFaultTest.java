@@ -93,6 +93,132 @@ class DiskFaultTest {
         }
     }
 
+    /** A hang that ends: the group is opened anew in the process that runs, at the access point's own node and elsewhere. */
+    @Test
+    void comesBackWithoutARestartWhenTheDiskAnswersAgain() {
+        for (int victim = 0; victim < 2; victim++) {
+            SimulatedCluster cluster = new SimulatedCluster(40 + victim, 3, 2, 1, 64L * MIB, true);
+            SlabVolume volume = cluster.open(0);
+            byte[][] newest = new byte[16][];
+            writeAll(cluster, newest, 0);
+            SimulatedCluster.Life life = cluster.node(victim).life();
+            cluster.node(victim).faults().hang();
+            boolean[] isBack = new boolean[1];
+            writeAll(cluster, newest, 100);
+            cluster.scheduler.runFor(35 * SECOND);
+            DiskGroup failed = (DiskGroup) life.store;
+            assertThat(failed.hasOnlyHung()).isTrue();
+            life.reopenFailed(() -> isBack[0] = true);
+            cluster.scheduler.runFor(20 * SECOND);
+            assertThat(isBack[0])
+                    .as("opened while operations are with the disk")
+                    .isFalse();
+            assertThat(volume.accessPoints().state()).isEqualTo("DEGRADED");
+            // What it was asked while it hung is done now, late.
+            cluster.node(victim).resumeDisk();
+            for (int step = 0; step < 40; step++) {
+                writeAll(cluster, newest, 200 + step);
+                readAll(cluster, newest);
+            }
+            cluster.scheduler.runFor(20 * SECOND);
+            assertThat(isBack[0]).isTrue();
+            assertThat(volume.accessPoints().state())
+                    .as(volume.accessPoints().detail())
+                    .isEqualTo("HEALTHY");
+            readAll(cluster, newest);
+            assertThat(cluster.differences(0)).isEmpty();
+        }
+    }
+
+    /** With both copies' disks nobody is left to go on: the volume waits, and goes on when they are well, without any start. */
+    @Test
+    void goesOnAfterTheDisksOfAllCopiesHung() {
+        SimulatedCluster cluster = new SimulatedCluster(42, 3, 2, 1, 64L * MIB, true);
+        SlabVolume volume = cluster.open(0);
+        byte[][] newest = new byte[16][];
+        writeAll(cluster, newest, 0);
+        int[] back = new int[1];
+        for (int node = 0; node < 2; node++) {
+            cluster.node(node).faults().hang();
+        }
+        byte[] data = SimulatedCluster.stamp(8192, 77);
+        Request waiting = cluster.submit(0, cluster.writeOf(0, data));
+        cluster.scheduler.runFor(40 * SECOND);
+        assertThat(waiting.status).isNull();
+        for (int node = 0; node < 2; node++) {
+            SimulatedCluster.Life life = cluster.node(node).life();
+            assertThat(((DiskGroup) life.store).hasOnlyHung()).isTrue();
+            life.reopenFailed(() -> back[0]++);
+            cluster.node(node).resumeDisk();
+        }
+        assertThat(cluster.await(waiting)).isEqualTo(BlockStatus.OK);
+        newest[0] = data;
+        readAll(cluster, newest);
+        cluster.scheduler.runFor(30 * SECOND);
+        assertThat(back[0]).isEqualTo(2);
+        assertThat(volume.accessPoints().state())
+                .as(volume.accessPoints().detail())
+                .isEqualTo("HEALTHY");
+        writeAll(cluster, newest, 500);
+        readAll(cluster, newest);
+        assertThat(cluster.differences(0)).isEmpty();
+    }
+
+    /** The promise that the access point looks at is that of the group as it is open now, not of the one that was closed. */
+    @Test
+    void readsNothingAfterAGroupThatWasOpenedAnewPromisedANewerEpoch() {
+        SimulatedCluster cluster = new SimulatedCluster(43, 2, 1, 1, 16L * MIB, true);
+        cluster.open(0);
+        byte[] old = SimulatedCluster.stamp(4096, 1);
+        assertThat(cluster.write(0, 0, old)).isEqualTo(BlockStatus.OK);
+        boolean[] isBack = new boolean[1];
+        cluster.node(0).faults().hang();
+        cluster.submit(0, cluster.writeOf(4096, old));
+        cluster.scheduler.runFor(40 * SECOND);
+        cluster.node(0).life().reopenFailed(() -> isBack[0] = true);
+        cluster.node(0).resumeDisk();
+        cluster.scheduler.runFor(10 * SECOND);
+        assertThat(isBack[0]).isTrue();
+        assertThat(cluster.read(0, 0, 4096)).isEqualTo(old);
+        // Another node takes the volume, and writes; the old access point hears of it from its own disk group only.
+        cluster.open(1);
+        byte[] newer = SimulatedCluster.stamp(4096, 2);
+        assertThat(cluster.write(1, 0, newer)).isEqualTo(BlockStatus.OK);
+        Request late = cluster.submit(0, cluster.readOf(0, 4096));
+        cluster.scheduler.runFor(SECOND);
+        assertThat(late.status).as("a stale read was answered").isNotEqualTo(BlockStatus.OK);
+    }
+
+    /** What a disk refused to write nobody knows: such a group is opened anew by a person only. */
+    @Test
+    void tellsAHangFromADiskThatRefusedWrites() {
+        SimulatedCluster cluster = new SimulatedCluster(44, 3, 2, 1, 16L * MIB, true);
+        cluster.open(0);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        cluster.node(1).faults().hang();
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 2))).isEqualTo(BlockStatus.OK);
+        cluster.scheduler.runFor(35 * SECOND);
+        DiskGroup failed = (DiskGroup) cluster.node(1).life().store;
+        assertThat(failed.hasOnlyHung()).isTrue();
+        cluster.node(1).faults().fail(DiskFaults.Target.WRITE, Errno.EIO);
+        cluster.node(1).resumeDisk();
+        cluster.scheduler.runFor(SECOND);
+        assertThat(failed.hasOnlyHung()).isFalse();
+    }
+
+    private static void writeAll(SimulatedCluster cluster, byte[][] newest, int stamp) {
+        for (int i = 0; i < newest.length; i++) {
+            newest[i] = SimulatedCluster.stamp(8192, stamp * 100L + i);
+            assertThat(cluster.write(0, (long) i * MIB, newest[i])).isEqualTo(BlockStatus.OK);
+        }
+    }
+
+    private static void readAll(SimulatedCluster cluster, byte[][] newest) {
+        for (int i = 0; i < newest.length; i++) {
+            assertThat(cluster.read(0, (long) i * MIB, 8192)).isEqualTo(newest[i]);
+        }
+    }
+
     @Test
     void leavesTheSetWithoutAnyWriteOrRead() {
         SimulatedCluster cluster = new SimulatedCluster(30, 3, 2, 1, 16L * MIB, true);

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What holds a simulated node's replicas over its crashes. */
@@ -109,6 +110,14 @@ interface SimulatedBacking {
             }
             assertThat(ended.getFirst()).isInstanceOf(OpenResult.Opened.class);
             return ((OpenResult.Opened) ended.getFirst()).group();
+        }
+
+        /** In the life that it has, after it was closed. */
+        void reopen(SimulatedLoop loop, Consumer<DiskGroup> then) {
+            DiskGroup.open(loop, disks(loop), identity, OPTIONS, index, result -> {
+                assertThat(result).isInstanceOf(OpenResult.Opened.class);
+                then.accept(((OpenResult.Opened) result).group());
+            });
         }
 
         @Override

@@ -10,6 +10,7 @@ import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.ReplicaHost;
 import io.varve.dataplane.replication.ReplicaServer;
 import io.varve.dataplane.replication.Verification;
+import io.varve.dataplane.store.DiskGroup;
 import io.varve.dataplane.store.MemoryDisk;
 import io.varve.dataplane.store.MemoryStore;
 import io.varve.dataplane.store.ReplicaStore;
@@ -91,9 +92,12 @@ final class SimulatedCluster {
     /** One run of a node's process. */
     final class Life {
         final SimulatedLoop loop;
-        final ReplicaStore store;
-        final ReplicaHost host;
+        ReplicaStore store;
+        ReplicaHost host;
         final Volumes volumes;
+        private final SimulatedBacking backing;
+        private final ReplicaServer server;
+        private final Ports ports;
 
         @Nullable SlabVolume volume;
 
@@ -104,21 +108,38 @@ final class SimulatedCluster {
 
         Life(Node node) {
             loop = scheduler.newLoop(node.name + "#" + node.incarnation);
-            store = node.backing.start(loop);
+            backing = node.backing;
+            store = backing.start(loop);
             NodeIdentity self = new NodeIdentity("cluster", node.name, node.incarnation);
             Transport transport = network.transport(loop, node.name);
             host = new ReplicaHost(loop, store);
-            ReplicaServer server = new ReplicaServer(loop, transport, self);
+            server = new ReplicaServer(loop, transport, self);
             server.serve(host);
             server.listen(
                     node.name + ":1", (address, failed) -> assertThat(failed).isNull());
-            Ports ports = new Ports(loop, transport, self, node.host);
+            ports = new Ports(loop, transport, self, node.host);
             ports.addLocal(host);
             volumes = new Volumes(loop, ports, truth.on(loop));
         }
 
         MemoryStore memory() {
             return (MemoryStore) store;
+        }
+
+        /** The disk group, which has failed, is closed when its disk lets go of what it has, and opened anew, in the steps of the product. {@code then} when it serves. */
+        void reopenFailed(Runnable then) {
+            DiskGroup failed = (DiskGroup) store;
+            loop.execute(() -> failed.letGo(() -> {
+                server.withdraw(failed.uuid(), "opened anew");
+                ports.withdrawLocal(failed.uuid(), "opened anew");
+                failed.close(() -> ((SimulatedBacking.OnDisk) backing).reopen(loop, opened -> {
+                    store = opened;
+                    host = new ReplicaHost(loop, opened);
+                    server.serve(host);
+                    ports.addLocal(host);
+                    then.run();
+                }));
+            }));
         }
 
         boolean isInMemory() {

@@ -5,12 +5,14 @@ import io.varve.api.DeviceClass;
 import io.varve.api.DiskGroup;
 import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.RetryDiskRequest;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -26,6 +28,7 @@ import picocli.CommandLine.Spec;
         subcommands = {
             DiskCommand.ListDisks.class,
             DiskCommand.Add.class,
+            DiskCommand.Retry.class,
             DiskLeaveCommands.Evict.class,
             DiskLeaveCommands.Replace.class,
             DiskLeaveCommands.Check.class,
@@ -120,6 +123,44 @@ final class DiskCommand extends GroupCommand {
                     .setJournalBytes(journal == null ? 0 : journal.bytes())
                     .build();
             root.print(root.ask(ManagementGrpcClient.AddDisk, request, ADD_LIMIT), added -> table(List.of(added)));
+        }
+    }
+
+    @Command(
+            name = "retry",
+            description = {
+                "Opens disk groups again that failed or could not be opened, without a restart of their node: after a cable, a controller or a file system was put"
+                        + " right, or a disk was put back. Their copies get what they missed.",
+                "A group that hung and answers again needs no such command. Exits with 1 when a group still does not serve; the table says why."
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {"  varve disk retry n1/fast", "  varve disk retry n1          all groups of n1 that do not serve"
+            })
+    static final class Retry implements Callable<Integer> {
+        /** Disks let go, and open, within their limits; the servers between add theirs. */
+        private static final Duration RETRY_LIMIT = Duration.ofSeconds(75);
+
+        @Parameters(paramLabel = "NODE[/GROUP]", description = "The node's id, and the group's name.")
+        private String place = "";
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() {
+            var root = RootCommand.of(spec);
+            var request = RetryDiskRequest.newBuilder().setNode(place);
+            if (place.contains("/")) {
+                var at = DiskLeaveCommands.Place.of(spec, place);
+                request.setNode(at.node()).setGroup(at.group());
+            }
+            var answer = root.ask(ManagementGrpcClient.RetryDisk, request.build(), RETRY_LIMIT);
+            root.print(answer, tried -> table(tried.getGroupsList()));
+            return answer.getGroupsList().stream()
+                            .flatMap(group -> group.getDevicesList().stream())
+                            .anyMatch(device -> device.getState().equals("FAILED"))
+                    ? ExitCode.FAILED
+                    : ExitCode.OK;
         }
     }
 

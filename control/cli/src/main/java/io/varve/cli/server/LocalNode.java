@@ -6,6 +6,8 @@ import io.varve.api.DeviceClass;
 import io.varve.api.DiskGroup;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.control.api.NodeLocal;
 import io.varve.control.api.RefusedException;
@@ -77,6 +79,18 @@ final class LocalNode implements NodeLocal {
         }
         return onCallersLoop(plane.addGroup(NodeWiring.group(request)))
                 .map(added -> describe(added, request.getNode()))
+                .recover(cause -> Future.failedFuture(new RefusedException(String.valueOf(cause.getMessage()))));
+    }
+
+    @Override
+    public Future<RetryDiskResponse> retryDevice(RetryDiskRequest request) {
+        var plane = dataPlane;
+        if (plane == null) {
+            return starting();
+        }
+        return onCallersLoop(plane.retryGroups(request.getGroup()))
+                .map(groups ->
+                        RetryDiskResponse.newBuilder().addAllGroups(groups).build())
                 .recover(cause -> Future.failedFuture(new RefusedException(String.valueOf(cause.getMessage()))));
     }
 

@@ -63,6 +63,7 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.ListNodes, passing.to(ManagementGrpcClient.ListNodes));
         bind(server, ManagementGrpcService.ListDiskGroups, passing.to(ManagementGrpcClient.ListDiskGroups));
         bind(server, ManagementGrpcService.AddDisk, passing.to(ManagementGrpcClient.AddDisk));
+        bind(server, ManagementGrpcService.RetryDisk, passing.to(ManagementGrpcClient.RetryDisk));
         bind(server, ManagementGrpcService.CreateVolume, passing::createVolume);
         bind(server, ManagementGrpcService.ListVolumes, passing.to(ManagementGrpcClient.ListVolumes));
         bind(server, ManagementGrpcService.GetVolume, passing::getVolume);

@@ -45,6 +45,8 @@ import io.varve.api.RebuildList;
 import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
 import io.varve.api.ResizeVolumeRequest;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
@@ -65,6 +67,9 @@ import java.util.function.Function;
 final class ManagementEndpoint extends ManagementService {
     /** Taking a disk in may zero a file of its full size. */
     private static final Duration ADD_DISK_DEADLINE = Duration.ofMinutes(10);
+
+    /** Disks let go within 10 s and open within 30 s, or the answer is that they do not. */
+    private static final Duration RETRY_DISK_DEADLINE = Duration.ofSeconds(60);
 
     private final MetaGroup group;
     private final StatusReport report;
@@ -188,6 +193,12 @@ final class ManagementEndpoint extends ManagementService {
     public Future<DiskGroup> addDisk(AddDiskRequest request) {
         return addressOf(request.getNode())
                 .compose(node -> calls.ask(node, NodeControlGrpcClient.AddDevice, request, ADD_DISK_DEADLINE));
+    }
+
+    @Override
+    public Future<RetryDiskResponse> retryDisk(RetryDiskRequest request) {
+        return addressOf(request.getNode())
+                .compose(node -> calls.ask(node, NodeControlGrpcClient.RetryDevice, request, RETRY_DISK_DEADLINE));
     }
 
     @Override

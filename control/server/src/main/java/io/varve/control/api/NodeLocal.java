@@ -4,6 +4,8 @@ import io.varve.api.AddDiskRequest;
 import io.varve.api.DiskGroup;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.vertx.core.Future;
@@ -21,6 +23,9 @@ public interface NodeLocal {
 
     /** Takes a disk into a group of this node, for good; answers with the group as it then is. */
     Future<DiskGroup> addDevice(AddDiskRequest request);
+
+    /** Opens disk groups of this node anew that do not serve; answers with what has become of each. */
+    Future<RetryDiskResponse> retryDevice(RetryDiskRequest request);
 
     /**
      * Compares the replicas of a volume that is attached here, block by block.

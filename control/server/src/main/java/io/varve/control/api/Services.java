@@ -41,6 +41,7 @@ final class Services {
         bind(server, ManagementGrpcService.ListNodes, management::listNodes);
         bind(server, ManagementGrpcService.ListDiskGroups, management::listDiskGroups);
         bind(server, ManagementGrpcService.AddDisk, management::addDisk);
+        bind(server, ManagementGrpcService.RetryDisk, management::retryDisk);
         bind(server, ManagementGrpcService.CreateVolume, management::createVolume);
         bind(server, ManagementGrpcService.ListVolumes, management::listVolumes);
         bind(server, ManagementGrpcService.GetVolume, management::getVolume);
@@ -84,6 +85,7 @@ final class Services {
 
     static void nodeControl(Door server, NodeLocal local) {
         bind(server, NodeControlGrpcService.AddDevice, local::addDevice);
+        bind(server, NodeControlGrpcService.RetryDevice, local::retryDevice);
         bindStream(
                 server,
                 NodeControlGrpcService.VerifyAttached,

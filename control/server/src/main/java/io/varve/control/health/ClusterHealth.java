@@ -254,7 +254,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
             problems.add(new Problem(
                     Urgency.DEVICE,
                     name + ": failed: " + failed + why
-                            + ": if the disk is sound, put it back and restart the node; else replace it"));
+                            + ": if the disk is sound, put it back and say varve disk retry; else replace it"));
         }
         String slow = devices(group, "SLOW");
         if (!slow.isEmpty()) {

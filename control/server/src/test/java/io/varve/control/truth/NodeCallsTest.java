@@ -10,6 +10,8 @@ import io.varve.api.ManagementGrpcClient;
 import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
+import io.varve.api.RetryDiskRequest;
+import io.varve.api.RetryDiskResponse;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
 import io.varve.control.ControlConfig;
@@ -66,6 +68,13 @@ class NodeCallsTest {
         @Override
         public Future<NodeStats> stats() {
             return Future.succeededFuture(NodeStats.newBuilder().setNode("n").build());
+        }
+
+        @Override
+        public Future<RetryDiskResponse> retryDevice(RetryDiskRequest request) {
+            return Future.succeededFuture(RetryDiskResponse.newBuilder()
+                    .addGroups(DiskGroup.newBuilder().setNode(request.getNode()).setName(request.getGroup()))
+                    .build());
         }
 
         @Override

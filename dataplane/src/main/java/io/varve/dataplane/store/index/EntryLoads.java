@@ -83,6 +83,11 @@ public final class EntryLoads {
         commits++;
     }
 
+    /** True if nobody waits for a row. */
+    public boolean isIdle() {
+        return !running && waiting.isEmpty();
+    }
+
     /** Nothing is looked up any more, and nobody told; {@code then} when nothing is being looked up. */
     public void close(Runnable then) {
         closed = true;
