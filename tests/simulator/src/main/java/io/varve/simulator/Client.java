@@ -31,6 +31,9 @@ final class Client {
     /** A request goes to any open access point, not the newest, one time in so many. */
     private static final int STRAYS_ONE_IN = 2;
 
+    /** And of those requests one in so many may be a write. */
+    private static final int STRAY_WRITES_ONE_IN = 8;
+
     private final Cluster cluster;
     private final Layout layout;
     private final History history;
@@ -111,7 +114,9 @@ final class Client {
             first = 0;
             length = area.count();
         }
-        int kind = random.nextInt(20);
+        // Who asks an access point that is old mostly reads: a write that nobody answers keeps the client busy.
+        boolean isRead = at != cluster.served() && random.nextInt(STRAY_WRITES_ONE_IN) > 0;
+        int kind = isRead ? 0 : random.nextInt(20);
         Operation.Kind drawn = kind < 9
                 ? Operation.Kind.READ
                 : kind < 16

@@ -18,6 +18,7 @@ final class Strike {
     private static final long SLOWEST_DISK = 50 * MILLI;
     private static final long SLOWEST_TRUTH = 3_000 * MILLI;
     private static final int LOSES_ONE_IN = 2;
+    private static final long OUTLIVES_NANOS = 8_000 * MILLI;
     private static final int MOST_COPIES = 3;
     private static final int MOST_NODES = 5;
     private static final int MOST_ROTTEN = 8;
@@ -170,7 +171,9 @@ final class Strike {
         after(length, () -> cluster.metadata.slowNanos = 0);
     }
 
-    private void takeOver(Node to, SplittableRandom chance, long length) {
+    private void takeOver(Node to, SplittableRandom chance, long drawn) {
+        // Half of them last until the new one is open and the old one still does not know.
+        long length = chance.nextBoolean() ? drawn : drawn + OUTLIVES_NANOS;
         SlabVolume open = cluster.served();
         Node.Life life = open == null ? null : cluster.lifeOf(open);
         if (life != null && life.node() != to) {
