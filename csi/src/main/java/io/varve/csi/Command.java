@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 /** A program of the operating system, run to its end. */
 record Command(List<String> words) {
     /** A mkfs of a large volume discards it first. */
-    static final Duration LIMIT = Duration.ofSeconds(120);
+    static final Duration LIMIT = Duration.ofMinutes(2);
 
     private static final int OUTPUT_LIMIT = 64 << 10;
 

@@ -313,7 +313,7 @@ final class SimulatedCluster {
                 // From the other end: a group that had no copy of the volume gets one.
                 int at = nodes.size() - 1 - i;
                 Life life = node(at).life();
-                long creation = 500L + 10 * s + i;
+                long creation = 500L + 10L * s + i;
                 long stream = StreamId.of(VOLUME, s);
                 places.add(new AttachSpec.Copy(groups.get(at), creation, "n" + at + ":1"));
                 life.loop.execute(() -> life.store.create(stream, creation, SLAB_BLOCKS, status -> {
