@@ -124,7 +124,7 @@ final class ControllerCalls {
             return cluster.ask(ManagementGrpcClient.CreateVolume, wanted, LIMIT);
         } catch (CsiFailure refused) {
             throw refused.status() == GrpcStatus.FAILED_PRECONDITION
-                    ? new CsiFailure(GrpcStatus.RESOURCE_EXHAUSTED, refused.getMessage())
+                    ? new CsiFailure(GrpcStatus.RESOURCE_EXHAUSTED, String.valueOf(refused.getMessage()))
                     : refused;
         }
     }

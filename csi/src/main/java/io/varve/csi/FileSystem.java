@@ -15,7 +15,7 @@ enum FileSystem {
             return List.of("resize2fs", device);
         }
 
-        /** 1: put right; 0: nothing was wrong. What it cannot put right by itself is for a person. */
+        // 1: put right; 0: nothing was wrong. What it cannot put right by itself is for a person.
         @Override
         Optional<Check> check(String device) {
             return Optional.of(new Check(List.of("e2fsck", "-p", device), 1));
@@ -27,7 +27,7 @@ enum FileSystem {
             return List.of("xfs_growfs", mountpoint);
         }
 
-        /** A copy of a volume has the same UUID, and may be mounted beside it. */
+        // A copy of a volume has the same UUID, and may be mounted beside it.
         @Override
         List<String> mountOptions() {
             return List.of("nouuid");
