@@ -8,6 +8,10 @@ import java.util.Optional;
  */
 public enum EventReason {
     CLUSTER_MADE("ClusterMade", Severity.INFO, ""),
+    METADATA_RECOVERED(
+            "MetadataRecovered",
+            Severity.WARNING,
+            "look at varve status; revoke tokens that were revoked since the backup"),
     NODE_JOINED("NodeJoined", Severity.INFO, ""),
     NODE_STARTED("NodeStarted", Severity.INFO, ""),
     NODE_STOPPING("NodeStopping", Severity.INFO, ""),

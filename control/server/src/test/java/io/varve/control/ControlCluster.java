@@ -33,14 +33,18 @@ import io.vertx.grpc.common.ServiceMethod;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Three control servers in this JVM, and what is needed to play the data nodes n0, n1, n2 beside them. */
@@ -61,6 +65,7 @@ final class ControlCluster {
     private final List<SocketAddress> management = new ArrayList<>();
     private final @Nullable ControlServer[] servers = new ControlServer[3];
     private final List<FollowingNode> following = new ArrayList<>();
+    private final Map<String, NodeStats> told = new ConcurrentHashMap<>();
     private final TruthClient truth;
 
     /** Where each server's membership listens, and one more; empty when they have none. */
@@ -128,7 +133,7 @@ final class ControlCluster {
                         Optional.empty(),
                         membership(i, "n" + i)),
                 vertx,
-                new PlayedNode("n" + i)));
+                new PlayedNode("n" + i, told)));
     }
 
     ControlServer server(int i) {
@@ -168,7 +173,7 @@ final class ControlCluster {
                         Optional.empty(),
                         membership(3, "outsider")),
                 vertx,
-                new PlayedNode("outsider")));
+                new PlayedNode("outsider", told)));
     }
 
     void stop(int i) throws Exception {
@@ -272,6 +277,26 @@ final class ControlCluster {
         following.get(node).stop();
     }
 
+    /** What that node's data plane tells of itself from now on. */
+    void tells(int node, NodeStats stats) {
+        told.put("n" + node, stats);
+    }
+
+    /** All members stop, lose everything, and start. */
+    void loseMetadata() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            stop(i);
+        }
+        for (int i = 0; i < 3; i++) {
+            try (Stream<Path> files = Files.walk(dir.resolve("n" + i))) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+        startAll();
+    }
+
     /** Nobody was heard from: what members heard is not kept over a restart. */
     void restartMembers() throws Exception {
         for (int i = 0; i < 3; i++) {
@@ -300,10 +325,11 @@ final class ControlCluster {
     }
 
     /** A data plane's answers, without a data plane. */
-    private record PlayedNode(String name) implements NodeLocal {
+    private record PlayedNode(String name, Map<String, NodeStats> told) implements NodeLocal {
         @Override
         public Future<NodeStats> stats() {
-            return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
+            return Future.succeededFuture(
+                    told.getOrDefault(name, NodeStats.newBuilder().setNode(name).build()));
         }
 
         @Override

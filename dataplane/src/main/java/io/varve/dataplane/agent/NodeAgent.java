@@ -26,6 +26,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -74,6 +75,7 @@ public final class NodeAgent {
     private boolean planQueued;
     private boolean viewSeen;
     private boolean closed;
+    private Consumer<NodeView> viewed = seen -> {};
     private Promise<Void> stopTold = Promise.promise();
     private String lastTrouble = "";
 
@@ -89,6 +91,11 @@ public final class NodeAgent {
         volumes.onGrown(this::tellOpened);
         volumes.onNotOpened(
                 (volume, why) -> tell(EventReason.VOLUME_NOT_OPENED, volume, volume, "could not be opened: " + why));
+    }
+
+    /** Sees every view that is followed, on the loop. Before {@link #start}. */
+    public void onView(Consumer<NodeView> listener) {
+        viewed = listener;
     }
 
     /** On the loop. Groups are told first: nobody places or attaches anything on a group that the truth does not know. */
@@ -260,6 +267,7 @@ public final class NodeAgent {
                     if (answer.result().getChanged() || !viewSeen) {
                         viewSeen = true;
                         view = answer.result();
+                        viewed.accept(view);
                         volumes.follow(view, this::tellOpened);
                         plan();
                     }

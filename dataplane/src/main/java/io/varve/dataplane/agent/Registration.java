@@ -27,16 +27,24 @@ public final class Registration {
     private String lastReason = "";
     private boolean stopped;
 
-    private Registration(Loop loop, Truth truth, Node node, Consumer<String> registered) {
+    private Registration(Loop loop, Truth truth, Node node, String cluster, Consumer<String> registered) {
         this.loop = loop;
         this.truth = truth;
-        this.request = RegisterNodeRequest.newBuilder().setNode(node).build();
+        this.request = RegisterNodeRequest.newBuilder()
+                .setNode(node)
+                .setClusterUuid(cluster)
+                .build();
         this.registered = registered;
     }
 
     /** {@code registered} gets the cluster's UUID, once. The returned task gives up. */
     public static Runnable until(Loop loop, Truth truth, Node node, Consumer<String> registered) {
-        Registration registration = new Registration(loop, truth, node, registered);
+        return until(loop, truth, node, "", registered);
+    }
+
+    /** The same for a node that belongs to that cluster already, and to no other. */
+    public static Runnable until(Loop loop, Truth truth, Node node, String cluster, Consumer<String> registered) {
+        Registration registration = new Registration(loop, truth, node, cluster, registered);
         loop.execute(registration::ask);
         return () -> loop.execute(() -> registration.stopped = true);
     }

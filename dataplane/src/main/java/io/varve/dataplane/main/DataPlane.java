@@ -3,15 +3,18 @@ package io.varve.dataplane.main;
 import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.NodeStats;
+import io.varve.api.NodeView;
 import io.varve.api.Truth;
 import io.varve.dataplane.agent.AddedGroups;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.agent.GroupOpening;
+import io.varve.dataplane.agent.KnownCluster;
 import io.varve.dataplane.agent.LocalGroup;
 import io.varve.dataplane.agent.LocalVolumes;
 import io.varve.dataplane.agent.NodeAgent;
 import io.varve.dataplane.agent.RefusedGroup;
 import io.varve.dataplane.agent.Registration;
+import io.varve.dataplane.agent.VolumeLabels;
 import io.varve.dataplane.agent.VolumeLoop;
 import io.varve.dataplane.disk.DiskBackend;
 import io.varve.dataplane.disk.DiskProbe;
@@ -20,6 +23,7 @@ import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.time.VertxLoop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.PeerTls;
+import io.varve.model.StreamId;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
@@ -29,9 +33,13 @@ import io.vertx.core.transport.Transport;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,7 +68,12 @@ public final class DataPlane {
     private final LoopLag lag;
     private volatile DiskProbe probe = new DiskProbe(DiskBackend.THREAD_POOL, "not probed yet");
     private final @Nullable PeerTls tls;
+    private final VolumeLabels labels;
     private volatile @Nullable NodeIdentity self;
+    /** Every disk group was tried, or the node belongs to no cluster yet. */
+    private volatile boolean disksOpen;
+
+    private boolean writingLabels;
     private @Nullable LocalVolumes volumes;
     private @Nullable NodeAgent agent;
     private @Nullable Runnable stopRegistering;
@@ -89,6 +102,7 @@ public final class DataPlane {
         this.groups = new StartedGroups(home(), this::begin, this::opened, this::refused);
         this.reopened = new ReopenedGroups(home(), groups, this::tellReopening);
         this.lag = new LoopLag(home());
+        this.labels = new VolumeLabels(config.dataDirectory());
     }
 
     /**
@@ -101,11 +115,51 @@ public final class DataPlane {
         return plane;
     }
 
+    /** A node that knows its cluster opens its disks first, so that they can be asked what they know even if nobody keeps the truth any more. */
     private Future<Void> begin() {
-        return probe().compose(probed -> register())
-                .compose(this::openStacks)
+        return probe().compose(probed -> known())
+                .compose(known -> known.isPresent()
+                        ? openStacks(known.get()).compose(opened -> register(known.get()))
+                        : registerAnew().compose(this::openStacks))
                 .compose(opened -> listen())
                 .compose(listening -> follow());
+    }
+
+    /** A node without a cluster has no disks to wait for. */
+    private Future<String> registerAnew() {
+        disksOpen = true;
+        return register("");
+    }
+
+    private Future<Optional<String>> known() {
+        return blocking(() -> {
+            labels.load();
+            return KnownCluster.load(config.dataDirectory());
+        });
+    }
+
+    /** On the loop's worker; completes on the home loop. */
+    private <T> Future<T> blocking(Callable<T> work) {
+        Promise<T> done = Promise.promise();
+        AtomicReference<@Nullable T> result = new AtomicReference<>();
+        AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
+        home().execute(() -> home().offload(
+                        () -> {
+                            try {
+                                result.set(work.call());
+                            } catch (Exception e) {
+                                failure.set(e);
+                            }
+                        },
+                        () -> {
+                            Exception why = failure.get();
+                            if (why == null) {
+                                done.complete(java.util.Objects.requireNonNull(result.get()));
+                            } else {
+                                done.fail(why);
+                            }
+                        }));
+        return done.future();
     }
 
     private Future<Void> probe() {
@@ -126,7 +180,8 @@ public final class DataPlane {
         return probed.future();
     }
 
-    private Future<String> register() {
+    /** {@code cluster}: which the node belongs to; empty: none yet. Answers with the one that it belongs to now. */
+    private Future<String> register(String cluster) {
         Promise<String> registered = Promise.promise();
         Node node = Node.newBuilder()
                 .setId(config.node())
@@ -138,11 +193,16 @@ public final class DataPlane {
                 .setMetadataMember(config.metadataMember())
                 .setNetwork(config.identity().isPresent() ? "tls" : "plaintext")
                 .build();
-        stopRegistering = Registration.until(home(), truth, node, registered::tryComplete);
-        return registered.future();
+        stopRegistering = Registration.until(home(), truth, node, cluster, registered::tryComplete);
+        return registered
+                .future()
+                .compose(uuid -> blocking(() -> {
+                    KnownCluster.remember(config.dataDirectory(), uuid);
+                    return uuid;
+                }));
     }
 
-    private Future<Void> openStacks(String cluster) {
+    private Future<String> openStacks(String cluster) {
         self = new NodeIdentity(cluster, config.node(), config.incarnation());
         List<GroupConfig> wanted = new ArrayList<>(config.groups());
         try {
@@ -159,7 +219,21 @@ public final class DataPlane {
             stacks.add(stack);
             tried.add(groups.open(stack, group));
         }
-        return Future.join(tried).compose(all -> groups.judge(stacks));
+        return Future.join(tried).compose(all -> groups.judge(stacks)).compose(judged -> opened(cluster));
+    }
+
+    /** Names are kept of what is here. */
+    private Future<String> opened(String cluster) {
+        Promise<String> open = Promise.promise();
+        figures()
+                .onComplete(found -> home().execute(() -> {
+                    labels.keepOnly(found.result().replicas().stream()
+                            .map(replica -> StreamId.volume(replica.stream()))
+                            .collect(Collectors.toSet()));
+                    disksOpen = true;
+                    open.complete(cluster);
+                }));
+        return open.future();
     }
 
     /** The next stack in turn; more stacks than loops share them. */
@@ -240,6 +314,7 @@ public final class DataPlane {
                     follower.refuse(stack.refused);
                 }
             });
+            follower.onView(this::label);
             follower.start();
             lag.start();
             LOG.info(
@@ -249,6 +324,26 @@ public final class DataPlane {
             following.complete();
         });
         return following.future();
+    }
+
+    /** On the home loop. One write at a time; what changed meanwhile goes with the next. */
+    private void label(NodeView view) {
+        if (!labels.follow(view.getVolumesList()) || writingLabels) {
+            return;
+        }
+        writingLabels = true;
+        blocking(() -> {
+                    labels.write();
+                    return true;
+                })
+                .onComplete(written -> {
+                    writingLabels = false;
+                    if (written.failed()) {
+                        LOG.warn("volume labels not written", written.cause());
+                    } else {
+                        label(NodeView.getDefaultInstance());
+                    }
+                });
     }
 
     /**
@@ -401,7 +496,13 @@ public final class DataPlane {
                     if (found.failed()) {
                         answered.fail(found.cause());
                     } else {
-                        answered.complete(report.of(found.result(), home().nanos()));
+                        NodeIdentity known = self;
+                        answered.complete(report.of(found.result(), home().nanos()).toBuilder()
+                                .setClusterUuid(known == null ? "" : known.cluster())
+                                .setFollowing(agent != null)
+                                .setDisksOpen(disksOpen)
+                                .addAllLabels(labels.all())
+                                .build());
                     }
                 }));
         return answered.future();

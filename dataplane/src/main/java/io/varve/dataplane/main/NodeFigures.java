@@ -45,7 +45,10 @@ public record NodeFigures(
             int promisedEpoch,
             int lastEpoch,
             boolean suspect,
-            long allocatedBytes) {
+            long allocatedBytes,
+            long creationId,
+            int blocks,
+            boolean isComplete) {
         static Replica of(String group, StreamState state, long allocatedBytes) {
             return new Replica(
                     group,
@@ -57,7 +60,10 @@ public record NodeFigures(
                     state.promisedEpoch(),
                     state.lastEpoch(),
                     state.suspectFromSeq() != Long.MAX_VALUE,
-                    allocatedBytes);
+                    allocatedBytes,
+                    state.creationId(),
+                    state.blocks(),
+                    state.session() == 0);
         }
 
         /**

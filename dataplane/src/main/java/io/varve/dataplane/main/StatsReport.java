@@ -97,6 +97,10 @@ final class StatsReport {
                 .setPromisedEpoch(replica.promisedEpoch())
                 .setState(replica.state())
                 .setAllocatedBytes(replica.allocatedBytes())
+                .setCreationId(replica.creationId())
+                .setLastEpoch(replica.lastEpoch())
+                .setBlocks(replica.blocks())
+                .setIncomplete(!replica.isComplete())
                 .build();
     }
 
@@ -115,6 +119,7 @@ final class StatsReport {
                 .setCheckpoints(stats.checkpoints())
                 .setChecksumErrors(stats.checksumErrors())
                 .setRepairedBlocks(stats.repairedBlocks())
+                .setFailed(!group.failure().isEmpty())
                 .build();
     }
 

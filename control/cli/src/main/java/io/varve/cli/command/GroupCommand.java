@@ -6,7 +6,7 @@ import picocli.CommandLine.Spec;
 
 /** A word that only gathers commands: says which there are when it stands alone. */
 abstract sealed class GroupCommand implements Runnable
-        permits ClusterCommand, NodeCommand, DiskCommand, RebuildCommand, VolumeCommand, TokenCommand {
+        permits ClusterCommand, NodeCommand, DiskCommand, RebuildCommand, VolumeCommand, TokenCommand, MetadataCommand {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 

@@ -40,6 +40,7 @@ import picocli.CommandLine.Spec;
             EventsCommand.class,
             SupportBundleCommand.class,
             RebuildCommand.class,
+            MetadataCommand.class,
             CompletionCommand.class,
             VersionCommand.class,
         },

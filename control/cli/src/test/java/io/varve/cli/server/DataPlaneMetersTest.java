@@ -23,7 +23,7 @@ final class DataPlaneMetersTest {
         counters.unmaps().record(300_000);
         counters.flushes().record(300_000);
         var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, List.of(), 0);
-        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072);
+        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072, 1, 1, true);
         var group = new NodeFigures.Group(
                 "g-1",
                 "fast",

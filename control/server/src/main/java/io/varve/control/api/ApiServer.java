@@ -90,6 +90,7 @@ public final class ApiServer {
             Services.truth(grpc, new TruthEndpoint(group, sightings));
             ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local, loads);
             Services.management(grpc, management, management::verifyVolume);
+            Services.metadata(grpc, new MetadataCalls(group, calls, members));
             SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
             Services.tokens(grpc, tokens.orElseThrow());
             issuing.ifPresent(own -> Services.certificates(

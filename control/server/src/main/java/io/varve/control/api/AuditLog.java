@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import com.google.protobuf.Message;
 import com.google.protobuf.TextFormat;
+import io.varve.api.RecoverMetadataRequest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -63,7 +64,10 @@ final class AuditLog implements AutoCloseable {
     }
 
     static String line(Instant when, Visitor who, String method, Object question, String result) {
-        String what = question instanceof Message message
+        Object told = question instanceof RecoverMetadataRequest recover
+                ? recover.toBuilder().clearBackup().build() // megabytes, and secrets
+                : question;
+        String what = told instanceof Message message
                 ? TextFormat.printer()
                         .emittingSingleLine(true)
                         .printToString(message)

@@ -11,8 +11,6 @@ import io.varve.api.IdentityGrpcClient;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.ManagementGrpcService;
 import io.varve.api.MoveVolumeRequest;
-import io.varve.api.VerifyProgress;
-import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.WhoIsRequest;
 import io.varve.control.truth.CallFailedException;
@@ -91,10 +89,18 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.ListEvents, passing.to(ManagementGrpcClient.ListEvents));
         bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());
         bind(server, ManagementGrpcService.CheckNodeRestart, passing.to(ManagementGrpcClient.CheckNodeRestart));
+        bind(server, ManagementGrpcService.GetMetadata, passing.to(ManagementGrpcClient.GetMetadata));
+        bind(server, ManagementGrpcService.RecoverMetadata, passing.to(ManagementGrpcClient.RecoverMetadata));
+        bindStream(
+                server,
+                ManagementGrpcService.BackupMetadata,
+                (request, report) -> passing.followAt(
+                        0, ManagementGrpcClient.BackupMetadata, request, report, Visitor.currentForOthers()));
         bindStream(
                 server,
                 ManagementGrpcService.VerifyVolume,
-                (request, report) -> passing.verifyAt(0, request, report, Visitor.currentForOthers()));
+                (request, report) -> passing.followAt(
+                        0, ManagementGrpcClient.VerifyVolume, request, report, Visitor.currentForOthers()));
     }
 
     /** Nobody who knows can be asked: what was last known, and that it may be old. */
@@ -129,11 +135,11 @@ final class ForwardingManagement {
         return passTo(0, ManagementGrpcClient.MoveVolume, recognisable, Visitor.currentForOthers());
     }
 
-    private Future<Void> verifyAt(
-            int member, VerifyVolumeRequest request, Function<VerifyProgress, Future<Void>> report, String onBehalf) {
-        return calls.follow(members.get(member), ManagementGrpcClient.VerifyVolume, request, report::apply, onBehalf)
+    private <Q, R> Future<Void> followAt(
+            int member, ServiceMethod<R, Q> method, Q request, Function<R, Future<Void>> report, String onBehalf) {
+        return calls.follow(members.get(member), method, request, report::apply, onBehalf)
                 .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? verifyAt(member + 1, request, report, onBehalf)
+                        ? followAt(member + 1, method, request, report, onBehalf)
                         : Future.failedFuture(failure));
     }
 

@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** The local metadata member for callers on event loops: nothing here blocks, and futures complete on the caller's context. */
 final class MetaGroup {
@@ -32,6 +33,11 @@ final class MetaGroup {
     /** Reads the local copy, which may lag. */
     <T> Future<T> look(Function<MetaState, T> question) {
         return vertx.executeBlocking(() -> member.read(question), false).map(Objects::requireNonNull);
+    }
+
+    /** Computes or waits where the event loop must not. */
+    <T> Future<T> work(Supplier<T> task) {
+        return vertx.executeBlocking(task::get, false).map(Objects::requireNonNull);
     }
 
     /** Reads what holds everything that anybody was told before this call. */
@@ -91,6 +97,11 @@ final class MetaGroup {
     /** The newest change of anything, as far as this member knows; what disk groups tell of their space does not count. */
     long newest() {
         return member.changes().newest(Changes.ANY);
+    }
+
+    /** Up to where this member has applied the log; -1: nothing yet. */
+    long applied() {
+        return member.changes().applied();
     }
 
     /** Whether this member leads, as far as it knows. */

@@ -68,6 +68,13 @@ final class Services {
         bindStream(server, ManagementGrpcService.VerifyVolume, verify);
     }
 
+    /** The metadata group itself, at one of its members. */
+    static void metadata(Door server, MetadataCalls metadata) {
+        bind(server, ManagementGrpcService.GetMetadata, request -> metadata.show());
+        bind(server, ManagementGrpcService.RecoverMetadata, metadata::recover);
+        bindStream(server, ManagementGrpcService.BackupMetadata, (request, report) -> metadata.backup(report));
+    }
+
     /** API tokens and who may join, at a metadata member. */
     static void tokens(Door server, TokenCalls tokens) {
         bind(server, ManagementGrpcService.CreateToken, tokens::create);

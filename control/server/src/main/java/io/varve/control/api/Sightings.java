@@ -1,5 +1,6 @@
 package io.varve.control.api;
 
+import io.varve.api.Node;
 import io.varve.api.Sighting;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,8 +13,16 @@ import java.util.function.LongSupplier;
  * the truth knows are kept, so the map is as small as the cluster. Safe from any thread.
  */
 final class Sightings {
+    /** More nodes than a cluster has; whoever asks beyond them is heard when others ask no more. */
+    private static final int MAX_WAITING = 4_096;
+
+    private static final long WAITING_NANOS = 15_000_000_000L;
+
     private final Map<String, Long> seenAtNanos = new ConcurrentHashMap<>();
     private final LongSupplier clock;
+    private final Map<String, Waiting> waiting = new ConcurrentHashMap<>();
+
+    private record Waiting(Node node, long atNanos) {}
 
     /** The clock gives nanoseconds that never go back. */
     Sightings(LongSupplier clock) {
@@ -31,6 +40,19 @@ final class Sightings {
     void told(Sighting sighting) {
         long at = clock.getAsLong() - sighting.getMillisAgo() * 1_000_000;
         seenAtNanos.merge(sighting.getNode(), at, (mine, theirs) -> theirs - mine > 0 ? theirs : mine);
+    }
+
+    /** A node waits for a cluster: kept for a few seconds, since it asks several times in each. */
+    void waits(Node node) {
+        if (waiting.size() < MAX_WAITING || waiting.containsKey(node.getId())) {
+            waiting.put(node.getId(), new Waiting(node, clock.getAsLong()));
+        }
+    }
+
+    List<Node> waiting() {
+        long now = clock.getAsLong();
+        waiting.values().removeIf(each -> now - each.atNanos > WAITING_NANOS);
+        return waiting.values().stream().map(Waiting::node).toList();
     }
 
     List<Sighting> list() {

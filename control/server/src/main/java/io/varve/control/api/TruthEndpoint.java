@@ -58,6 +58,11 @@ final class TruthEndpoint extends TruthService {
     @Override
     public Future<RegisterNodeResponse> registerNode(RegisterNodeRequest request) {
         return group.look(state -> state.cluster().isPresent())
+                .onSuccess(initialised -> {
+                    if (!initialised) {
+                        sightings.waits(request.getNode());
+                    }
+                })
                 .compose(initialised -> initialised
                         ? group.propose(CommandCodec.of(request))
                         : Future.succeededFuture(MetaRules.notInitialised()))
@@ -210,6 +215,8 @@ final class TruthEndpoint extends TruthService {
                 .setMember(group.self())
                 .addAllSightings(sightings.list())
                 .setLeader(group.leader().orElse(""))
+                .setAppliedIndex(Math.max(0, group.applied()))
+                .addAllWaiting(sightings.waiting())
                 .build());
     }
 }

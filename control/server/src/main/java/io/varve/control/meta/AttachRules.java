@@ -265,6 +265,7 @@ final class AttachRules {
                         .addAllIsr(asked.getIsrList())
                         .setEpochStartSeq(asked.getStartSeq())
                         .setOpenedEpoch(volume.getEpoch())
+                        .clearFirstOpenNeeds()
                         .build();
                 state.putSlab(volume.getId(), after);
                 changed.add(slab.get(), after);
@@ -305,6 +306,8 @@ final class AttachRules {
         Set<String> isr = new HashSet<>(asked.getIsrList());
         boolean admissible = isr.size() == asked.getIsrCount()
                 && IsrRules.isEnough(volume, slab, isr)
+                // After a recovery: so many that one of them was in the set that was lost.
+                && isr.size() >= slab.getFirstOpenNeeds()
                 // Only who was in sync can be found to hold everything; others come back through a resync.
                 && new HashSet<>(slab.getIsrList()).containsAll(isr)
                 // A start below the last one would be a history that lost something.

@@ -18,6 +18,7 @@ import io.varve.api.meta.CopiesRecord;
 import io.varve.api.meta.CopyRecord;
 import io.varve.api.meta.CreateVolumeRecord;
 import io.varve.api.meta.DeleteVolumeRecord;
+import io.varve.api.meta.EntryRecord;
 import io.varve.api.meta.ForgetCopiesRecord;
 import io.varve.api.meta.InitClusterRecord;
 import io.varve.api.meta.MoveVolumeRecord;
@@ -25,6 +26,7 @@ import io.varve.api.meta.NameRecord;
 import io.varve.api.meta.OrderRecord;
 import io.varve.api.meta.PublishVolumeRecord;
 import io.varve.api.meta.ResizeVolumeRecord;
+import io.varve.api.meta.RestoreRecord;
 import io.varve.api.meta.ResultRecord;
 import io.varve.api.meta.RevokeTokenRecord;
 import io.varve.api.meta.SetReplicasRecord;
@@ -41,6 +43,7 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
 import io.varve.control.meta.MetaCommand.DrainNode;
+import io.varve.control.meta.MetaCommand.Entry;
 import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
@@ -58,6 +61,7 @@ import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
+import io.varve.control.meta.MetaCommand.RestoreState;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.RevokeToken;
@@ -182,6 +186,7 @@ public final class CommandCodec {
                 record.setEvictGroup(OrderRecord.newBuilder().setId(c.group()).setOn(c.on()));
             case RemoveNode c -> record.setRemoveNode(NameRecord.newBuilder().setId(c.node()));
             case RemoveGroup c -> record.setRemoveGroup(NameRecord.newBuilder().setId(c.group()));
+            case RestoreState c -> record.setRestoreState(encodeRestore(c));
         }
         return record.build().toByteArray();
     }
@@ -256,6 +261,7 @@ public final class CommandCodec {
                         record.getEvictGroup().getId(), record.getEvictGroup().getOn());
             case REMOVE_NODE -> new RemoveNode(record.getRemoveNode().getId());
             case REMOVE_GROUP -> new RemoveGroup(record.getRemoveGroup().getId());
+            case RESTORE_STATE -> decodeRestore(record.getRestoreState());
             case COMMAND_NOT_SET ->
                 throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
         };
@@ -377,6 +383,25 @@ public final class CommandCodec {
                 record.getCopiesList().stream()
                         .map(copy -> new RetiredCopy(copy.getSlab(), copy.getGen(), copy.getGroup()))
                         .toList());
+    }
+
+    private static RestoreRecord encodeRestore(RestoreState c) {
+        RestoreRecord.Builder record =
+                RestoreRecord.newBuilder().setId(c.id()).setNumber(c.number()).setLast(c.last());
+        c.entries()
+                .forEach(entry -> record.addEntries(
+                        EntryRecord.newBuilder().setKey(entry.key()).setValue(entry.value())));
+        return record.build();
+    }
+
+    private static RestoreState decodeRestore(RestoreRecord record) {
+        return new RestoreState(
+                record.getId(),
+                record.getNumber(),
+                record.getEntriesList().stream()
+                        .map(entry -> new Entry(entry.getKey(), entry.getValue()))
+                        .toList(),
+                record.getLast());
     }
 
     private static SettingsRecord encodeSettings(ChangeSettings c) {

@@ -34,6 +34,10 @@ final class MemberRules {
                     index,
                     "'" + command.name() + "' cannot name a cluster: use 1 to 63 letters, digits, '-', '_' and '.'");
         }
+        if (state.restoring().isPresent()) {
+            // A restore was given up half-way.
+            state.clear();
+        }
         state.putCluster(ClusterRecord.newBuilder()
                 .setUuid(command.uuid())
                 .setName(command.name())

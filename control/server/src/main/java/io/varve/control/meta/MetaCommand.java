@@ -212,6 +212,22 @@ public sealed interface MetaCommand {
     /** Copies shall leave the disk group of that uuid; {@code on} false: no longer so. */
     record EvictGroup(String group, boolean on) implements MetaCommand {}
 
+    /**
+     * A piece of a whole new state, where there is no cluster: see docs/internals/metadata-group.md.
+     *
+     * @param id of the restore: pieces of another one are refused
+     * @param number from 0, without gaps; the first takes away what is there
+     * @param last after it there is a cluster
+     */
+    record RestoreState(String id, int number, List<Entry> entries, boolean last) implements MetaCommand {
+        public RestoreState {
+            entries = List.copyOf(entries);
+        }
+    }
+
+    /** One entry of the map. */
+    record Entry(ByteString key, ByteString value) {}
+
     /** A node goes for good, with its disk groups, when nothing depends on it any more. */
     record RemoveNode(String node) implements MetaCommand {}
 

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 final class MetaKey {
     static final byte[] APPLIED = {'a'};
     static final byte[] CLUSTER = {'c'};
+    static final byte[] RESTORING = {'z'};
     static final byte[] EVENT_BOUNDS = {'E'};
     static final byte[] NODES = {'n'};
     static final byte[] GROUPS = {'g'};

@@ -25,6 +25,7 @@ import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
+import io.varve.control.meta.MetaCommand.RestoreState;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RevokeToken;
 import io.varve.control.meta.MetaCommand.SetReplicas;
@@ -51,11 +52,13 @@ public final class MetaRules {
     }
 
     private static Outcome decide(MetaState state, long index, MetaCommand command) {
-        if (!(command instanceof InitCluster) && state.cluster().isEmpty()) {
+        boolean makesOne = command instanceof InitCluster || command instanceof RestoreState;
+        if (!makesOne && state.cluster().isEmpty()) {
             return Outcome.nobody(notInitialised());
         }
         return switch (command) {
             case InitCluster init -> MemberRules.initCluster(state, index, init);
+            case RestoreState restore -> RestoreRules.restore(state, index, restore);
             case RegisterNode register -> MemberRules.registerNode(state, index, register);
             case RegisterGroup register -> MemberRules.registerGroup(state, index, register);
             case CreateVolume create -> VolumeRules.create(state, index, create);
@@ -89,7 +92,7 @@ public final class MetaRules {
         };
     }
 
-    /** The answer to everything but InitCluster before that. */
+    /** The answer to everything but InitCluster and RestoreState before that. */
     public static MetaResult notInitialised() {
         return MetaResult.no(TruthCode.TRUTH_REFUSED, 0, "the cluster is not initialised: run varve cluster init");
     }

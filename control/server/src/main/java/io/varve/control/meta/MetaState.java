@@ -11,9 +11,11 @@ import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.api.meta.RemovedRecord;
+import io.varve.api.meta.RestoringRecord;
 import io.varve.api.meta.TombRecord;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -225,6 +227,36 @@ public final class MetaState {
         return find(MetaKey.removedGroup(uuid), RemovedRecord.parser());
     }
 
+    /** Every entry but the place in the log, in order of the keys. */
+    public void eachEntry(KeyValues.Visitor visitor) {
+        map.scan(new byte[0], (key, value) -> {
+            if (!Arrays.equals(key, MetaKey.APPLIED)) {
+                visitor.entry(key, value);
+            }
+        });
+    }
+
+    /** A restore that is under way, or was the beginning of this cluster. */
+    Optional<RestoringRecord> restoring() {
+        return find(MetaKey.RESTORING, RestoringRecord.parser());
+    }
+
+    void putRestoring(RestoringRecord restoring) {
+        map.put(MetaKey.RESTORING, restoring.toByteArray());
+    }
+
+    /** Takes everything away but the place in the log. */
+    void clear() {
+        List<byte[]> keys = new ArrayList<>();
+        eachEntry((key, value) -> keys.add(key));
+        keys.forEach(map::delete);
+    }
+
+    /** An entry as another map had it. */
+    void putEntry(byte[] key, byte[] value) {
+        map.put(key, value);
+    }
+
     void putCluster(ClusterRecord cluster) {
         map.put(MetaKey.CLUSTER, cluster.toByteArray());
     }
@@ -249,6 +281,13 @@ public final class MetaState {
 
     void putSlab(long volume, Slab slab) {
         map.put(MetaKey.slab(volume, slab.getIndex()), slab.toByteArray());
+    }
+
+    /** Takes the volume, its slabs and its name away without a trace. */
+    void forget(Volume volume) {
+        slabs(volume.getId()).forEach(slab -> map.delete(MetaKey.slab(volume.getId(), slab.getIndex())));
+        map.delete(MetaKey.volume(volume.getId()));
+        map.delete(MetaKey.volumeName(volume.getName()));
     }
 
     /** Takes the volume, its slabs and its name away and leaves the tomb. */

@@ -54,6 +54,11 @@ public final class Changes implements MetaMachine.Listener {
         }
     }
 
+    /** The index that the local state has reached; -1: none yet. */
+    public synchronized long applied() {
+        return applied;
+    }
+
     /** The index of the newest change that concerns the topic, as far as this member knows. */
     public synchronized long newest(String topic) {
         return Math.max(newestForAll, newest.getOrDefault(topic, -1L));

@@ -189,7 +189,8 @@ final class MetaStore implements AutoCloseable {
 
         @Override
         public void scan(byte[] prefix, Visitor visitor) {
-            try (CursorIterable<byte[]> cursor = entries.iterate(txn, KeyRange.atLeast(prefix))) {
+            KeyRange<byte[]> range = prefix.length == 0 ? KeyRange.all() : KeyRange.atLeast(prefix);
+            try (CursorIterable<byte[]> cursor = entries.iterate(txn, range)) {
                 for (CursorIterable.KeyVal<byte[]> entry : cursor) {
                     byte[] key = entry.key();
                     if (key.length < prefix.length || !Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length)) {

@@ -2,6 +2,7 @@ package io.varve.control.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
 import io.varve.api.DiskGroup;
@@ -27,6 +28,7 @@ import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.Entry;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
@@ -39,6 +41,7 @@ import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
+import io.varve.control.meta.MetaCommand.RestoreState;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
@@ -93,6 +96,11 @@ class MetaFixturesTest {
     /** A short life of a cluster in which every command occurs. Only used to record. */
     private static List<MetaCommand> life() {
         List<MetaCommand> life = new ArrayList<>();
+        life.add(new RestoreState(
+                "given-up",
+                0,
+                List.of(new Entry(ByteString.copyFromUtf8("left"), ByteString.copyFromUtf8("over"))),
+                false));
         life.add(new InitCluster("uuid-of-cluster", "fixture"));
         for (int n = 1; n <= 3; n++) {
             life.add(new RegisterNode(

@@ -1,11 +1,15 @@
 package io.varve.control.meta;
 
+import com.google.protobuf.ByteString;
+import io.varve.api.meta.EntryRecord;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** The state in a tree map: the same order as LMDB's, and it can be compared as a whole. */
+/** The state in memory, in the same order as LMDB's: one that is being made, or a test's, which compares it as a whole. */
 public final class MapKeyValues implements KeyValues {
     private final TreeMap<byte[], byte[]> map = new TreeMap<>(Arrays::compareUnsigned);
 
@@ -33,6 +37,20 @@ public final class MapKeyValues implements KeyValues {
             }
             visitor.entry(key, entry.getValue());
         }
+    }
+
+    public int size() {
+        return map.size();
+    }
+
+    /** Everything in it, in order of the keys. */
+    public List<EntryRecord> records() {
+        List<EntryRecord> records = new ArrayList<>();
+        map.forEach((key, value) -> records.add(EntryRecord.newBuilder()
+                .setKey(ByteString.copyFrom(key))
+                .setValue(ByteString.copyFrom(value))
+                .build()));
+        return records;
     }
 
     /** Everything in it, as text that can be compared. */
