@@ -218,6 +218,16 @@ final class CommandLineTest {
         assertHelpful(Main.commandLine());
     }
 
+    @Test
+    void helpExplainsCommandsAndCredentials() {
+        assertThat(varve("help", "credentials").out).contains("--credentials FILE", "varve token create", "admin.pem");
+        assertThat(varve("help", "volume", "create").out).isEqualTo(varve("volume", "create", "--help").out);
+        assertThat(varve("help").out).contains("volume", "credentials");
+        var unknown = varve("help", "volume", "paint");
+        assertThat(unknown.code).isEqualTo(ExitCode.USAGE);
+        assertThat(unknown.err).contains("there is no command 'volume paint'");
+    }
+
     private static void assertHelpful(CommandLine line) {
         var usage = line.getCommandSpec().usageMessage();
         var name = line.getCommandSpec().qualifiedName();

@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
             RebuildCommand.class,
             MetadataCommand.class,
             CompletionCommand.class,
+            HelpCommand.class,
             VersionCommand.class,
         },
         exitCodeListHeading = "%nExit codes:%n",
