@@ -164,6 +164,15 @@ final class LeaveCommandsTest {
         varve("volume", "create", "db", "--size", "1GiB");
         assertThat(varve("volume", "set", "db", "--replicas", "2").out).isEqualTo("db has 2 copies.\n");
         assertThat(varve("volume", "set", "db", "--replicas", "3").out).startsWith("db gets 3 copies: ");
+        assertThat(varve("volume", "set", "db", "--min-in-sync", "2").out)
+                .isEqualTo("db goes on with 2 of 2 copies.\n");
+        assertThat(varve("volume", "set", "db", "--min-in-sync", "default").out)
+                .isEqualTo("db goes on with 1 of 2 copies.\n");
+        assertThat(varve("volume", "set", "db").err).contains("--replicas, --min-in-sync, or both");
+        assertThat(varve("volume", "set", "db", "--replicas", "2", "--min-in-sync", "3").err)
+                .contains("with 2 copies it can be 1 to 2");
+        assertThat(varve("volume", "create", "x", "--size", "1GiB", "--min-in-sync", "0").code)
+                .isEqualTo(ExitCode.USAGE);
         assertThat(varve("volume", "set", "db", "--replicas", "4").code).isEqualTo(ExitCode.USAGE);
         assertThat(varve("volume", "set", "db", "--replicas", "2", "--wait").out)
                 .isEqualTo("db has 2 copies, all in sync.\n");

@@ -206,6 +206,7 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setName(request.getName())
                 .setSizeBytes(request.getSizeBytes())
                 .setReplicas(request.getReplicas())
+                .setMinInSync(request.getMinInSync())
                 .setState(VolumeState.VOLUME_DETACHED)
                 .addSlabs(Slab.newBuilder()
                         .setGen(1)
@@ -408,8 +409,10 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
     @Override
     public Future<Volume> setReplicas(SetReplicasRequest request) {
         return named(request.getName())
-                .map(volume ->
-                        volume.toBuilder().setReplicas(request.getReplicas()).build());
+                .map(volume -> volume.toBuilder()
+                        .setReplicas(request.getReplicas() == 0 ? volume.getReplicas() : request.getReplicas())
+                        .setMinInSync(request.hasMinInSync() ? request.getMinInSync() : volume.getMinInSync())
+                        .build());
     }
 
     @Override

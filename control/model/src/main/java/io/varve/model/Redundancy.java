@@ -8,4 +8,17 @@ public final class Redundancy {
     public static int minInSync(int replicas) {
         return replicas >= 3 ? 2 : 1;
     }
+
+    /** The same of a volume; {@code setting}: what was chosen for it, 1 to {@code replicas}, or 0: it follows the number of replicas. */
+    public static int minInSync(int replicas, int setting) {
+        return setting == 0 ? minInSync(replicas) : setting;
+    }
+
+    /** Why the setting cannot be that; empty when it can. */
+    public static String objection(int replicas, int setting) {
+        return setting >= 0 && setting <= replicas
+                ? ""
+                : "the fewest copies in sync (min-in-sync) can be 1 to the number of copies, here 1 to " + replicas
+                        + ", or default, not " + setting;
+    }
 }

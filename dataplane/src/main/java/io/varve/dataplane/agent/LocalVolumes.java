@@ -14,6 +14,7 @@ import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
+import io.varve.model.Redundancy;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
@@ -190,6 +191,7 @@ public final class LocalVolumes {
                         volume.getId(),
                         volume.getEpoch(),
                         volume.getReplicas(),
+                        Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
                         volume.getCopyLimitBytesPerSecond(),
                         !volume.getMaintenance(),
                         volume.getSizeBytes(),
@@ -264,6 +266,7 @@ public final class LocalVolumes {
                 volume.getName(),
                 volume.getSizeBytes(),
                 volume.getReplicas(),
+                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
                 volume.getEpoch(),
                 attachId,
                 slabs(volume, byUuid(answer.getGroupsList())));

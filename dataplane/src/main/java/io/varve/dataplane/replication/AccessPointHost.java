@@ -71,6 +71,9 @@ public final class AccessPointHost {
     /** Copies that each slab should have. */
     private int replicas;
 
+    /** The fewest of them in sync with which a slab goes on. */
+    private int minInSync;
+
     private boolean openTold;
     private boolean ended;
     private String trouble = "";
@@ -83,6 +86,7 @@ public final class AccessPointHost {
         this.loop = ports.loop();
         this.ports = ports;
         this.replicas = spec.replicas();
+        this.minInSync = spec.minInSync();
         this.spec = spec;
         this.self = ports.self();
         this.owner = owner;
@@ -128,12 +132,17 @@ public final class AccessPointHost {
         return replicas;
     }
 
+    int minInSync() {
+        return minInSync;
+    }
+
     /** What the truth wants of the copies since; ignored if it is meant for another epoch. */
     public void follow(CopiesWanted wanted) {
         if (ended || wanted.volume() != spec.volume() || wanted.epoch() != spec.epoch()) {
             return;
         }
         replicas = wanted.replicas();
+        minInSync = wanted.minInSync();
         returns.limit(wanted.copyLimitBytesPerSecond());
         for (AttachSpec.Slab each : wanted.slabs()) {
             SlabHost slab = find(each.index());

@@ -1,5 +1,6 @@
 package io.varve.dataplane.replication;
 
+import io.varve.model.Redundancy;
 import java.util.List;
 
 /**
@@ -8,11 +9,25 @@ import java.util.List;
  *
  * @param volume id of the volume
  * @param epoch the one that ATTACH gave
- * @param replicas copies that each slab should have: what the fewest in sync follow from
+ * @param replicas copies that each slab should have
+ * @param minInSync the fewest in sync with which a slab goes on
  * @param attachId of this attach; one retried with the same id is the same attach
  */
 public record AttachSpec(
-        long volume, String name, long sizeBytes, int replicas, int epoch, String attachId, List<Slab> slabs) {
+        long volume,
+        String name,
+        long sizeBytes,
+        int replicas,
+        int minInSync,
+        int epoch,
+        String attachId,
+        List<Slab> slabs) {
+    /** The fewest in sync follow from the number of copies. */
+    public AttachSpec(
+            long volume, String name, long sizeBytes, int replicas, int epoch, String attachId, List<Slab> slabs) {
+        this(volume, name, sizeBytes, replicas, Redundancy.minInSync(replicas), epoch, attachId, slabs);
+    }
+
     /** With as many replicas as the first slab has copies. */
     public AttachSpec(long volume, String name, long sizeBytes, int epoch, String attachId, List<Slab> slabs) {
         this(volume, name, sizeBytes, slabs.getFirst().copies().size(), epoch, attachId, slabs);

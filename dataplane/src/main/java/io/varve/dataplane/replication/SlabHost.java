@@ -9,7 +9,6 @@ import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
-import io.varve.model.Redundancy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -98,7 +97,7 @@ final class SlabHost implements AccessPointEffects {
 
     /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
     int minInSync() {
-        return Redundancy.minInSync(host.replicas());
+        return host.minInSync();
     }
 
     /** Copies that the slab should have. */

@@ -58,6 +58,43 @@ class LostCopyTest {
         cluster.assertCopiesEqual(2);
     }
 
+    /** Two of two have to have every write: then a lost one is waited for, until it is back or somebody says that one is enough. */
+    @Test
+    void waitsForACopyWithoutWhichTooFewAreLeftUntilFewerAreEnough() {
+        SimulatedCluster cluster = new SimulatedCluster(5, 3, 2, 1);
+        cluster.truth.fewest = 2;
+        SlabVolume volume = cluster.open(0);
+        cluster.node(1).crash();
+        Request waits = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(20 * SECOND);
+        assertThat(waits.status).isNull();
+        assertThat(volume.accessPoints().state()).isEqualTo("STALLED");
+        assertThat(cluster.truth.isr(0)).hasSize(2);
+        cluster.node(1).start();
+        assertThat(cluster.await(waits)).isEqualTo(BlockStatus.OK);
+        cluster.node(1).crash();
+        Request again = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 2)));
+        cluster.scheduler.runFor(20 * SECOND);
+        assertThat(again.status).isNull();
+        cluster.truth.fewest = 1;
+        cluster.spread();
+        cluster.scheduler.runFor(5 * SECOND);
+        assertThat(again.status).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.truth.isr(0)).containsExactly("group-n0");
+    }
+
+    /** One of three is enough, if somebody wants it so. */
+    @Test
+    void goesOnWithOneOfThreeWhenThatIsEnough() {
+        SimulatedCluster cluster = new SimulatedCluster(6, 3, 3, 1);
+        cluster.truth.fewest = 1;
+        cluster.open(0);
+        cluster.node(1).crash();
+        cluster.node(2).crash();
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.truth.isr(0)).containsExactly("group-n0");
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void acknowledgesNothingBeforeTheSetHasChanged(boolean isThere) {

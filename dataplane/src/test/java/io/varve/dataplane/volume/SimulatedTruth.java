@@ -37,6 +37,7 @@ final class SimulatedTruth {
             int version,
             int epoch,
             int replicas,
+            int minInSync,
             long copyLimit,
             long sizeBytes,
             List<Integer> gens,
@@ -48,7 +49,7 @@ final class SimulatedTruth {
             for (int i = 0; i < slabs.size(); i++) {
                 told.add(new AttachSpec.Slab(i, gens.get(i), made(slabs.get(i)), isrs.get(i)));
             }
-            return new CopiesWanted(volume, epoch, replicas, copyLimit, true, sizeBytes, told);
+            return new CopiesWanted(volume, epoch, replicas, minInSync, copyLimit, true, sizeBytes, told);
         }
     }
 
@@ -77,6 +78,9 @@ final class SimulatedTruth {
 
     int replicas;
 
+    /** As somebody set it; 0: follows the replicas. */
+    int fewest;
+
     /** Bytes a second; 0: none. */
     long copyLimit;
 
@@ -97,7 +101,7 @@ final class SimulatedTruth {
     }
 
     int minInSync() {
-        return Redundancy.minInSync(replicas);
+        return Redundancy.minInSync(replicas, fewest);
     }
 
     View view() {
@@ -105,6 +109,7 @@ final class SimulatedTruth {
                 ++version,
                 epoch,
                 replicas,
+                minInSync(),
                 copyLimit,
                 sizeBytes,
                 slabs.stream().map(slab -> slab.gen).toList(),
@@ -211,7 +216,15 @@ final class SimulatedTruth {
             Slab slab = slabs.get(i);
             now.add(new AttachSpec.Slab(i, slab.gen, made(replicas(i)), slab.isr));
         }
-        return new AttachSpec(template.volume(), template.name(), sizeBytes, replicas, epoch, "attach-" + epoch, now);
+        return new AttachSpec(
+                template.volume(),
+                template.name(),
+                sizeBytes,
+                replicas,
+                minInSync(),
+                epoch,
+                "attach-" + epoch,
+                now);
     }
 
     Truth on(Loop loop) {

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.UUID;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -77,7 +78,10 @@ final class VolumeCommand extends GroupCommand {
                 "Its copies are placed on different nodes, and in different zones when there are enough."
             },
             footerHeading = "%nExamples:%n",
-            footer = {"  varve volume create db --size 20GiB", "  varve volume create scratch --size 1TiB --replicas 1"
+            footer = {
+                "  varve volume create db --size 20GiB",
+                "  varve volume create scratch --size 1TiB --replicas 1",
+                "  varve volume create ledger --size 20GiB --replicas 3 --min-in-sync 2"
             })
     static final class Create extends Named {
         @Option(names = "--size", paramLabel = "SIZE", required = true, description = "For example 20GiB.")
@@ -85,6 +89,9 @@ final class VolumeCommand extends GroupCommand {
 
         @Option(names = "--replicas", paramLabel = "N", defaultValue = "2", description = "Copies, 1 to 3. Default: 2.")
         private int replicas;
+
+        @Mixin
+        private MinInSync minInSync = new MinInSync();
 
         @Override
         void run(RootCommand root) {
@@ -96,6 +103,7 @@ final class VolumeCommand extends GroupCommand {
                     .setName(name)
                     .setSizeBytes(size.bytes())
                     .setReplicas(replicas)
+                    .setMinInSync(minInSync.value(spec, replicas).orElse(0))
                     .setRequestId(UUID.randomUUID().toString())
                     .build();
             root.print(

@@ -10,28 +10,36 @@ import io.varve.cli.output.ProgressBar;
 import java.time.Duration;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code varve volume set}: how many copies a volume has, changed while it is in use. */
+/** {@code varve volume set}: how many copies a volume has and needs, changed while it is in use. */
 @Command(
         name = "set",
         description = {
-            "Changes how many copies a volume has, while it is in use.",
+            "Changes how many copies a volume has, and how many of them a write needs, while it is in use.",
             "Further copies are filled, and those that are too many go, by themselves."
         },
         footerHeading = "%nExamples:%n",
-        footer = {"  varve volume set db --replicas 3", "  varve volume set db --replicas 2 --wait"})
+        footer = {
+            "  varve volume set db --replicas 3",
+            "  varve volume set db --replicas 2 --wait",
+            "  varve volume set db --min-in-sync 2"
+        })
 final class VolumeSetCommand implements Runnable {
     private static final long LOOK_MILLIS = 1_000;
 
     @Parameters(paramLabel = "NAME", description = "The volume's name.")
     private String name = "";
 
-    @Option(names = "--replicas", paramLabel = "N", required = true, description = "Copies, 1 to 3.")
+    @Option(names = "--replicas", paramLabel = "N", description = "Copies, 1 to 3. Default: as many as it has.")
     private int replicas;
+
+    @Mixin
+    private MinInSync minInSync = new MinInSync();
 
     @Option(names = "--wait", description = "Wait until all of them are in sync, and none is too many.")
     private boolean wait;
@@ -48,17 +56,26 @@ final class VolumeSetCommand implements Runnable {
 
     @Override
     public void run() {
-        if (replicas < 1 || replicas > 3) {
+        var isSaid = spec.commandLine().getParseResult().hasMatchedOption("--replicas");
+        if (isSaid && (replicas < 1 || replicas > 3)) {
             throw new CommandLine.ParameterException(
                     spec.commandLine(), "--replicas is " + replicas + "; it can be 1, 2 or 3.");
         }
+        var fewest = minInSync.value(spec, replicas);
+        if (!isSaid && fewest.isEmpty()) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "say what is to change: --replicas, --min-in-sync, or both.");
+        }
         var root = RootCommand.of(spec);
-        var volume = root.ask(
-                ManagementGrpcClient.SetReplicas,
-                SetReplicasRequest.newBuilder()
-                        .setName(name)
-                        .setReplicas(replicas)
-                        .build());
+        var request = SetReplicasRequest.newBuilder().setName(name).setReplicas(replicas);
+        fewest.ifPresent(request::setMinInSync);
+        var volume = root.ask(ManagementGrpcClient.SetReplicas, request.build());
+        replicas = volume.getReplicas();
+        if (!isSaid && !wait) {
+            root.print(
+                    volume, answer -> name + " goes on with " + VolumeTable.fewest(answer) + " of " + copies() + ".\n");
+            return;
+        }
         if (!wait) {
             root.print(
                     volume,

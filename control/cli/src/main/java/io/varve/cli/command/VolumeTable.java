@@ -6,6 +6,7 @@ import io.varve.api.VolumeState;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
+import io.varve.model.Redundancy;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -124,13 +125,23 @@ final class VolumeTable {
     private static String copies(Volume volume) {
         var sync = volume.getSync();
         if (sync.getMissingCount() == 0) {
-            return volume.getReplicas() + ", all in sync";
+            return volume.getReplicas() + ", all in sync" + needed(volume);
         }
         var missing = sync.getMissingList().stream()
                 .map(copies -> copies.getNode() + "/" + copies.getGroupName() + " (" + slabs(copies.getSlabs()) + ")")
                 .collect(Collectors.joining(", "));
         return volume.getReplicas() + ", " + sync.getFewestCopies() + " in sync on " + sync.getIncompleteSlabs()
-                + " of " + slabs(volume.getSlabsCount()) + "; missing: " + missing;
+                + " of " + slabs(volume.getSlabsCount()) + "; missing: " + missing + needed(volume);
+    }
+
+    /** Only where somebody chose it. */
+    private static String needed(Volume volume) {
+        return volume.getMinInSync() == 0 ? "" : "; a write needs " + fewest(volume);
+    }
+
+    /** The fewest copies in sync with which it goes on. */
+    static int fewest(Volume volume) {
+        return Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync());
     }
 
     private static String slabs(int count) {

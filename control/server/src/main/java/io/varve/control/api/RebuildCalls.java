@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /** Settings of the cluster, how many copies a volume has, and how far copies under way are, as people ask for it. */
@@ -72,12 +73,14 @@ final class RebuildCalls {
     // ------------------------------------------------------------------ replicas
 
     Future<Volume> setReplicas(SetReplicasRequest request) {
-        if (request.getReplicas() < 1 || request.getReplicas() > 3) {
+        boolean isAsItWas = request.getReplicas() == 0 && request.hasMinInSync();
+        if (!isAsItWas && (request.getReplicas() < 1 || request.getReplicas() > 3)) {
             return Future.failedFuture(new RefusedException(
                     GrpcStatus.INVALID_ARGUMENT, "a volume has 1, 2 or 3 replicas, not " + request.getReplicas()));
         }
+        OptionalInt fewest = request.hasMinInSync() ? OptionalInt.of(request.getMinInSync()) : OptionalInt.empty();
         return volumes.find(request.getName())
-                .compose(volume -> group.propose(new SetReplicas(volume.getId(), request.getReplicas())))
+                .compose(volume -> group.propose(new SetReplicas(volume.getId(), request.getReplicas(), fewest)))
                 .compose(Failures::demandOk)
                 .compose(done -> volumes.find(request.getName()));
     }

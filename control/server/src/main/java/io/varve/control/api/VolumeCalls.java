@@ -22,6 +22,7 @@ import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
 import io.varve.model.Geometry;
+import io.varve.model.Redundancy;
 import io.varve.model.StreamId;
 import io.varve.model.VolumeName;
 import io.vertx.core.Future;
@@ -173,7 +174,8 @@ final class VolumeCalls {
         if (replicas < 1 || replicas > 3) {
             return Optional.of("a volume has 1, 2 or 3 replicas, not " + replicas);
         }
-        return labelObjection(request.getLabelsList());
+        String fewest = Redundancy.objection(replicas, request.getMinInSync());
+        return fewest.isEmpty() ? labelObjection(request.getLabelsList()) : Optional.of(fewest);
     }
 
     private static Optional<String> labelObjection(List<Label> labels) {
@@ -234,7 +236,8 @@ final class VolumeCalls {
                         true,
                         request.getLabelsList().stream()
                                 .sorted(Comparator.comparing(Label::getKey))
-                                .toList()));
+                                .toList(),
+                        request.getMinInSync()));
         };
     }
 

@@ -44,7 +44,7 @@ public final class CopiesInSync {
             }
         }
         VolumeSync.Builder sync = VolumeSync.newBuilder()
-                .setState(state(volume.getReplicas(), fewest))
+                .setState(state(volume, fewest))
                 .setIncompleteSlabs(incomplete)
                 .setFewestCopies(fewest);
         missing.forEach((uuid, slabs) -> {
@@ -63,10 +63,12 @@ public final class CopiesInSync {
         return replica.getPhase() != ReplicaPhase.REPLICA_LEAVING && slab.getIsrCount() < volume.getReplicas();
     }
 
-    private static SyncState state(int replicas, int fewest) {
-        if (fewest >= replicas) {
+    private static SyncState state(Volume volume, int fewest) {
+        if (fewest >= volume.getReplicas()) {
             return SyncState.SYNC_HEALTHY;
         }
-        return fewest > Redundancy.minInSync(replicas) ? SyncState.SYNC_DEGRADED : SyncState.SYNC_AT_MINIMUM;
+        return fewest > Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync())
+                ? SyncState.SYNC_DEGRADED
+                : SyncState.SYNC_AT_MINIMUM;
     }
 }

@@ -101,7 +101,13 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
             Volume volume, Map<String, DiskGroup> groups, ClusterFacts facts, String node, List<String> reasons) {
         Slabs found = new Slabs();
         for (Slab slab : volume.getSlabsList()) {
-            judgeSlab(slab, Redundancy.minInSync(volume.getReplicas()), groups, facts, node, found);
+            judgeSlab(
+                    slab,
+                    Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
+                    groups,
+                    facts,
+                    node,
+                    found);
         }
         String name = "volume " + volume.getName() + ": ";
         String all = " of " + volume.getSlabsCount() + (volume.getSlabsCount() == 1 ? " slab" : " slabs");
@@ -109,7 +115,7 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
             String only = volume.getReplicas() == 1
                     ? "its only copy is here"
                     : found.fewest + " in-sync copies are elsewhere on nodes that are there, "
-                            + Redundancy.minInSync(volume.getReplicas()) + " needed";
+                            + Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()) + " needed";
             String remedy = found.gone.isEmpty()
                     ? found.filled > 0 ? "; they come back by themselves: wait" : ""
                     : "; start " + String.join(", ", found.gone) + " first";

@@ -71,6 +71,7 @@ import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -139,9 +140,7 @@ public final class CommandCodec {
                         .addAllCreationIds(c.creationIds()));
             case PlaceCopies c -> record.setPlaceCopies(encodePlaced(c));
             case RetireCopies c -> record.setRetireCopies(encodeRetired(c));
-            case SetReplicas c ->
-                record.setSetReplicas(
-                        SetReplicasRecord.newBuilder().setVolume(c.volume()).setReplicas(c.replicas()));
+            case SetReplicas c -> record.setSetReplicas(encodeReplicas(c));
             case ForgetCopies c ->
                 record.setForgetCopies(ForgetCopiesRecord.newBuilder().setGroup(c.group()));
             case Attach c ->
@@ -234,10 +233,7 @@ public final class CommandCodec {
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
             case PLACE_COPIES -> decodePlaced(record.getPlaceCopies());
             case RETIRE_COPIES -> decodeRetired(record.getRetireCopies());
-            case SET_REPLICAS ->
-                new SetReplicas(
-                        record.getSetReplicas().getVolume(),
-                        record.getSetReplicas().getReplicas());
+            case SET_REPLICAS -> decodeReplicas(record.getSetReplicas());
             case FORGET_COPIES -> new ForgetCopies(record.getForgetCopies().getGroup());
             case ATTACH -> of(record.getAttach());
             case OPEN -> of(record.getOpen());
@@ -280,7 +276,8 @@ public final class CommandCodec {
                 .addAllGroups(groups)
                 .addAllSlabs(placements(groups, c.slabs()))
                 .setWholeSlabs(c.wholeSlabs())
-                .addAllLabels(c.labels());
+                .addAllLabels(c.labels())
+                .setMinInSync(c.minInSync());
         return create.build();
     }
 
@@ -335,7 +332,22 @@ public final class CommandCodec {
                 groupsOf(c.getGroupsList(), c.getSlabsList()),
                 c.getRequestId(),
                 c.getWholeSlabs(),
-                c.getLabelsList());
+                c.getLabelsList(),
+                c.getMinInSync());
+    }
+
+    private static SetReplicasRecord encodeReplicas(SetReplicas c) {
+        SetReplicasRecord.Builder set =
+                SetReplicasRecord.newBuilder().setVolume(c.volume()).setReplicas(c.replicas());
+        c.minInSync().ifPresent(set::setMinInSync);
+        return set.build();
+    }
+
+    private static SetReplicas decodeReplicas(SetReplicasRecord c) {
+        return new SetReplicas(
+                c.getVolume(),
+                c.getReplicas(),
+                c.hasMinInSync() ? OptionalInt.of(c.getMinInSync()) : OptionalInt.empty());
     }
 
     private static PublishVolume decodePublish(PublishVolumeRecord r) {

@@ -152,7 +152,7 @@ final class CopyRules {
             }
         }
         boolean inSync = slab.getIsrList().contains(group);
-        return staying >= (inSync ? Redundancy.minInSync(volume.getReplicas()) : 1);
+        return staying >= (inSync ? Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()) : 1);
     }
 
     static Outcome setReplicas(MetaState state, long index, SetReplicas command) {
@@ -161,19 +161,30 @@ final class CopyRules {
             return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
         }
         Volume volume = found.get();
-        if (command.replicas() < 1 || command.replicas() > VolumeRules.MAX_REPLICAS) {
+        int replicas =
+                command.replicas() == 0 && command.minInSync().isPresent() ? volume.getReplicas() : command.replicas();
+        int fewest = command.minInSync().orElse(volume.getMinInSync());
+        if (replicas < 1 || replicas > VolumeRules.MAX_REPLICAS) {
             return VolumeRules.no(
                     TruthCode.TRUTH_REFUSED,
                     index,
-                    "a volume has 1 to " + VolumeRules.MAX_REPLICAS + " replicas, not " + command.replicas());
+                    "a volume has 1 to " + VolumeRules.MAX_REPLICAS + " replicas, not " + replicas);
+        }
+        String objection = Redundancy.objection(replicas, fewest);
+        if (!objection.isEmpty()) {
+            return VolumeRules.no(
+                    TruthCode.TRUTH_REFUSED,
+                    index,
+                    objection + (command.minInSync().isPresent() ? "" : ", as it is set: change both in one command"));
         }
         if (volume.getState() == VolumeState.VOLUME_DELETING) {
             return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is being deleted");
         }
-        if (volume.getReplicas() == command.replicas()) {
+        Volume after =
+                volume.toBuilder().setReplicas(replicas).setMinInSync(fewest).build();
+        if (after.equals(volume)) {
             return unchanged(state, index, volume);
         }
-        Volume after = volume.toBuilder().setReplicas(command.replicas()).build();
         state.putVolume(after);
         return VolumeRules.changed(state, index, after);
     }

@@ -85,7 +85,7 @@ final class IsrRules {
      * given more replicas.
      */
     static boolean isEnough(Volume volume, Slab slab, Set<String> isr) {
-        return isr.size() >= Redundancy.minInSync(volume.getReplicas())
+        return isr.size() >= Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync())
                 || (!isr.isEmpty() && isr.containsAll(slab.getIsrList()));
     }
 

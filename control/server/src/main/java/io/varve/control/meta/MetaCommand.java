@@ -11,6 +11,7 @@ import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 
 /** A change of the truth, as it stands in the Raft log. What each compares and does is told in docs/internals/metadata.md. */
 public sealed interface MetaCommand {
@@ -34,6 +35,7 @@ public sealed interface MetaCommand {
      * Brings a volume into being, with the placement that the proposer chose.
      *
      * @param slabs for each slab in order, the uuids of the disk groups that get a replica
+     * @param minInSync the fewest copies in sync with which a slab goes on; 0: follows the number of replicas
      * @param requestId the same again for a volume that still has that name is answered with it, as it stands; empty: never
      * @param wholeSlabs the copies of the last slab are made for all of it, so that the volume can grow into it
      */
@@ -46,7 +48,8 @@ public sealed interface MetaCommand {
             List<List<String>> slabs,
             String requestId,
             boolean wholeSlabs,
-            List<Label> labels)
+            List<Label> labels,
+            int minInSync)
             implements MetaCommand {
         public CreateVolume {
             slabs = slabs.stream().map(List::copyOf).toList();
@@ -61,7 +64,21 @@ public sealed interface MetaCommand {
                 long createdUnixMillis,
                 List<List<String>> slabs,
                 String requestId) {
-            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of());
+            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of(), 0);
+        }
+
+        /** The fewest in sync follow the number of replicas. */
+        public CreateVolume(
+                String name,
+                long sizeBytes,
+                int replicas,
+                long slabBytes,
+                long createdUnixMillis,
+                List<List<String>> slabs,
+                String requestId,
+                boolean wholeSlabs,
+                List<Label> labels) {
+            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, wholeSlabs, labels, 0);
         }
     }
 
@@ -155,8 +172,17 @@ public sealed interface MetaCommand {
     /** {@code gen} of the slab as the caller saw it: what else is in sync must not have changed since. */
     record RetiredCopy(int slab, int gen, String group) {}
 
-    /** How many copies there should be from now on. */
-    record SetReplicas(long volume, int replicas) implements MetaCommand {}
+    /**
+     * How many copies there should be from now on, and how many of them have to be in sync.
+     *
+     * @param replicas 0 beside {@code minInSync}: as many as before
+     * @param minInSync empty: as before; 0: follows the number of replicas
+     */
+    record SetReplicas(long volume, int replicas, OptionalInt minInSync) implements MetaCommand {
+        public SetReplicas(long volume, int replicas) {
+            this(volume, replicas, OptionalInt.empty());
+        }
+    }
 
     /** The disk group will never say that it deleted what it was to delete. */
     record ForgetCopies(String group) implements MetaCommand {}

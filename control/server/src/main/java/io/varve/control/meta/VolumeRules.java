@@ -16,6 +16,7 @@ import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.model.ByteSize;
 import io.varve.model.EventReason;
 import io.varve.model.Geometry;
+import io.varve.model.Redundancy;
 import io.varve.model.StreamId;
 import io.varve.model.VolumeName;
 import java.util.ArrayList;
@@ -52,6 +53,7 @@ final class VolumeRules {
                 .setRequestId(command.requestId())
                 .setWholeSlabs(command.wholeSlabs())
                 .addAllLabels(command.labels())
+                .setMinInSync(command.minInSync())
                 .build();
         long creation = cluster.getNextCreation();
         for (int slab = 0; slab < command.slabs().size(); slab++) {
@@ -102,6 +104,10 @@ final class VolumeRules {
         }
         if (command.replicas() < 1 || command.replicas() > MAX_REPLICAS) {
             return Optional.of("a volume has 1 to " + MAX_REPLICAS + " replicas, not " + command.replicas());
+        }
+        String fewest = Redundancy.objection(command.replicas(), command.minInSync());
+        if (!fewest.isEmpty()) {
+            return Optional.of(fewest);
         }
         if (command.slabBytes() < Geometry.EXTENT_BYTES || command.slabBytes() % Geometry.EXTENT_BYTES != 0) {
             return Optional.of("a slab is a multiple of " + Geometry.EXTENT_BYTES + " bytes");

@@ -23,6 +23,7 @@ import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.model.EventReason;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 class CopyRulesTest {
@@ -203,6 +204,22 @@ class CopyRulesTest {
         truths.must(retire(volume, "g3"));
         truths.must(deleted);
         assertThat(replica(volume, "g3").getCreationId()).isEqualTo(next);
+    }
+
+    @Test
+    void theFewestInSyncAreWhatWasChosenForTheVolume() {
+        Volume volume = opened("g1", "g2", "g3");
+        assertThat(set(volume, "g1")).as("two of three, by itself").isEqualTo(TruthCode.TRUTH_REFUSED);
+        truths.must(new SetReplicas(volume.getId(), 0, OptionalInt.of(3)));
+        assertThat(set(volume, "g1", "g2")).isEqualTo(TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(volume.getId(), 2), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(volume.getId(), 0, OptionalInt.of(4)), TruthCode.TRUTH_REFUSED);
+        truths.refuses(new SetReplicas(volume.getId(), 0, OptionalInt.of(-1)), TruthCode.TRUTH_REFUSED);
+        truths.must(new SetReplicas(volume.getId(), 3, OptionalInt.of(1)));
+        assertThat(set(volume, "g1")).isEqualTo(TruthCode.TRUTH_OK);
+        truths.must(new SetReplicas(volume.getId(), 0, OptionalInt.of(0)));
+        assertThat(truths.volume(volume.getId()).getMinInSync()).isZero();
+        assertThat(truths.volume(volume.getId()).getReplicas()).isEqualTo(3);
     }
 
     @Test

@@ -183,7 +183,7 @@ class MetaRulesPropertyTest {
         if (!left.isEmpty()) {
             assertThat(after.getIsrCount())
                     .as(where)
-                    .isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas()));
+                    .isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()));
         }
         for (String group : after.getIsrList()) {
             if (!was.getIsrList().contains(group)) {
