@@ -24,6 +24,7 @@ public final class LiveIdentity {
     private final X509ExtendedKeyManager keys = new Keys();
     private volatile Identity now;
     private volatile int version = 1;
+    private volatile Revocations revocations = Revocations.NONE;
 
     public LiveIdentity(Identity first) {
         this.now = first;
@@ -50,7 +51,16 @@ public final class LiveIdentity {
 
     /** Takes peers of these roles, whose certificates the authorities of now have issued. */
     public TrustedPeers peers(Set<Role> roles) {
-        return new TrustedPeers(this::now, roles, java.time.Clock.systemUTC());
+        return new TrustedPeers(this::now, () -> revocations, roles, java.time.Clock.systemUTC());
+    }
+
+    /** From now on these certificates are not taken in any handshake. */
+    public void revoke(Revocations next) {
+        revocations = next;
+    }
+
+    public Revocations revocations() {
+        return revocations;
     }
 
     private static String alias(int version) {

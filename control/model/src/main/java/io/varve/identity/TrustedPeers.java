@@ -27,11 +27,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrustedPeers extends X509ExtendedTrustManager {
     private final Supplier<Identity> identity;
+    private final Supplier<Revocations> revocations;
     private final Set<Role> roles;
     private final Clock clock;
 
-    TrustedPeers(Supplier<Identity> identity, Set<Role> roles, Clock clock) {
+    TrustedPeers(Supplier<Identity> identity, Supplier<Revocations> revocations, Set<Role> roles, Clock clock) {
         this.identity = identity;
+        this.revocations = revocations;
         this.roles = Set.copyOf(roles);
         this.clock = clock;
     }
@@ -66,7 +68,7 @@ public final class TrustedPeers extends X509ExtendedTrustManager {
             return Optional.of(shown + " is not taken here, only one of "
                     + roles.stream().map(Role::text).sorted().collect(Collectors.joining(", ")));
         }
-        return Optional.empty();
+        return revocations.get().objection(leaf);
     }
 
     /** Whether an authority's signature is on it, directly or through those between, at that time. */

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,8 @@ class IdentityTest {
     @TempDir
     private Path directory;
 
+    private Revocations revoked = Revocations.NONE;
+
     private X509Certificate issued(Principal principal) {
         return authority.issue(key.getPublic(), principal, NOW, MONTH);
     }
@@ -36,6 +39,7 @@ class IdentityTest {
     private Optional<String> objection(X509Certificate shown, Instant at, Role... roles) {
         return new TrustedPeers(
                         () -> Identity.withoutCertificate(List.of(authority.certificate())),
+                        () -> revoked,
                         Set.of(roles),
                         Clock.fixed(at, ZoneOffset.UTC))
                 .objection(new X509Certificate[] {shown});
@@ -96,6 +100,7 @@ class IdentityTest {
                 .issue(CertificateAuthority.newKey().getPublic(), Principal.node("n2"), NOW, MONTH);
         TrustedPeers peers = new TrustedPeers(
                 () -> Identity.withoutCertificate(List.of(authority.certificate())),
+                () -> revoked,
                 Set.of(Role.NODE),
                 Clock.fixed(NOW, ZoneOffset.UTC));
         assertThat(peers.objection(new X509Certificate[] {forged, node})).isPresent();
@@ -110,11 +115,27 @@ class IdentityTest {
     }
 
     @Test
+    void takesNoCertificateOfARemovedNodeButThoseThatItsSuccessorGot() {
+        X509Certificate before = issued(Principal.node("n1"));
+        X509Certificate after = authority.issue(key.getPublic(), Principal.node("n1"), NOW.plusSeconds(2), MONTH);
+        revoked = new Revocations(Map.of("n1", NOW.plusSeconds(1)));
+        assertThat(objection(before, NOW.plusSeconds(3), Role.NODE).orElse(""))
+                .contains("certificate of node n1 is revoked");
+        assertThat(objection(after, NOW.plusSeconds(3), Role.NODE)).isEmpty();
+        assertThat(objection(issued(Principal.node("n2")), NOW.plusSeconds(3), Role.NODE))
+                .isEmpty();
+        assertThat(objection(issued(new Principal(Role.ADMIN, "n1")), NOW.plusSeconds(3), Role.ADMIN))
+                .as("a person of the same name")
+                .isEmpty();
+    }
+
+    @Test
     void refusesACertificateThatNamesNobody() {
         assertThat(objection(authority.certificate(), NOW, Role.NODE).orElse(""))
                 .contains("names neither");
         assertThat(new TrustedPeers(
                                 () -> Identity.withoutCertificate(List.of(authority.certificate())),
+                                () -> revoked,
                                 Set.of(),
                                 Clock.systemUTC())
                         .objection(new X509Certificate[0]))

@@ -6,13 +6,18 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.google.protobuf.ByteString;
 import io.varve.api.AddDiskRequest;
+import io.varve.api.AttachRequest;
+import io.varve.api.AttachVolumeRequest;
 import io.varve.api.Certificates;
 import io.varve.api.ClusterStatus;
 import io.varve.api.CreateJoinTokenRequest;
 import io.varve.api.CreateTokenRequest;
+import io.varve.api.CreateVolumeRequest;
 import io.varve.api.CreatedToken;
 import io.varve.api.DeleteVolumeRequest;
+import io.varve.api.DetachedRequest;
 import io.varve.api.DiskGroup;
+import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.IdentityGrpcClient;
 import io.varve.api.InitClusterRequest;
@@ -23,13 +28,21 @@ import io.varve.api.Node;
 import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeDiagnostics;
 import io.varve.api.NodeStats;
+import io.varve.api.NodeView;
+import io.varve.api.OpenRequest;
+import io.varve.api.OpenedRequest;
+import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.RenewRequest;
+import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.RetryDiskRequest;
 import io.varve.api.RetryDiskResponse;
 import io.varve.api.RevokeTokenRequest;
+import io.varve.api.SlabOpen;
 import io.varve.api.TruthCode;
 import io.varve.api.VerifyVolumeRequest;
+import io.varve.api.Volume;
+import io.varve.api.WatchNodeRequest;
 import io.varve.control.api.Issuing;
 import io.varve.control.api.NodeLocal;
 import io.varve.control.raft.MetaConfig;
@@ -44,6 +57,7 @@ import io.varve.identity.JoinToken;
 import io.varve.identity.LiveIdentity;
 import io.varve.identity.Pem;
 import io.varve.identity.Principal;
+import io.varve.identity.Revocations;
 import io.varve.identity.Role;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -63,9 +77,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
@@ -85,11 +101,14 @@ import org.junit.jupiter.api.io.TempDir;
 class SecureClusterTest {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final Duration DEADLINE = Duration.ofSeconds(20);
+    /** Calls for figures that reached a node. */
+    private static final AtomicInteger ASKED = new AtomicInteger();
 
     private final CertificateAuthority authority = CertificateAuthority.create("lab", Instant.now());
     private final Vertx vertx = Vertx.vertx();
     private final List<Member> members = new ArrayList<>();
     private final List<SocketAddress> management = new ArrayList<>();
+    private final List<LiveIdentity> identities = new ArrayList<>();
     private final List<ControlServer> servers = new ArrayList<>();
     private SocketAddress outsider = SocketAddress.inetSocketAddress(1, "127.0.0.1");
 
@@ -110,7 +129,8 @@ class SecureClusterTest {
         issuer.writeAuthorities(List.of(authority.certificate()));
         issuer.writeAuthorityKey(authority.key());
         for (int i = 0; i < 3; i++) {
-            Optional<LiveIdentity> shown = Optional.of(node("n" + i));
+            identities.add(node("n" + i));
+            Optional<LiveIdentity> shown = Optional.of(identities.getLast());
             servers.add(await(ControlServer.start(
                     new ControlConfig(
                             "n" + i,
@@ -210,6 +230,172 @@ class SecureClusterTest {
                     .getCode();
         } finally {
             await(truth.close());
+        }
+    }
+
+    /** (volume, epoch) says nothing of who calls: the certificate does, and the truth knows whose the epoch is. */
+    @Test
+    void aNodeSpeaksOfItsOwnEpochsAndDiskGroupsOnly() throws Exception {
+        register(node("n1"), "n1");
+        register(node("n2"), "n2");
+        TruthClient own = new TruthClient(vertx, management, Optional.of(node("n1")));
+        TruthClient other = new TruthClient(vertx, management, Optional.of(node("n2")));
+        try {
+            await(own.registerGroup(RegisterGroupRequest.newBuilder()
+                    .setIncarnation(1)
+                    .setGroup(DiskGroup.newBuilder()
+                            .setUuid("g1")
+                            .setNode("n1")
+                            .setCapacityBytes(1L << 40)
+                            .setFreeBytes(1L << 40))
+                    .build()));
+            NodeCalls people = new NodeCalls(vertx, Optional.of(admin()));
+            Future<Volume> created = people.ask(
+                    management.getFirst(),
+                    ManagementGrpcClient.CreateVolume,
+                    CreateVolumeRequest.newBuilder()
+                            .setName("mine")
+                            .setSizeBytes(1 << 20)
+                            .setReplicas(1)
+                            .build(),
+                    DEADLINE);
+            NodeView view = NodeView.getDefaultInstance();
+            while (view.getVolumesCount() == 0) {
+                view = await(own.watchNode(WatchNodeRequest.newBuilder()
+                        .setNode("n1")
+                        .setAfterIndex(view.getIndex())
+                        .setWaitMillis(1_000)
+                        .build()));
+            }
+            long volume = view.getVolumes(0).getId();
+            ReplicasCreatedRequest made = ReplicasCreatedRequest.newBuilder()
+                    .setVolume(volume)
+                    .setGroup("g1")
+                    .addSlabs(0)
+                    .build();
+            assertThatThrownBy(() -> await(other.replicasCreated(made)))
+                    .hasMessageContaining("the certificate is of node n2, but disk group g1 is of node n1");
+            await(own.replicasCreated(made));
+            await(created);
+            Future<Volume> attached = people.ask(
+                    management.getFirst(),
+                    ManagementGrpcClient.AttachVolume,
+                    AttachVolumeRequest.newBuilder()
+                            .setName("mine")
+                            .setNode("n1")
+                            .build(),
+                    DEADLINE);
+            TruthCode code = TruthCode.TRUTH_REFUSED;
+            for (int i = 0; i < 100 && code != TruthCode.TRUTH_OK; i++) {
+                code = await(own.attach(AttachRequest.newBuilder()
+                                .setVolume(volume)
+                                .setNode("n1")
+                                .setIncarnation(1)
+                                .setAttachId("n1/1/1")
+                                .build()))
+                        .getResult()
+                        .getCode();
+            }
+            OpenRequest open = OpenRequest.newBuilder()
+                    .setVolume(volume)
+                    .setEpoch(1)
+                    .addSlabs(SlabOpen.newBuilder().setGen(1).setStartSeq(1).addIsr("g1"))
+                    .build();
+            String mine = "but epoch 1 of volume " + volume + " is of node n1";
+            assertThatThrownBy(() -> await(other.open(open))).hasMessageContaining(mine);
+            assertThatThrownBy(() -> await(other.detached(DetachedRequest.newBuilder()
+                            .setVolume(volume)
+                            .setEpoch(1)
+                            .build())))
+                    .hasMessageContaining(mine);
+            assertThat(await(own.open(open)).getResult().getCode()).isEqualTo(TruthCode.TRUTH_OK);
+            await(own.opened(OpenedRequest.newBuilder()
+                    .setVolume(volume)
+                    .setEpoch(1)
+                    .setNbdUri("nbd://n1/mine")
+                    .build()));
+            assertThat(await(attached).getAttachment().getNode()).isEqualTo("n1");
+            await(people.close());
+        } finally {
+            await(own.close());
+            await(other.close());
+        }
+    }
+
+    /** A server that hung and answers again: what was given up meanwhile is not sent to it, only to be cancelled in the same moment. */
+    @Test
+    void whatIsGivenUpBeforeThereIsAConnectionIsNeverSent() throws Exception {
+        NodeCalls calls = new NodeCalls(vertx, Optional.of(admin()));
+        try (ServerSocket relay = new ServerSocket(0, 8, InetAddress.getLoopbackAddress())) {
+            SocketAddress hanging = ControlCluster.loopback(relay.getLocalPort());
+            List<Future<NodeStats>> given = new ArrayList<>();
+            for (int i = 0; i < 50; i++) {
+                given.add(calls.ask(
+                        hanging,
+                        ManagementGrpcClient.GetNodeStats,
+                        GetNodeStatsRequest.getDefaultInstance(),
+                        Duration.ofMillis(300)));
+            }
+            for (Future<NodeStats> each : given) {
+                assertThatThrownBy(() -> await(each)).hasMessageContaining("does not answer in time");
+            }
+            int before = ASKED.get();
+            try (Socket client = relay.accept();
+                    Socket server = new Socket(
+                            InetAddress.getLoopbackAddress(),
+                            management.getFirst().port())) {
+                pump(client, server);
+                pump(server, client);
+                NodeStats answer = await(calls.ask(
+                        hanging,
+                        ManagementGrpcClient.GetNodeStats,
+                        GetNodeStatsRequest.getDefaultInstance(),
+                        DEADLINE));
+                assertThat(answer.getNode()).isEqualTo("n0");
+                assertThat(ASKED.get() - before).isEqualTo(1);
+            }
+        } finally {
+            await(calls.close());
+        }
+    }
+
+    private static void pump(Socket from, Socket to) {
+        Thread.ofVirtual().start(() -> {
+            try {
+                from.getInputStream().transferTo(to.getOutputStream());
+            } catch (IOException closed) {
+                // The test is over.
+            }
+        });
+    }
+
+    /** In the handshake, and in a connection that began before. */
+    @Test
+    void aRemovedNodesCertificateIsTakenNoMore() throws Exception {
+        LiveIdentity removed = node("n9");
+        NodeCalls calls = new NodeCalls(vertx, Optional.of(removed));
+        try {
+            NodeStats before = await(calls.ask(
+                    management.getFirst(),
+                    ManagementGrpcClient.GetNodeStats,
+                    GetNodeStatsRequest.getDefaultInstance(),
+                    DEADLINE));
+            assertThat(before.getNode()).isEqualTo("n0");
+            identities
+                    .getFirst()
+                    .revoke(new Revocations(Map.of("n9", Instant.now().plusSeconds(600))));
+            assertThatThrownBy(() -> await(calls.ask(
+                            management.getFirst(),
+                            ManagementGrpcClient.GetNodeStats,
+                            GetNodeStatsRequest.getDefaultInstance(),
+                            DEADLINE)))
+                    .hasMessageContaining("certificate of node n9 is revoked");
+            assertThatThrownBy(() ->
+                            as(node("n9"), ManagementGrpcClient.GetNodeStats, GetNodeStatsRequest.getDefaultInstance()))
+                    .isNotNull();
+        } finally {
+            identities.getFirst().revoke(Revocations.NONE);
+            await(calls.close());
         }
     }
 
@@ -508,6 +694,7 @@ class SecureClusterTest {
     private record Local(String name) implements NodeLocal {
         @Override
         public Future<NodeStats> stats() {
+            ASKED.incrementAndGet();
             return Future.succeededFuture(NodeStats.newBuilder().setNode(name).build());
         }
 

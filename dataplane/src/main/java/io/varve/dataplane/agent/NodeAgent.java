@@ -7,6 +7,7 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReportEventRequest;
+import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
 import io.varve.api.Truth;
 import io.varve.api.TruthCode;
@@ -17,16 +18,19 @@ import io.varve.api.WatchNodeRequest;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.Volumes;
+import io.varve.identity.Revocations;
 import io.varve.model.EventReason;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,6 +75,7 @@ public final class NodeAgent {
     private final Map<String, Long> damagedTold = new HashMap<>();
 
     private NodeView view = NodeView.getDefaultInstance();
+    private Consumer<Revocations> revoked = list -> {};
     private boolean reporting;
     private boolean planQueued;
     private boolean viewSeen;
@@ -96,6 +101,11 @@ public final class NodeAgent {
     /** Sees every view that is followed, on the loop. Before {@link #start}. */
     public void onView(Consumer<NodeView> listener) {
         viewed = listener;
+    }
+
+    /** Who hears, on the loop, whose certificates are taken no more. Before the start. */
+    public void onRevoked(Consumer<Revocations> listener) {
+        revoked = listener;
     }
 
     /** On the loop. Groups are told first: nobody places or attaches anything on a group that the truth does not know. */
@@ -268,6 +278,10 @@ public final class NodeAgent {
                         viewSeen = true;
                         view = answer.result();
                         viewed.accept(view);
+                        revoked.accept(new Revocations(view.getRevokedList().stream()
+                                .collect(Collectors.toMap(
+                                        RevokedCertificates::getNode,
+                                        each -> Instant.ofEpochMilli(each.getUnixMillis())))));
                         volumes.follow(view, this::tellOpened);
                         plan();
                     }

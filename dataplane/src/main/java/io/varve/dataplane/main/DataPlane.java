@@ -315,6 +315,7 @@ public final class DataPlane {
                 }
             });
             follower.onView(this::label);
+            config.identity().ifPresent(identity -> follower.onRevoked(identity::revoke));
             follower.start();
             lag.start();
             LOG.info(

@@ -76,7 +76,9 @@ public final class ApiServer {
         Optional<TokenCalls> tokens = ownGroup.map(own -> new TokenCalls(own, identity));
         Gate gate = identity.isEmpty()
                 ? Gate.open()
-                : Gate.asking(tokens.isPresent() ? tokens.get()::whoHas : ForwardingManagement.whoHas(calls, members));
+                : Gate.asking(
+                        tokens.isPresent() ? tokens.get()::whoHas : ForwardingManagement.whoHas(calls, members),
+                        identity.get()::revocations);
         Optional<AuditLog> audit = member.flatMap(own -> audited).map(AuditLog::new);
         Door grpc = new Door(server, gate, audit);
         Services.nodeControl(grpc, local);

@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.control.truth.NodeCalls;
 import io.varve.identity.Principal;
+import io.varve.identity.Revocations;
 import io.varve.identity.Role;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpConnection;
@@ -10,6 +11,7 @@ import io.vertx.grpc.server.GrpcServerRequest;
 import java.security.cert.X509Certificate;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,20 +24,23 @@ final class Gate {
 
     private final boolean asks;
     private final Function<String, Future<Optional<Principal>>> tokens;
+    private final Supplier<Revocations> revocations;
 
-    private Gate(boolean asks, Function<String, Future<Optional<Principal>>> tokens) {
+    private Gate(
+            boolean asks, Function<String, Future<Optional<Principal>>> tokens, Supplier<Revocations> revocations) {
         this.asks = asks;
         this.tokens = tokens;
+        this.revocations = revocations;
     }
 
     /** On a plaintext network: everybody may do everything. */
     static Gate open() {
-        return new Gate(false, token -> Future.succeededFuture(Optional.empty()));
+        return new Gate(false, token -> Future.succeededFuture(Optional.empty()), () -> Revocations.NONE);
     }
 
-    /** {@code tokens}: who has an API token. */
-    static Gate asking(Function<String, Future<Optional<Principal>>> tokens) {
-        return new Gate(true, tokens);
+    /** {@code tokens}: who has an API token; {@code revocations}: as they are now, since connections outlive the handshake that they began with. */
+    static Gate asking(Function<String, Future<Optional<Principal>>> tokens, Supplier<Revocations> revocations) {
+        return new Gate(true, tokens, revocations);
     }
 
     /** Who makes the call; fails with the reason when it may not be made. */
@@ -70,7 +75,12 @@ final class Gate {
     }
 
     private Future<Visitor> visitor(GrpcServerRequest<?, ?> request) {
-        Optional<Principal> shown = certificate(request.connection());
+        Optional<X509Certificate> certificate = certificate(request.connection());
+        Optional<String> revoked = certificate.flatMap(revocations.get()::objection);
+        if (revoked.isPresent()) {
+            return Future.failedFuture(new RefusedException(GrpcStatus.PERMISSION_DENIED, revoked.get()));
+        }
+        Optional<Principal> shown = certificate.flatMap(Principal::of);
         if (shown.isPresent()) {
             return passedOn(shown.get(), request.headers().get(NodeCalls.ON_BEHALF));
         }
@@ -103,13 +113,13 @@ final class Gate {
                         GrpcStatus.PERMISSION_DENIED, shown + " may not call on behalf of " + onBehalf));
     }
 
-    private static Optional<Principal> certificate(HttpConnection connection) {
+    private static Optional<X509Certificate> certificate(HttpConnection connection) {
         if (!connection.isSsl()) {
             return Optional.empty();
         }
         try {
             return connection.sslSession().getPeerCertificates()[0] instanceof X509Certificate certificate
-                    ? Principal.of(certificate)
+                    ? Optional.of(certificate)
                     : Optional.empty();
         } catch (SSLPeerUnverifiedException noneShown) {
             return Optional.empty();

@@ -47,10 +47,12 @@ final class TruthEndpoint extends TruthService {
     private static final int FREE_SPACE_PARTS = 100;
 
     private final MetaGroup group;
+    private final NodeClaims claims;
     private final Sightings sightings;
 
     TruthEndpoint(MetaGroup group, Sightings sightings) {
         this.group = group;
+        this.claims = new NodeClaims(group);
         this.sightings = sightings;
     }
 
@@ -150,7 +152,8 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<ReplicasCreatedResponse> replicasCreated(ReplicasCreatedRequest request) {
-        return group.propose(CommandCodec.of(request))
+        return claims.group(request.getGroup())
+                .compose(own -> group.propose(CommandCodec.of(request)))
                 .map(result -> ReplicasCreatedResponse.newBuilder()
                         .setResult(result.truth())
                         .build());
@@ -158,7 +161,8 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
-        return group.propose(CommandCodec.of(request))
+        return claims.group(request.getGroup())
+                .compose(own -> group.propose(CommandCodec.of(request)))
                 .map(result -> ReplicasDeletedResponse.newBuilder()
                         .setResult(result.truth())
                         .build());
@@ -178,7 +182,8 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<OpenResponse> open(OpenRequest request) {
-        return group.propose(CommandCodec.of(request))
+        return claims.epoch(request.getVolume(), request.getEpoch())
+                .compose(own -> group.propose(CommandCodec.of(request)))
                 .map(result -> OpenResponse.newBuilder()
                         .setResult(result.truth())
                         .addAllSlabs(result.slabs())
@@ -187,7 +192,8 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<OpenResponse> changeIsr(ChangeIsrRequest request) {
-        return group.propose(CommandCodec.of(request))
+        return claims.epoch(request.getVolume(), request.getEpoch())
+                .compose(own -> group.propose(CommandCodec.of(request)))
                 .map(result -> OpenResponse.newBuilder()
                         .setResult(result.truth())
                         .addAllSlabs(result.slabs())
@@ -196,12 +202,16 @@ final class TruthEndpoint extends TruthService {
 
     @Override
     public Future<TruthResult> opened(OpenedRequest request) {
-        return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
+        return claims.epoch(request.getVolume(), request.getEpoch())
+                .compose(own -> group.propose(CommandCodec.of(request)))
+                .map(MetaResult::truth);
     }
 
     @Override
     public Future<TruthResult> detached(DetachedRequest request) {
-        return group.propose(CommandCodec.of(request)).map(MetaResult::truth);
+        return claims.epoch(request.getVolume(), request.getEpoch())
+                .compose(own -> group.propose(CommandCodec.of(request)))
+                .map(MetaResult::truth);
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.varve.api.DiskGroup;
 import io.varve.api.Node;
 import io.varve.api.TruthCode;
 import io.varve.api.meta.RemovedRecord;
+import io.varve.api.meta.RevokedRecord;
 import io.varve.control.meta.MetaCommand.DrainNode;
 import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.RemoveGroup;
@@ -49,7 +50,7 @@ final class DepartureRules {
                 "disk group " + nameOf(group) + (command.on() ? ": its copies move away" : " is evicted no longer"));
     }
 
-    static Outcome removeNode(MetaState state, long index, RemoveNode command) {
+    static Outcome removeNode(MetaState state, long index, long unixMillis, RemoveNode command) {
         Optional<Node> found = state.node(command.node());
         if (found.isEmpty()) {
             return state.removedNode(command.node()).isPresent()
@@ -73,6 +74,10 @@ final class DepartureRules {
                         .setRemovedAtIndex(index)
                         .setIncarnation(node.getIncarnation())
                         .build());
+        state.putRevoked(RevokedRecord.newBuilder()
+                .setName(node.getId())
+                .setUnixMillis(unixMillis)
+                .build());
         return told(index, EventReason.NODE_REMOVED, node.getId(), "was removed from the cluster");
     }
 

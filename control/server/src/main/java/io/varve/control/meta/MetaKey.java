@@ -13,6 +13,7 @@ final class MetaKey {
     static final byte[] GROUPS = {'g'};
     static final byte[] VOLUMES = {'v'};
     static final byte[] TOKENS = {'i'};
+    static final byte[] REVOKED = {'k'};
 
     private MetaKey() {}
 
@@ -67,6 +68,10 @@ final class MetaKey {
 
     static byte[] removedNode(String id) {
         return text('x', id);
+    }
+
+    static byte[] revoked(String node) {
+        return text('k', node);
     }
 
     static byte[] removedGroup(String uuid) {

@@ -43,15 +43,16 @@ public final class MetaRules {
      * Applies one command, and writes the events that it gave.
      *
      * @param index the command's place in the log; it only ends up in results, tombs and events
-     * @param unixMillis when it was proposed, by the proposer's clock: the time of its events, and of nothing else
+     * @param unixMillis when it was proposed, by the proposer's clock: the time of its events, and until when certificates of a node
+     *     that is removed are void; decided by it is nothing
      */
     public static Outcome apply(MetaState state, long index, long unixMillis, MetaCommand command) {
-        Outcome outcome = decide(state, index, command);
+        Outcome outcome = decide(state, index, unixMillis, command);
         EventLog.append(state, index, unixMillis, outcome.events());
         return outcome;
     }
 
-    private static Outcome decide(MetaState state, long index, MetaCommand command) {
+    private static Outcome decide(MetaState state, long index, long unixMillis, MetaCommand command) {
         boolean makesOne = command instanceof InitCluster || command instanceof RestoreState;
         if (!makesOne && state.cluster().isEmpty()) {
             return Outcome.nobody(notInitialised());
@@ -87,7 +88,7 @@ public final class MetaRules {
             case ChangeSettings change -> SettingsRules.change(state, index, change);
             case DrainNode drain -> DepartureRules.drain(state, index, drain);
             case EvictGroup evict -> DepartureRules.evict(state, index, evict);
-            case RemoveNode remove -> DepartureRules.removeNode(state, index, remove);
+            case RemoveNode remove -> DepartureRules.removeNode(state, index, unixMillis, remove);
             case RemoveGroup remove -> DepartureRules.removeGroup(state, index, remove);
         };
     }

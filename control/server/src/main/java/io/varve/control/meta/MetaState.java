@@ -12,6 +12,7 @@ import io.varve.api.Volume;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.api.meta.RemovedRecord;
 import io.varve.api.meta.RestoringRecord;
+import io.varve.api.meta.RevokedRecord;
 import io.varve.api.meta.TombRecord;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -255,6 +256,15 @@ public final class MetaState {
     /** An entry as another map had it. */
     void putEntry(byte[] key, byte[] value) {
         map.put(key, value);
+    }
+
+    /** Whose certificates are taken no more: nodes that were removed, also when there is a new one of that name. */
+    public List<RevokedRecord> revoked() {
+        return list(MetaKey.REVOKED, RevokedRecord.parser());
+    }
+
+    void putRevoked(RevokedRecord revoked) {
+        map.put(MetaKey.revoked(revoked.getName()), revoked.toByteArray());
     }
 
     void putCluster(ClusterRecord cluster) {

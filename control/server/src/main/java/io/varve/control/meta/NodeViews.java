@@ -3,8 +3,10 @@ package io.varve.control.meta;
 import io.varve.api.DiskGroup;
 import io.varve.api.NodeView;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.api.meta.RevokedRecord;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,6 +37,10 @@ public final class NodeViews {
                 view.addVolumes(volume.toBuilder().addAllSlabs(slabs).setCopyLimitBytesPerSecond(share));
                 state.groupsOf(slabs).forEach(group -> groups.put(group.getUuid(), group));
             }
+        }
+        for (RevokedRecord revoked : state.revoked()) {
+            view.addRevoked(
+                    RevokedCertificates.newBuilder().setNode(revoked.getName()).setUnixMillis(revoked.getUnixMillis()));
         }
         return view.addAllGroups(groups.values()).build();
     }

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,16 +59,30 @@ public final class NodeCalls {
     public <Q, R> Future<R> ask(
             SocketAddress server, ServiceMethod<R, Q> method, Q question, Duration deadline, String onBehalf) {
         Future<GrpcClientRequest<Q, R>> opened = open(server, method, onBehalf);
+        AtomicBoolean isLate = new AtomicBoolean();
         // Nested, not chained: the handlers must be set in the same turn of the event loop that hands over the
         // response. A
         // chain built on a slower thread sets them a turn later, and what arrived in between is lost.
-        Future<R> answer = opened.compose(request -> request.send(question).compose(NodeCalls::answerOf));
+        Future<R> answer = opened.compose(request ->
+                isLate.get() ? givenUp(request) : request.send(question).compose(NodeCalls::answerOf));
         return answer.timeout(deadline.toMillis(), TimeUnit.MILLISECONDS).recover(failure -> {
             if (failure instanceof TimeoutException) {
-                opened.onSuccess(GrpcClientRequest::cancel);
+                isLate.set(true);
+                if (opened.succeeded()) {
+                    opened.result().cancel();
+                }
             }
             return Future.failedFuture(asCallFailure(server, failure));
         });
+    }
+
+    /**
+     * A connection came after the deadline: the question is not sent any more. Sent and cancelled at once, as many are when a server that hung answers again, Vert.x
+     * finds writes in the queue of a closed stream and logs a NullPointerException for each.
+     */
+    private static <R> Future<R> givenUp(GrpcClientRequest<?, R> request) {
+        request.cancel();
+        return Future.failedFuture(new TimeoutException("given up before it was sent"));
     }
 
     /**
