@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.MessageLite;
 import com.google.protobuf.Parser;
+import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Event;
 import io.varve.api.Node;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.Slab;
 import io.varve.api.SlabIsr;
@@ -17,6 +19,8 @@ import io.varve.api.Volume;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.api.meta.CommandRecord;
 import io.varve.api.meta.CommandRecord.CommandCase;
+import io.varve.api.meta.RemovedRecord;
+import io.varve.api.meta.RevokedRecord;
 import io.varve.api.meta.TombRecord;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.CommandCodec.Proposed;
@@ -25,10 +29,14 @@ import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeSettings;
+import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
+import io.varve.control.meta.MetaCommand.DrainNode;
 import io.varve.control.meta.MetaCommand.Entry;
+import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
@@ -36,14 +44,19 @@ import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.RemoveGroup;
+import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReportEvent;
+import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RestoreState;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
+import io.varve.control.meta.MetaCommand.RevokeToken;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.TellSilence;
 import io.varve.control.meta.MetaCommand.WantNode;
@@ -57,6 +70,7 @@ import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
@@ -80,14 +94,20 @@ class MetaFixturesTest {
     Path dir;
 
     /** What each kind of value in the map is. Others are no messages. */
-    private static final Map<Character, Parser<? extends MessageLite>> VALUES = Map.of(
-            'c', ClusterRecord.parser(),
-            'n', Node.parser(),
-            'g', DiskGroup.parser(),
-            'v', Volume.parser(),
-            's', Slab.parser(),
-            't', TombRecord.parser(),
-            'e', Event.parser());
+    private static final Map<Character, Parser<? extends MessageLite>> VALUES = Map.ofEntries(
+            Map.entry('c', ClusterRecord.parser()),
+            Map.entry('n', Node.parser()),
+            Map.entry('g', DiskGroup.parser()),
+            Map.entry('v', Volume.parser()),
+            Map.entry('s', Slab.parser()),
+            Map.entry('t', TombRecord.parser()),
+            Map.entry('e', Event.parser()),
+            Map.entry('i', ApiToken.parser()),
+            Map.entry('x', RemovedRecord.parser()),
+            Map.entry('y', RemovedRecord.parser()),
+            Map.entry('k', RevokedRecord.parser()));
+
+    private static final Set<CommandCase> EVERY_COMMAND = EnumSet.complementOf(EnumSet.of(CommandCase.COMMAND_NOT_SET));
 
     private static final GroupUuids GROUPS = new GroupUuids("uuid-of-g1", "uuid-of-g2");
 
@@ -165,8 +185,40 @@ class MetaFixturesTest {
         life.add(new PlaceCopies(1, List.of(new PlacedCopy(1, "uuid-of-g3"))));
         life.add(new RetireCopies(1, List.of(new RetiredCopy(1, 2, "uuid-of-g3"))));
         life.add(new SetReplicas(1, 2));
+        life.add(new SetReplicas(1, 0, OptionalInt.of(2)));
         life.add(new ForgetCopies("uuid-of-g3"));
+        life.addAll(departures());
+        life.add(new PublishVolume(1, "n1", false, PublishVolumeRequest.State.PUBLISHED));
+        life.add(new ResizeVolume(1, 10L << 30, 20L << 30, List.of(both), "resize-1"));
+        life.add(new ChangeSettings(Map.of("rebuild.grace", "15m")));
+        life.add(new CreateToken(ApiToken.newBuilder()
+                .setName("backup")
+                .setRole("read-only")
+                .setSha256("00".repeat(32))
+                .build()));
+        life.add(new CreateToken(
+                ApiToken.newBuilder().setName("former").setRole("csi").build()));
+        life.add(new RevokeToken("former"));
         return life;
+    }
+
+    /** A fourth node comes, and goes for good. */
+    private static List<MetaCommand> departures() {
+        return List.of(
+                new RegisterNode(Node.newBuilder().setId("n4").setIncarnation(1).build(), "uuid-of-cluster"),
+                new RegisterGroup(
+                        DiskGroup.newBuilder()
+                                .setUuid("uuid-of-g4")
+                                .setNode("n4")
+                                .setName("flash")
+                                .setCapacityBytes(100L << 30)
+                                .setFreeBytes(90L << 30)
+                                .build(),
+                        1),
+                new DrainNode("n4", true),
+                new EvictGroup("uuid-of-g4", true),
+                new RemoveGroup("uuid-of-g4"),
+                new RemoveNode("n4"));
     }
 
     private static SlabOpen open(int slab) {
@@ -275,7 +327,24 @@ class MetaFixturesTest {
         assertThat(state.tomb(2).orElseThrow().getName()).isEqualTo("gone");
         assertThat(EventLog.list(state, 0, 100, event -> true).events())
                 .extracting(Event::getReason)
-                .contains("ClusterMade", "CopiesLeft", "NodeSilent", "NodeStopping");
+                .contains("ClusterMade", "CopiesLeft", "NodeSilent", "NodeStopping", "NodeRemoved", "GroupRemoved");
+        assertThat(state.tokens()).extracting(ApiToken::getName).containsExactly("backup");
+        assertThat(state.removedNode("n4")).isPresent();
+        assertThat(state.revoked()).extracting(RevokedRecord::getName).containsExactly("n4");
+        assertThat(state.removedGroup("uuid-of-g4")).isPresent();
+    }
+
+    /** A command that is not recorded could change its meaning unseen: give it a place in {@link #life}, and record. */
+    @Test
+    void everyCommandIsRecorded() throws Exception {
+        Set<CommandCase> recorded = EnumSet.noneOf(CommandCase.class);
+        for (Path version : versions()) {
+            for (String line : Files.readAllLines(version.resolve(LOG))) {
+                recorded.add(CommandRecord.parseFrom(hex(line.substring(line.indexOf(' ') + 1)))
+                        .getCommandCase());
+            }
+        }
+        assertThat(recorded).as("tests/record_fixtures records what is missing").containsAll(EVERY_COMMAND);
     }
 
     @Test
@@ -318,9 +387,7 @@ class MetaFixturesTest {
             store.copyTo(dir.resolve("compact.lmdb"));
         }
         map.scan(new byte[0], (key, value) -> entries.add(HEX.formatHex(key) + "=" + HEX.formatHex(value)));
-        assertThat(seen)
-                .as("every command")
-                .containsExactlyInAnyOrderElementsOf(EnumSet.complementOf(EnumSet.of(CommandCase.COMMAND_NOT_SET)));
+        assertThat(seen).as("every command").containsExactlyInAnyOrderElementsOf(EVERY_COMMAND);
         Files.write(to.resolve(LOG), log);
         Files.write(to.resolve(STATE), entries);
         try (var out = new GZIPOutputStream(Files.newOutputStream(to.resolve(LMDB)))) {
