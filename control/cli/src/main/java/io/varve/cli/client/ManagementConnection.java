@@ -176,29 +176,40 @@ public final class ManagementConnection implements AutoCloseable {
         for (var greetingLimit : List.of(HESITATION, patience)) {
             failures.setLength(0);
             for (var server : servers) {
-                var opened = awaitOpen(server, method, greetingLimit, failures);
-                if (opened != null) {
-                    var done = Promise.<CallResult<R>>promise();
-                    follow(opened, request, each, idleLimit, done);
+                var done = Promise.<CallResult<R>>promise();
+                if (isOpened(
+                        server,
+                        method,
+                        greetingLimit,
+                        failures,
+                        call -> follow(call, request, each, idleLimit, done))) {
                     try {
                         return done.future().await();
                     } catch (RuntimeException e) {
                         return new CallResult.Unknown<>(describe(server, e));
                     }
                 }
+                done.tryFail(new TimeoutException("given up before it was opened"));
             }
         }
         return new CallResult.Unreachable<>(failures.toString());
     }
 
-    private <Q, R> @org.jspecify.annotations.Nullable GrpcClientRequest<Q, R> awaitOpen(
-            Endpoint server, ServiceMethod<R, Q> method, Duration greetingLimit, StringBuilder failures) {
+    /** {@code begin}: on the call's own context, where no part of its answer can come before its handlers are set. */
+    private <Q, R> boolean isOpened(
+            Endpoint server,
+            ServiceMethod<R, Q> method,
+            Duration greetingLimit,
+            StringBuilder failures,
+            Consumer<GrpcClientRequest<Q, R>> begin) {
         try {
-            return this.<Q, R>open(server, method, greetingLimit)
+            this.<Q, R>open(server, method, greetingLimit)
+                    .onSuccess(begin::accept)
                     .await(CONNECT_LIMIT.plus(greetingLimit).plus(GRACE).toMillis(), TimeUnit.MILLISECONDS);
+            return true;
         } catch (Exception e) {
             failures.append(failures.isEmpty() ? "" : "; ").append(describe(server, e));
-            return null;
+            return false;
         }
     }
 
@@ -208,6 +219,10 @@ public final class ManagementConnection implements AutoCloseable {
             Consumer<R> each,
             Duration idleLimit,
             Promise<CallResult<R>> done) {
+        if (done.future().isComplete()) {
+            call.cancel();
+            return;
+        }
         var latest = new Object[1];
         var idle = new long[1];
         Runnable rewind = () -> {

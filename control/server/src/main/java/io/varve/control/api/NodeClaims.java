@@ -50,8 +50,8 @@ final class NodeClaims {
         }
         // An epoch is one node's for ever, and so is a group: whoever finds it here need not ask whether that is still
         // so.
-        return group.look(owner::apply)
-                .compose(here -> here.isPresent() ? Future.succeededFuture(here) : group.lookUpToDate(owner::apply))
+        return group.look(owner)
+                .compose(here -> here.isPresent() ? Future.succeededFuture(here) : group.lookUpToDate(owner))
                 .compose(found -> found.isEmpty() || found.equals(caller)
                         ? Future.succeededFuture()
                         : refused(caller.get(), what + " is of node " + found.get()));
