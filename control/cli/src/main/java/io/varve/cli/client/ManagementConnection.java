@@ -120,8 +120,12 @@ public final class ManagementConnection implements AutoCloseable {
     /** A call to a server that has greeted within {@code greetingLimit}; nothing of the call itself is sent yet. */
     private <Q, R> Future<GrpcClientRequest<Q, R>> open(
             Endpoint server, ServiceMethod<R, Q> method, Duration greetingLimit) {
-        Future<GrpcClientRequest<Q, R>> opening =
-                client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+        Future<GrpcClientRequest<Q, R>> opening;
+        try {
+            opening = client.request(SocketAddress.inetSocketAddress(server.port(), server.host()), method);
+        } catch (IllegalStateException closed) { // What Vert.x throws at whoever asks on, beside a thread that closes.
+            return Future.failedFuture(closed);
+        }
         token.ifPresent(text -> opening.onSuccess(request -> request.headers().set("authorization", "Bearer " + text)));
         return opening.timeout(greetingLimit.toMillis(), TimeUnit.MILLISECONDS).recover(cause -> {
             if (cause instanceof TimeoutException) {

@@ -96,4 +96,15 @@ class ManagementConnectionTest {
             }
         }
     }
+
+    /** Threads that ask on while another one closes are answered as when nobody is there. */
+    @Test
+    void answersWhoAsksOnAfterItWasClosed() {
+        try (var server = new Server()) {
+            var connection = new ManagementConnection(List.of(server.endpoint()), Credentials.NONE);
+            connection.close();
+            assertThat(status(connection)).isInstanceOf(CallResult.Unreachable.class);
+            assertThat(server.asked).hasValue(0);
+        }
+    }
 }
