@@ -59,6 +59,7 @@ final class MortalTarget implements AutoCloseable {
     final byte[] bytes;
     final List<Executed> writes = new ArrayList<>();
     volatile int size = SIZE;
+    private volatile boolean isDead;
     final AtomicInteger connections = new AtomicInteger();
 
     /** @param bytes the volume, which several targets may share as several nodes do */
@@ -79,6 +80,10 @@ final class MortalTarget implements AutoCloseable {
                 socket.setTcpNoDelay(true);
                 List<Socket> older = List.copyOf(sockets);
                 sockets.add(socket);
+                if (isDead) { // A connection can still be taken while the socket that listens is being closed.
+                    socket.close();
+                    return;
+                }
                 connections.incrementAndGet();
                 Thread.ofVirtual().start(() -> serve(socket, older));
             }
@@ -262,6 +267,7 @@ final class MortalTarget implements AutoCloseable {
 
     /** Nobody listens any more, and all connections are reset. */
     void die() throws IOException {
+        isDead = true;
         server.close();
         dropConnections();
     }
