@@ -1,6 +1,7 @@
 package io.varve.simulator;
 
 import io.varve.control.meta.CommandCodec;
+import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaRules;
@@ -74,7 +75,7 @@ final class Metadata {
 
     private static final class Member {
         final String node;
-        final MetaState state = new MetaState(new TreeKeyValues());
+        final MetaState state = new MetaState(new MapKeyValues());
         final Changes changes = new Changes();
         int applied;
         boolean isFollowing;
