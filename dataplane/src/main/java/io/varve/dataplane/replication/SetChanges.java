@@ -30,6 +30,8 @@ final class SetChanges {
     private final Loop loop;
     private boolean isBusy;
     private String trouble = "";
+    /** When the timer that is set proposes again; the latest there is while none is set. */
+    private long againAtNanos = Long.MAX_VALUE;
 
     SetChanges(AccessPointHost host, AttachSpec spec, Truth truth, Loop loop) {
         this.host = host;
@@ -62,6 +64,7 @@ final class SetChanges {
             }
         }
         if (asked.isEmpty()) {
+            trouble = "";
             return;
         }
         isBusy = true;
@@ -74,8 +77,34 @@ final class SetChanges {
                     (outcome, answers, message) -> heard(outcome, message, loop.nanos() - askedAt));
             return;
         }
-        asked.forEach(each -> Objects.requireNonNull(host.find(each.index())).isUnsettled = true);
+        asked.forEach(this::markProposed);
         truth.changeIsr(spec.volume(), spec.epoch(), asked, this::answered);
+    }
+
+    /** From now on the set may be the one asked for: who joins in it is waited for, until a later gen tells. */
+    private void markProposed(Truth.SlabIsr asked) {
+        SlabHost slab = Objects.requireNonNull(host.find(asked.index()));
+        slab.isUnsettled = true;
+        for (Member member : slab.point.members()) {
+            if (!member.isInSet && !member.isProposed && asked.isr().contains(member.group)) {
+                slab.point.set().proposed(member.index);
+            }
+        }
+    }
+
+    /** Only the earliest timer counts: a refusal's long pause must not hold back what comes in the meantime, nor timers gather. */
+    private void again(long nanos) {
+        long at = loop.nanos() + nanos;
+        if (at - againAtNanos >= 0) {
+            return;
+        }
+        againAtNanos = at;
+        loop.schedule(nanos, () -> {
+            if (againAtNanos == at) {
+                againAtNanos = Long.MAX_VALUE;
+                propose();
+            }
+        });
     }
 
     private static boolean leaves(SlabHost slab, List<String> wanted) {
@@ -101,7 +130,7 @@ final class SetChanges {
             case OK, STALE_GEN -> propose(nanos <= HEARS_NANOS);
             case REFUSED, UNKNOWN -> {
                 trouble = "waits for the metadata group: " + message;
-                loop.schedule(PAUSE_NANOS, this::propose);
+                again(PAUSE_NANOS);
             }
         }
     }
@@ -131,9 +160,6 @@ final class SetChanges {
             } else if (member.isInSet) {
                 differs = true;
             } else if (!member.isLeaving && learner != null && learner.isWhole() && member.isSealed && !member.isLost) {
-                if (!member.isProposed) {
-                    slab.point.set().proposed(member.index);
-                }
                 wanted.add(member.group);
                 differs = true;
             }
@@ -169,11 +195,11 @@ final class SetChanges {
             case REFUSED -> {
                 trouble = "the metadata group refuses to change the set: " + message;
                 LOG.error("set not changed volume={} epoch={} reason=\"{}\"", spec.volume(), spec.epoch(), message);
-                loop.schedule(REFUSED_NANOS, this::propose);
+                again(REFUSED_NANOS);
             }
             case UNKNOWN -> {
                 trouble = "waits for the metadata group: " + message;
-                loop.schedule(PAUSE_NANOS, this::propose);
+                again(PAUSE_NANOS);
             }
             case OK, STALE_GEN -> {
                 boolean allSettled = true;
@@ -183,7 +209,7 @@ final class SetChanges {
                 host.setChanged();
                 trouble = allSettled ? "" : "the metadata group refuses to change the set of a slab";
                 // What came meanwhile, or is still to be settled.
-                loop.schedule(allSettled ? 0 : REFUSED_NANOS, this::propose);
+                again(allSettled ? 0 : REFUSED_NANOS);
             }
         }
     }

@@ -15,7 +15,11 @@ class CopiesElsewhereTest {
     private static final long MIB = Geometry.EXTENT_BYTES;
 
     private static void place(SimulatedCluster cluster, int node) {
-        cluster.truth.place(0, cluster.groups.get(node), "n" + node + ":1");
+        place(cluster, 0, node);
+    }
+
+    private static void place(SimulatedCluster cluster, int slab, int node) {
+        cluster.truth.place(slab, cluster.groups.get(node), "n" + node + ":1");
     }
 
     /** Views for a while. */
@@ -210,6 +214,28 @@ class CopiesElsewhereTest {
         assertSet(cluster, 0, 2);
         assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 99))).isEqualTo(BlockStatus.OK);
         cluster.assertCopiesEqual();
+    }
+
+    /** While it is only asked whether somebody hears, no set was asked for: who would join in it may go, and nothing waits for it. */
+    @Test
+    void waitsForNoCopyThatWasNotProposed() {
+        SimulatedCluster cluster = new SimulatedCluster(11, 4, 2, 2);
+        SlabVolume volume = cluster.open(0);
+        place(cluster, 1, 2);
+        follow(cluster, 8);
+        assertThat(cluster.truth.isr(1)).hasSize(3);
+        cluster.truth.isAway = true;
+        cluster.node(2).crash();
+        follow(cluster, 3);
+        place(cluster, 0, 3);
+        follow(cluster, 8);
+        assertThat(volume.accessPoints().copies())
+                .singleElement()
+                .satisfies(copy -> assertThat(copy.state()).isEqualTo("FINISHING"));
+        cluster.node(3).crash();
+        Request request = cluster.submit(0, cluster.writeOf(0, SimulatedCluster.stamp(4096, 1)));
+        cluster.scheduler.runFor(5 * SECOND);
+        assertThat(request.status).isEqualTo(BlockStatus.OK);
     }
 
     @Test
