@@ -5,6 +5,7 @@ import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.buffer.Crc32c;
 import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.disk.DiskCallback;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.disk.Gather;
 import io.varve.dataplane.store.index.ChecksumTable;
 import io.varve.model.Geometry;
@@ -49,7 +50,7 @@ final class CopyBatch {
         @Override
         protected void pageReady(int error) {
             if (error != 0) {
-                finish("cannot read a page of checksums: errno " + -error);
+                finish("cannot read a page of checksums: " + Errno.describe(error));
             } else {
                 seal();
             }
@@ -100,7 +101,7 @@ final class CopyBatch {
             } else {
                 if (result < 0) {
                     error = "cannot write data to "
-                            + group.devices.get(device).disk().name() + ": errno " + -result;
+                            + group.devices.get(device).disk().name() + ": " + Errno.describe(result);
                 }
                 writeRuns();
             }
@@ -319,7 +320,7 @@ final class CopyBatch {
         GroupDevice device = pagesOf;
         pagesOf = null;
         if (result < 0 && device != null) {
-            finish("cannot write checksums to " + device.disk().name() + ": errno " + -result);
+            finish("cannot write checksums to " + device.disk().name() + ": " + Errno.describe(result));
         } else {
             seal();
         }

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.varve.dataplane.disk.Disk;
+import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.store.index.ExtentIndex;
 import io.varve.dataplane.store.journal.JournalGeometry;
 import io.varve.dataplane.store.journal.JournalScan;
@@ -135,7 +136,7 @@ final class DiskGroupOpening {
         }
         disks[i].flush(result -> {
             if (result < 0) {
-                refuse("cannot flush " + disks[i].name() + ": errno " + -result);
+                refuse("cannot flush " + disks[i].name() + ": " + Errno.describe(result));
             } else {
                 flush(i + 1);
             }

@@ -3,6 +3,7 @@ package io.varve.dataplane.store;
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.disk.Disk;
+import io.varve.dataplane.disk.Errno;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -107,7 +108,7 @@ final class SuperblockCopies {
         disk.write(offset(disk.sizeBytes(), copy), buffer, 0, Superblock.BYTES, true, result -> {
             if (result < 0) {
                 buffer.release();
-                done.accept("cannot write the superblock of " + disk.name() + ": errno " + -result);
+                done.accept("cannot write the superblock of " + disk.name() + ": " + Errno.describe(result));
             } else {
                 writeCopy(disk, buffer, copy + 1, done);
             }

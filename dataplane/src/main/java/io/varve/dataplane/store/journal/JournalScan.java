@@ -3,6 +3,7 @@ package io.varve.dataplane.store.journal;
 import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.buffer.Buffers;
 import io.varve.dataplane.disk.Disk;
+import io.varve.dataplane.disk.Errno;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -111,8 +112,8 @@ public final class JournalScan {
         // The first block of each slot; only a slot without a header costs a second, longer read.
         disk.read(geometry.slotOffset(slot), window, 0, Geometry.BLOCK_BYTES, result -> {
             if (result < 0) {
-                end("cannot read the journal of " + disk.name() + " at " + geometry.slotOffset(slot) + ": errno "
-                        + -result);
+                end("cannot read the journal of " + disk.name() + " at " + geometry.slotOffset(slot) + ": "
+                        + Errno.describe(result));
                 return;
             }
             SegmentHeader header = SegmentHeader.read(window, 0, checksum);
@@ -128,8 +129,8 @@ public final class JournalScan {
     private void readFirstFrame(int slot, ReplayPosition from) {
         disk.read(geometry.slotOffset(slot), window, 0, SLOT_HEAD_BYTES, result -> {
             if (result < 0) {
-                end("cannot read the journal of " + disk.name() + " at " + geometry.slotOffset(slot) + ": errno "
-                        + -result);
+                end("cannot read the journal of " + disk.name() + " at " + geometry.slotOffset(slot) + ": "
+                        + Errno.describe(result));
                 return;
             }
             if (frame.open(window, Geometry.BLOCK_BYTES, SLOT_HEAD_BYTES - Geometry.BLOCK_BYTES)) {
@@ -258,8 +259,8 @@ public final class JournalScan {
         int bytes = Math.min(WINDOW_BYTES, geometry.segmentBytes() - at);
         disk.read(geometry.slotOffset(here.slot) + at, window, 0, bytes, result -> {
             if (result < 0) {
-                end("cannot read the journal of " + disk.name() + " at " + (geometry.slotOffset(here.slot) + at)
-                        + ": errno " + -result);
+                end("cannot read the journal of " + disk.name() + " at " + (geometry.slotOffset(here.slot) + at) + ": "
+                        + Errno.describe(result));
                 return;
             }
             windowStart = at;
