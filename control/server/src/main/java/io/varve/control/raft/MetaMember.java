@@ -55,7 +55,8 @@ public final class MetaMember implements AutoCloseable {
     private final RaftClient client;
     private final AtomicInteger spreading = new AtomicInteger();
     private final Semaphore pending = new Semaphore(MAX_PENDING);
-    private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+    private final LeaderLoss leaderLoss;
+    private final ExecutorService threads;
     private volatile boolean closed;
 
     private MetaMember(
@@ -64,7 +65,11 @@ public final class MetaMember implements AutoCloseable {
             MetaMachine machine,
             Changes changes,
             Touches touches,
-            RaftServer server) {
+            RaftServer server,
+            LeaderLoss leaderLoss,
+            ExecutorService threads) {
+        this.leaderLoss = leaderLoss;
+        this.threads = threads;
         this.self = RaftPeerId.valueOf(config.self());
         this.groupId = group.getGroupId();
         this.machine = machine;
@@ -99,21 +104,25 @@ public final class MetaMember implements AutoCloseable {
         Changes changes = new Changes();
         Touches touches = new Touches();
         MetaMachine machine = new MetaMachine(changes, touches);
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+        LeaderLoss leaderLoss = new LeaderLoss(threads);
         RaftServer server = RaftServer.newBuilder()
                 .setServerId(RaftPeerId.valueOf(config.self()))
                 .setGroup(group)
                 .setProperties(MetaProperties.server(config))
-                .setParameters(RaftTls.parameters(config))
+                .setParameters(RaftTls.parameters(config, leaderLoss))
                 .setStateMachine(machine)
                 .setOption(existing ? RaftStorage.StartupOption.RECOVER : RaftStorage.StartupOption.FORMAT)
                 .build();
         try {
             server.start();
-            MetaMember member = new MetaMember(config, group, machine, changes, touches, server);
+            leaderLoss.watch(new RatisElection(server, group.getGroupId()));
+            MetaMember member = new MetaMember(config, group, machine, changes, touches, server, leaderLoss, threads);
             LOG.info("metadata member started id={} members={} new={}", config.self(), peers.size(), !existing);
             return member;
         } catch (IOException | RuntimeException e) {
             server.close();
+            threads.shutdown();
             throw e;
         }
     }
@@ -212,6 +221,7 @@ public final class MetaMember implements AutoCloseable {
     @Override
     public void close() throws IOException {
         closed = true;
+        leaderLoss.stop();
         client.close();
         server.close();
         threads.shutdown();

@@ -29,6 +29,7 @@ import org.apache.ratis.thirdparty.io.grpc.Metadata;
 import org.apache.ratis.thirdparty.io.grpc.ServerCall;
 import org.apache.ratis.thirdparty.io.grpc.ServerCallHandler;
 import org.apache.ratis.thirdparty.io.grpc.ServerInterceptor;
+import org.apache.ratis.thirdparty.io.grpc.ServerTransportFilter;
 import org.apache.ratis.thirdparty.io.grpc.Status;
 import org.apache.ratis.thirdparty.io.grpc.netty.GrpcSslContexts;
 import org.apache.ratis.thirdparty.io.netty.handler.ssl.ClientAuth;
@@ -53,12 +54,20 @@ final class RaftTls {
 
     /** For the member's server and its client alike; without an identity: plaintext. */
     static Parameters parameters(MetaConfig config) {
+        return parameters(config, new ServerTransportFilter() {});
+    }
+
+    /** @param connections is told of those that the member's server takes */
+    static Parameters parameters(MetaConfig config, ServerTransportFilter connections) {
         Parameters parameters = new Parameters();
-        config.identity().ifPresent(identity -> secure(parameters, config, identity));
+        GrpcConfigKeys.Server.setServicesCustomizer(
+                parameters, (builder, types) -> builder.addTransportFilter(connections));
+        config.identity().ifPresent(identity -> secure(parameters, config, identity, connections));
         return parameters;
     }
 
-    private static void secure(Parameters parameters, MetaConfig config, LiveIdentity identity) {
+    private static void secure(
+            Parameters parameters, MetaConfig config, LiveIdentity identity, ServerTransportFilter connections) {
         Set<Role> nodes = Set.of(Role.NODE);
         GrpcConfigKeys.TLS.setConf(parameters, new GrpcTlsConfig(identity.keys(), identity.peers(nodes), true));
         SslContext accepting;
@@ -75,7 +84,10 @@ final class RaftTls {
         Set<String> members =
                 config.members().stream().map(MetaConfig.Member::id).collect(Collectors.toSet());
         GrpcConfigKeys.Server.setServicesCustomizer(
-                parameters, (builder, types) -> builder.sslContext(accepting).intercept(new MembersOnly(members)));
+                parameters,
+                (builder, types) -> builder.sslContext(accepting)
+                        .addTransportFilter(connections)
+                        .intercept(new MembersOnly(members)));
         tellOfHandshakes();
     }
 

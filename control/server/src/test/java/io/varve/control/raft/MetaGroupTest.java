@@ -3,6 +3,9 @@ package io.varve.control.raft;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.varve.api.Node;
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand;
@@ -19,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -30,6 +34,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** Three real members in one JVM, on real ports and files. */
 @Tag("slow")
@@ -119,6 +124,28 @@ class MetaGroupTest {
             assertThat(nodesSeenBy((i + 1) % 3)).isEqualTo(i + 1);
         }
         assertThat(member(0).leader()).isPresent();
+    }
+
+    /** Its connections end and its port refuses: nobody waits for its silence. */
+    @Test
+    void standsForElectionWhenTheLeaderHasEnded() throws Exception {
+        var said = new ListAppender<ILoggingEvent>();
+        var log = (Logger) LoggerFactory.getLogger(LeaderLoss.class);
+        said.start();
+        log.addAppender(said);
+        try {
+            start(0, 1, 2);
+            initialise(0);
+            var leader = member(0).leader().orElseThrow();
+            var number = Integer.parseInt(leader.substring(1));
+            stop(number);
+            register((number + 1) % 3, 0, 1);
+            assertThat(member((number + 1) % 3).leader()).isPresent().isNotEqualTo(Optional.of(leader));
+            assertThat(List.copyOf(said.list))
+                    .anyMatch(event -> event.getFormattedMessage().contains("leader=" + leader));
+        } finally {
+            log.detachAppender(said);
+        }
     }
 
     @Test
