@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * An open block device or regular file: its descriptor (O_DIRECT), its exclusive lock, what it is. Opening, closing and
@@ -22,6 +23,9 @@ public final class DeviceFile {
     private static final int TYPE_BLOCK_DEVICE = 0060000;
     private static final int TYPE_REGULAR = 0100000;
 
+    /** File systems that keep to RWF_NOWAIT (preadv2(2)). */
+    private static final Set<String> TAKE_WITHOUT_WAITING = Set.of("ext4", "xfs", "btrfs");
+
     /** Zeros written by one call when a file is filled: large enough to stream. */
     private static final int FILL_BYTES = 4 << 20;
 
@@ -30,6 +34,7 @@ public final class DeviceFile {
     private final boolean isBlockDevice;
     private final long sizeBytes;
     private final DeviceClass deviceClass;
+    private final boolean mayHoldUpSubmitter;
     /** What the name led to when it was opened. */
     private final Map<String, Object> identity;
 
@@ -39,12 +44,14 @@ public final class DeviceFile {
             boolean isBlockDevice,
             long sizeBytes,
             DeviceClass deviceClass,
+            boolean mayHoldUpSubmitter,
             Map<String, Object> identity) {
         this.path = path;
         this.fd = fd;
         this.isBlockDevice = isBlockDevice;
         this.sizeBytes = sizeBytes;
         this.deviceClass = deviceClass;
+        this.mayHoldUpSubmitter = mayHoldUpSubmitter;
         this.identity = identity;
     }
 
@@ -89,6 +96,14 @@ public final class DeviceFile {
     /** NVMe or SSD or HDD as the kernel tells in sysfs; for a file, of the disk under its file system. SSD where nothing is known. */
     public DeviceClass deviceClass() {
         return deviceClass;
+    }
+
+    /**
+     * True where handing over an operation may wait for others to end, as FUSE does with more than a dozen: a device that hangs would hold up the
+     * thread that submits.
+     */
+    boolean mayHoldUpSubmitter() {
+        return mayHoldUpSubmitter;
     }
 
     int fd() {
@@ -174,16 +189,19 @@ public final class DeviceFile {
             return refused(path, size < 0 ? Errno.describe((int) size) : "it is smaller than one block of 4 KiB");
         }
         Map<String, Object> identity;
+        boolean mayHoldUpSubmitter;
         try {
             identity = identityOf(path, isBlockDevice);
+            mayHoldUpSubmitter = !isBlockDevice
+                    && !TAKE_WITHOUT_WAITING.contains(Files.getFileStore(path).type());
         } catch (IOException e) {
             NativeFile.close(fd);
             return refused(path, "its attributes cannot be read: " + e.getMessage());
         }
         long wholeBlocks = size & -Geometry.BLOCK_BYTES;
         DeviceClass deviceClass = SysfsBlock.deviceClass(path, isBlockDevice);
-        return new Outcome.Ready(
-                new DeviceFile(path.toString(), fd, isBlockDevice, wholeBlocks, deviceClass, identity));
+        return new Outcome.Ready(new DeviceFile(
+                path.toString(), fd, isBlockDevice, wholeBlocks, deviceClass, mayHoldUpSubmitter, identity));
     }
 
     /** Makes the file under another name first, so that a crash leaves no half-filled one behind. Empty, or what went wrong. */

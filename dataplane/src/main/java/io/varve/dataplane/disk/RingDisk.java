@@ -26,6 +26,9 @@ public final class RingDisk extends DeviceDisk {
     private static final byte OP_READ = 22;
     private static final byte OP_WRITE = 23;
 
+    /** io_uring_enter(2): hands the operation to a worker of the kernel at once, without trying it on the thread that submits. */
+    private static final byte IOSQE_ASYNC = 1 << 4;
+
     /** io_uring_prep_fsync(3). */
     private static final int FSYNC_DATASYNC = 1;
 
@@ -34,6 +37,7 @@ public final class RingDisk extends DeviceDisk {
 
     private final VertxLoop vertxLoop;
     private final Handle handle = new Handle();
+    private final byte entryFlags;
     private @Nullable IoRegistration registration;
     private int refusedTurns;
     private boolean retryScheduled;
@@ -41,6 +45,7 @@ public final class RingDisk extends DeviceDisk {
     private RingDisk(VertxLoop loop, DeviceFile file, int queueDepth) {
         super(loop, file, queueDepth);
         this.vertxLoop = loop;
+        this.entryFlags = file.mayHoldUpSubmitter() ? IOSQE_ASYNC : 0;
     }
 
     /**
@@ -131,7 +136,7 @@ public final class RingDisk extends DeviceDisk {
             // allocate it.
             return ring.submit(new IoUringIoOps(
                             opcode,
-                            (byte) 0,
+                            entryFlags,
                             (short) 0,
                             file.fd(),
                             operation.offset,
