@@ -40,6 +40,8 @@ public final class DiskGroup implements ReplicaStore {
     private final TailCopies tails;
     private boolean hasOnlyHung;
     private boolean isLettingGo;
+    /** The devices have let go of everything that they were asked. */
+    private boolean isQuiet;
 
     DiskGroup(GroupState group, JournalGeometry geometry, int incarnation, JournalScan.Found found) {
         this.group = group;
@@ -166,6 +168,7 @@ public final class DiskGroup implements ReplicaStore {
             device.watched().shut(() -> {
                 left[0]--;
                 if (left[0] == 0) {
+                    isQuiet = true;
                     quiet.run();
                 }
             });
@@ -332,33 +335,53 @@ public final class DiskGroup implements ReplicaStore {
 
     @Override
     public void close(Runnable closed) {
+        close(closed, closed);
+    }
+
+    /**
+     * Closes the group, which may have failed. {@code stuck} runs instead of {@code closed} when a device holds what it was asked, or something under way does not
+     * end: then disks and index stay open until the process ends, and must not be opened anew in it.
+     */
+    public void close(Runnable closed, Runnable stuck) {
         group.closing = true;
         appends.whenIdle(() -> {
             if (group.failure == null) {
                 checkpoints.runOnce(() -> closeDisks(closed));
-            } else if (isLettingGo) {
-                settle(SETTLE_ROUNDS, closed);
+            } else if (isQuiet) {
+                settle(SETTLE_ROUNDS, closed, stuck);
+            } else if (isLettingGo || isAnyDeviceStuck()) {
+                leaveOpen(stuck);
             } else {
                 closeDisks(closed);
             }
         });
     }
 
+    private boolean isAnyDeviceStuck() {
+        return group.devices.stream().anyMatch(device -> device.watched().isStuck());
+    }
+
     /** What was under way when the group failed ends, now that its devices answer at once: a round is a turn of both workers and of the loop. */
-    private void settle(int rounds, Runnable closed) {
+    private void settle(int rounds, Runnable closed, Runnable stuck) {
         group.loop.offload(
                 () -> {},
                 () -> group.loop.offloadRead(() -> {}, () -> {
                     if (isSettled()) {
                         closeDisks(closed);
                     } else if (rounds > 0) {
-                        group.loop.schedule(SETTLE_NANOS, () -> settle(rounds - 1, closed));
+                        group.loop.schedule(SETTLE_NANOS, () -> settle(rounds - 1, closed, stuck));
                     } else {
                         LOG.error(
                                 "disk group not closed group={} now=\"restart the node: something that was under way does not end\"",
                                 uuid());
+                        leaveOpen(stuck);
                     }
                 }));
+    }
+
+    private void leaveOpen(Runnable stuck) {
+        stopWork();
+        group.loop.execute(stuck);
     }
 
     private boolean isSettled() {
@@ -370,10 +393,14 @@ public final class DiskGroup implements ReplicaStore {
     }
 
     private void closeDisks(Runnable closed) {
+        stopWork();
+        closeDisk(0, closed);
+    }
+
+    private void stopWork() {
         group.closed = true;
         checkpoints.close();
         journal.stop();
-        closeDisk(0, closed);
     }
 
     private void closeDisk(int i, Runnable closed) {

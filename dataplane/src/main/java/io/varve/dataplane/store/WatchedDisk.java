@@ -68,9 +68,9 @@ final class WatchedDisk implements Disk {
         return health.isSlow();
     }
 
-    /** True if the device was given up. */
-    boolean hasFailed() {
-        return hasFailed;
+    /** True if the device was given up while it has operations: it may never let go of them. */
+    boolean isStuck() {
+        return hasFailed && isBusy();
     }
 
     /** True if it was given up because an operation did not end in time. */
@@ -249,11 +249,11 @@ final class WatchedDisk implements Disk {
         disk.examine(told);
     }
 
-    /** A device that was given up while it has operations may never let go: it is left to the end of the process. */
+    /** A device that is stuck is left to the end of the process. */
     @Override
     public void close(Runnable closed) {
         isClosed = true;
-        if (hasFailed && isBusy()) {
+        if (isStuck()) {
             loop.execute(closed);
         } else {
             disk.close(closed);

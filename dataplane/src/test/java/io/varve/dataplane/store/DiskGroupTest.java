@@ -13,10 +13,14 @@ import java.util.SplittableRandom;
 import java.util.UUID;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The contract of {@link ReplicaStore} on simulated disks. */
 @NullUnmarked
 final class DiskGroupTest {
+    private static final long SECOND = 1_000_000_000L;
+
     private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
 
     private final StoreRig rig = StoreRig.opened(SEED);
@@ -264,5 +268,41 @@ final class DiskGroupTest {
         assertThat(rig.append(write(STREAM, 3, 0, 1, 3))).isEqualTo(StoreStatus.IO_ERROR);
         assertThat(rig.stamp(STREAM, 0)).isEqualTo(-1);
         assertThat(rig.group().failure()).contains("journal");
+    }
+
+    /** A node stops while a disk of it hangs: with a frame in the journal's device, let go of or not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void closesWhileItsDiskHangs(boolean isLettingGo) {
+        boolean[] isQuiet = new boolean[1];
+        List<String> ends = new ArrayList<>();
+        failByHanging();
+        if (isLettingGo) {
+            rig.run(() -> rig.group().letGo(() -> isQuiet[0] = true));
+            rig.scheduler.runFor(10 * SECOND);
+            assertThat(isQuiet[0]).isFalse();
+        }
+        rig.run(() -> rig.group().close(() -> ends.add("closed"), () -> ends.add("stuck")));
+        rig.scheduler.runFor(SECOND);
+        assertThat(ends).containsExactly("stuck");
+    }
+
+    @Test
+    void closesWhenItsDiskHasLetGo() {
+        failByHanging();
+        List<String> ends = new ArrayList<>();
+        rig.run(() -> rig.group().letGo(() -> rig.group().close(() -> ends.add("closed"), () -> ends.add("stuck"))));
+        rig.scheduler.runFor(10 * SECOND);
+        assertThat(ends).isEmpty();
+        rig.disks.getFirst().resume();
+        rig.scheduler.runFor(SECOND);
+        assertThat(ends).containsExactly("closed");
+    }
+
+    private void failByHanging() {
+        rig.disks.getFirst().faults().hang();
+        rig.run(() -> rig.group().append(write(STREAM, 1, 0, 1, 1)));
+        rig.scheduler.runFor(40 * SECOND);
+        assertThat(rig.group().hasOnlyHung()).isTrue();
     }
 }
