@@ -111,15 +111,15 @@ final class LoopStack {
 
     /**
      * The group, which has failed and let go of its disks, is served no more and closed: who speaks to it hears that it is gone, and comes again when it was opened
-     * anew. On the loop.
+     * anew. {@code stuck}: it cannot be closed, and must not be opened anew. On the loop.
      */
-    void retire(LocalGroup local, Runnable closed) {
+    void retire(LocalGroup local, Runnable closed, Runnable stuck) {
         String reason = "disk group " + local.name() + " is opened anew";
         replicas.withdraw(local.uuid(), reason);
         ports.withdrawLocal(local.uuid(), reason);
         groups.remove(local);
         served = null;
-        local.store().close(closed);
+        local.store().close(closed, stuck);
     }
 
     /** What is wrong with the group; empty if nothing is. Any thread. */

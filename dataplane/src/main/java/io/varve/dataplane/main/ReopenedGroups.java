@@ -2,12 +2,15 @@ package io.varve.dataplane.main;
 
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.agent.LocalGroup;
+import io.varve.dataplane.agent.RefusedGroup;
 import io.varve.dataplane.time.Loop;
+import io.vertx.core.AsyncResult;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -23,10 +26,15 @@ final class ReopenedGroups {
     /** How long a person waits for disks to let go; the wish itself stays. */
     static final Duration LETTING_GO_LIMIT = Duration.ofSeconds(10);
 
+    private static final String STUCK =
+            "it could not be closed, because something that was under way does not end: restart the node";
+
     private final Loop home;
     private final StartedGroups groups;
     private final BiConsumer<LocalGroup, String> told;
+    /** Until they are closed. */
     private final Map<String, Failed> failed = new HashMap<>();
+
     private final Map<String, Reopenings> reopenings = new HashMap<>();
     private boolean stopped;
 
@@ -37,6 +45,10 @@ final class ReopenedGroups {
         boolean isLettingGo;
         /** Its disks have nothing of it any more. */
         boolean isQuiet;
+
+        boolean isClosing;
+        /** It was left open, and is not opened anew in this process. */
+        boolean isStuck;
         /** Somebody wants it opened, whatever it failed of. Completes when it was tried. */
         @Nullable Promise<Void> wanted;
 
@@ -44,6 +56,11 @@ final class ReopenedGroups {
             this.stack = stack;
             this.config = config;
             this.group = group;
+        }
+
+        RefusedGroup refused(String reason) {
+            return new RefusedGroup(
+                    Optional.of(group.uuid()), config.name(), stack.peerAddress(), config.devices(), reason);
         }
     }
 
@@ -69,9 +86,12 @@ final class ReopenedGroups {
         return failed.containsKey(name);
     }
 
-    /** A person wants it to be opened, whatever it failed of. Completes when that was tried; fails when its disks do not let go of it. */
+    /** A person wants it to be opened, whatever it failed of. Completes when that was tried; fails when it cannot be closed. */
     Future<Void> retry(String name) {
         Failed one = java.util.Objects.requireNonNull(failed.get(name));
+        if (one.isStuck) {
+            return Future.failedFuture(STUCK);
+        }
         Promise<Void> wanted = one.wanted == null ? Promise.promise() : one.wanted;
         one.wanted = wanted;
         letGo(one);
@@ -79,7 +99,7 @@ final class ReopenedGroups {
             reopen(one);
         }
         Promise<Void> answered = Promise.promise();
-        wanted.future().onComplete(tried -> answered.tryComplete());
+        wanted.future().onSuccess(answered::tryComplete).onFailure(answered::tryFail);
         home.schedule(LETTING_GO_LIMIT.toNanos(), () -> {
             if (!one.isQuiet) {
                 answered.tryFail(
@@ -120,28 +140,39 @@ final class ReopenedGroups {
     }
 
     private void reopen(Failed one) {
-        if (stopped || !failed.remove(one.config.name(), one)) {
+        if (stopped || one.isClosing) {
             return;
         }
+        one.isClosing = true;
         int time = times(one).begin(home.nanos());
+        String failure = String.valueOf(one.group.store().failure());
         String why = one.wanted != null
-                ? "somebody wants it: it had failed, " + one.group.store().failure()
+                ? "somebody wants it: it had failed, " + failure
                 : "it hung, and its disk answers again: time " + time + " of at most " + Reopenings.MAX_IN_AN_HOUR
                         + " in an hour";
         LOG.warn("disk group is opened anew name={} reason=\"{}\"", one.config.name(), why);
         told.accept(one.group, "disk group " + one.config.name() + " is opened anew: " + why);
+        // Until it is open it is told as one that could not be opened.
+        one.stack.refused = one.refused(failure);
         Promise<Void> closed = Promise.promise();
-        one.stack.loop.execute(() -> one.stack.retire(one.group, closed::complete));
+        one.stack.loop.execute(() -> one.stack.retire(one.group, closed::complete, () -> closed.fail(STUCK)));
         closed.future()
-                .onComplete(gone -> home.execute(() -> {
-                    if (!stopped) {
-                        groups.openAnew(one.stack, one.config, one.group).onComplete(tried -> {
-                            if (one.wanted != null) {
-                                one.wanted.tryComplete();
-                            }
-                        });
+                .onComplete(outcome -> home.execute(() -> {
+                    if (outcome.failed()) {
+                        one.isStuck = true;
+                        one.stack.refused = one.refused(failure + "; " + STUCK);
+                        answer(one, outcome);
+                    } else if (!stopped) {
+                        failed.remove(one.config.name());
+                        groups.open(one.stack, one.config).onComplete(tried -> answer(one, tried));
                     }
                 }));
+    }
+
+    private static void answer(Failed one, AsyncResult<Void> outcome) {
+        if (one.wanted != null) {
+            one.wanted.handle(outcome);
+        }
     }
 
     void stop() {

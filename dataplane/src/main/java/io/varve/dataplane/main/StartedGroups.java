@@ -73,17 +73,6 @@ final class StartedGroups {
         return tried.future();
     }
 
-    /** A group that was served and has been closed. Until it is open it is told as one that could not be opened. Completes as {@link #open} does. */
-    Future<Void> openAnew(LoopStack stack, GroupConfig group, LocalGroup before) {
-        stack.refused = new RefusedGroup(
-                Optional.of(before.uuid()),
-                group.name(),
-                stack.peerAddress(),
-                group.devices(),
-                String.valueOf(before.store().failure()));
-        return open(stack, group);
-    }
-
     /** A group that could not be opened: tried now, not when its time comes. Empty: it is being tried. */
     Optional<Future<Void>> again(LoopStack stack, GroupConfig group) {
         Loop.Timer waiting = next.remove(group.name());

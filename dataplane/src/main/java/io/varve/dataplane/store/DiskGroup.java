@@ -23,10 +23,11 @@ import org.slf4j.LoggerFactory;
 public final class DiskGroup implements ReplicaStore {
     private static final Logger LOG = LoggerFactory.getLogger(DiskGroup.class);
 
-    /** Between two looks at whether everything has ended, and how many there are: 30 s, far longer than a worker takes. */
+    /** Between two looks at whether everything has ended. */
     private static final long SETTLE_NANOS = 10_000_000L;
 
-    private static final int SETTLE_ROUNDS = 3000;
+    /** What has not ended by then does not end: far longer than a worker takes. */
+    private static final long SETTLE_LIMIT_NANOS = 30_000_000_000L;
 
     private final GroupState group;
     private final Journal journal;
@@ -348,7 +349,7 @@ public final class DiskGroup implements ReplicaStore {
             if (group.failure == null) {
                 checkpoints.runOnce(() -> closeDisks(closed));
             } else if (isQuiet) {
-                settle(SETTLE_ROUNDS, closed, stuck);
+                settle(closed, stuck);
             } else if (isLettingGo || isAnyDeviceStuck()) {
                 leaveOpen(stuck);
             } else {
@@ -361,20 +362,26 @@ public final class DiskGroup implements ReplicaStore {
         return group.devices.stream().anyMatch(device -> device.watched().isStuck());
     }
 
-    /** What was under way when the group failed ends, now that its devices answer at once: a round is a turn of both workers and of the loop. */
-    private void settle(int rounds, Runnable closed, Runnable stuck) {
+    /** What was under way when the group failed ends, now that its devices answer at once. */
+    private void settle(Runnable closed, Runnable stuck) {
+        Loop.Timer limit = group.loop.schedule(SETTLE_LIMIT_NANOS, () -> {
+            LOG.error(
+                    "disk group not closed group={} now=\"restart the node: something that was under way does not end\"",
+                    uuid());
+            leaveOpen(stuck);
+        });
+        settleWithin(limit, closed);
+    }
+
+    /** A round is a turn of both workers, which may hang themselves, and of the loop. */
+    private void settleWithin(Loop.Timer limit, Runnable closed) {
         group.loop.offload(
                 () -> {},
                 () -> group.loop.offloadRead(() -> {}, () -> {
-                    if (isSettled()) {
+                    if (!isSettled()) {
+                        group.loop.schedule(SETTLE_NANOS, () -> settleWithin(limit, closed));
+                    } else if (limit.cancel()) {
                         closeDisks(closed);
-                    } else if (rounds > 0) {
-                        group.loop.schedule(SETTLE_NANOS, () -> settle(rounds - 1, closed, stuck));
-                    } else {
-                        LOG.error(
-                                "disk group not closed group={} now=\"restart the node: something that was under way does not end\"",
-                                uuid());
-                        leaveOpen(stuck);
                     }
                 }));
     }

@@ -5,6 +5,7 @@ import static io.varve.dataplane.store.StoreRig.write;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.dataplane.disk.SimulatedMedium;
+import io.varve.dataplane.time.HangingLoop;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -297,6 +298,27 @@ final class DiskGroupTest {
         rig.disks.getFirst().resume();
         rig.scheduler.runFor(SECOND);
         assertThat(ends).containsExactly("closed");
+    }
+
+    /** The index lies on a disk too. */
+    @Test
+    void givesUpClosingWhenAWorkerHangs() {
+        rig.close();
+        HangingLoop loop = new HangingLoop(rig.loop, Long.MAX_VALUE);
+        rig.openDisks();
+        List<String> ends = new ArrayList<>();
+        DiskGroup.open(loop, rig.offered(), StoreRig.IDENTITY, rig.options, rig.index, result -> {
+            rig.group = ((OpenResult.Opened) result).group();
+        });
+        rig.await(() -> rig.group != null);
+        failByHanging();
+        loop.hang();
+        rig.run(() -> rig.group().letGo(() -> rig.group().close(() -> ends.add("closed"), () -> ends.add("stuck"))));
+        rig.disks.getFirst().resume();
+        rig.scheduler.runFor(29 * SECOND);
+        assertThat(ends).isEmpty();
+        rig.scheduler.runFor(2 * SECOND);
+        assertThat(ends).containsExactly("stuck");
     }
 
     private void failByHanging() {
