@@ -227,9 +227,12 @@ public final class DataPlane {
         Promise<String> open = Promise.promise();
         figures()
                 .onComplete(found -> home().execute(() -> {
-                    labels.keepOnly(found.result().replicas().stream()
-                            .map(replica -> StreamId.volume(replica.stream()))
-                            .collect(Collectors.toSet()));
+                    // What a group holds that is not open nobody knows.
+                    if (stacks.stream().allMatch(stack -> stack.refused == null)) {
+                        labels.keepOnly(found.result().replicas().stream()
+                                .map(replica -> StreamId.volume(replica.stream()))
+                                .collect(Collectors.toSet()));
+                    }
                     disksOpen = true;
                     open.complete(cluster);
                 }));
