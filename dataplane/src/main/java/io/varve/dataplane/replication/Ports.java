@@ -5,13 +5,9 @@ import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.Transport;
 import java.util.HashMap;
 import java.util.Map;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The disk groups that the access points of one loop speak to: those of the loop itself, and one link to each other. Confined to the loop. */
 public final class Ports {
-    private static final Logger LOG = LoggerFactory.getLogger(Ports.class);
-
     private final Loop loop;
     private final Transport transport;
     private final NodeIdentity self;
@@ -59,16 +55,14 @@ public final class Ports {
         return copy.host().equals(host) ? 1 : 2;
     }
 
+    /** {@code peerAddress}: where the truth says that the group is reached now; empty: it does not say. */
     GroupPort port(String group, String peerAddress) {
         GroupPort port = ports.get(group);
-        if (port instanceof RemotePort remote && !remote.address().equals(peerAddress)) {
-            LOG.info("disk group moved group={} from={} to={}", group, remote.address(), peerAddress);
-            remote.close();
-            port = null;
-        }
         if (port == null) {
             port = new RemotePort(loop, transport, self, peerAddress, group);
             ports.put(group, port);
+        } else if (port instanceof RemotePort remote && !peerAddress.isEmpty()) {
+            remote.reachAt(peerAddress);
         }
         return port;
     }

@@ -52,8 +52,11 @@ final class RemotePort extends GroupPort implements PeerLink.Listener {
         link.start();
     }
 
-    String address() {
-        return link.address();
+    /** Who speaks to the group goes on by this port. */
+    void reachAt(String address) {
+        if (!address.equals(link.address())) {
+            link.moveTo(address);
+        }
     }
 
     void close() {

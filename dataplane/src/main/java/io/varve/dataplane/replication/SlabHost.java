@@ -127,6 +127,9 @@ final class SlabHost implements AccessPointEffects {
         }
         for (Member member : List.copyOf(point.members())) {
             AttachSpec.Copy copy = wantedCopy(member);
+            if (copy != null) {
+                from.port(copy.group(), copy.peerAddress());
+            }
             if (copy == null || copy.isLeaving()) {
                 leave(member, copy == null);
             }

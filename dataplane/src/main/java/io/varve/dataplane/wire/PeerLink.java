@@ -38,12 +38,12 @@ public final class PeerLink {
     private final Loop loop;
     private final Transport transport;
     private final NodeIdentity self;
-    private final String address;
     private final String group;
     private final Listener listener;
     private final SpokenVersions spoken;
     private final FrameWriter writer = new FrameWriter();
 
+    private String address;
     private long backoffNanos = MIN_BACKOFF_NANOS;
     private boolean closed;
     private @Nullable Attempt attempt;
@@ -78,6 +78,14 @@ public final class PeerLink {
 
     public String address() {
         return address;
+    }
+
+    /** The disk group is reached elsewhere: the connection is given up, and the next one is made there. */
+    public void moveTo(String newAddress) {
+        LOG.info("peer moved group={} from={} to={}", group, address, newAddress);
+        address = newAddress;
+        backoffNanos = MIN_BACKOFF_NANOS;
+        reset("the peer moved to " + newAddress);
     }
 
     /** For people: why the link is down, empty while it is up. */
@@ -125,6 +133,7 @@ public final class PeerLink {
 
     /** One connection from the attempt to its end. */
     private final class Attempt implements Receiver {
+        private final String to = address;
         private @Nullable Connection connection;
         private boolean greeted;
 
@@ -133,6 +142,10 @@ public final class PeerLink {
             connection = opened;
             if (closed) {
                 opened.close("closed here");
+                return;
+            }
+            if (!to.equals(address)) {
+                opened.close("the peer moved to " + address);
                 return;
             }
             Message.Hello hello = new Message.Hello(

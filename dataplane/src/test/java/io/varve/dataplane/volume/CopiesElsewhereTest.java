@@ -71,6 +71,27 @@ class CopiesElsewhereTest {
         assertThat(cluster.read(2, 39 * MIB + 8192, 8192)).isEqualTo(SimulatedCluster.stamp(8192, 500 + 199));
     }
 
+    /** A node may come back with other addresses: a volume that is open finds its copy there. */
+    @Test
+    void aCopyIsFoundWhereItsNodeIsReachedNow() {
+        SimulatedCluster cluster = new SimulatedCluster(3, 3, 2, 1);
+        SlabVolume volume = cluster.open(0);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        cluster.node(1).crash();
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 2))).isEqualTo(BlockStatus.OK);
+        assertSet(cluster, 0);
+        cluster.node(1).port = 2;
+        cluster.node(1).start();
+        cluster.truth.moved(cluster.groups.get(1), "n1:2");
+        follow(cluster, 10);
+        assertThat(volume.accessPoints().state())
+                .as(volume.accessPoints().detail())
+                .isEqualTo("HEALTHY");
+        assertSet(cluster, 0, 1);
+        assertThat(cluster.truth.epoch()).as("in the same attach").isEqualTo(1);
+        assertThat(cluster.differences(0)).isEmpty();
+    }
+
     /** 8 GiB of which little was written: neither what never was nor zeros nor what was trimmed travels. */
     @Test
     void onlyWhatWasWrittenTravels() {

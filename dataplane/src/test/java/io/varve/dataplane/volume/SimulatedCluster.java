@@ -42,6 +42,9 @@ final class SimulatedCluster {
         /** Where it takes itself to be from its next start on. */
         String host;
 
+        /** Where its disk group is reached from its next start on. */
+        int port = 1;
+
         long incarnation;
 
         @Nullable Life life;
@@ -116,7 +119,8 @@ final class SimulatedCluster {
             server = new ReplicaServer(loop, transport, self);
             server.serve(host);
             server.listen(
-                    node.name + ":1", (address, failed) -> assertThat(failed).isNull());
+                    node.name + ":" + node.port,
+                    (address, failed) -> assertThat(failed).isNull());
             ports = new Ports(loop, transport, self, node.host);
             ports.addLocal(host);
             volumes = new Volumes(loop, ports, truth.on(loop));

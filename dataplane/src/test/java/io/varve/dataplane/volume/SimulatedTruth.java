@@ -139,6 +139,15 @@ final class SimulatedTruth {
         }
     }
 
+    /** RegisterGroup: the group is reached elsewhere. */
+    void moved(String group, String address) {
+        for (Slab slab : slabs) {
+            slab.replicas.computeIfPresent(
+                    group,
+                    (g, now) -> new Placed(new AttachSpec.Copy(group, now.copy.creationId(), address), now.phase));
+        }
+    }
+
     /** ReplicasCreated. */
     void created(int slab, AttachSpec.Copy copy) {
         slabs.get(slab)
