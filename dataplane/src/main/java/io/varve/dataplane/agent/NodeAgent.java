@@ -131,6 +131,8 @@ public final class NodeAgent {
     public void add(LocalGroup group) {
         refused.remove(group.uuid());
         groups.put(group.uuid(), group);
+        // If it is opened anew it counts from nothing again.
+        damagedTold.remove(group.uuid());
         report(group);
         planLater();
     }
@@ -204,6 +206,9 @@ public final class NodeAgent {
 
     /** Damage is found by reads, one block after the other: what came together is told together. */
     private void tellDamage(LocalGroup group, StoreStats stats) {
+        if (!isCurrent(group)) {
+            return;
+        }
         long before = damagedTold.getOrDefault(group.uuid(), 0L);
         long found = stats.checksumErrors() - before;
         if (found > 0
