@@ -259,6 +259,7 @@ public final class AccessPointHost {
         lease.giveUp();
         port.release(spec.volume(), spec.epoch());
         port.leave(spec.volume(), events);
+        ports.left(port);
     }
 
     // ------------------------------------------------------------------------------------------------ requests

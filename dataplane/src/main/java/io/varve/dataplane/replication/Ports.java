@@ -3,7 +3,9 @@ package io.varve.dataplane.replication;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.dataplane.wire.Transport;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** The disk groups that the access points of one loop speak to: those of the loop itself, and one link to each other. Confined to the loop. */
@@ -13,6 +15,8 @@ public final class Ports {
     private final NodeIdentity self;
     private final String host;
     private final Map<String, GroupPort> ports = new HashMap<>();
+    /** To groups of this loop that opened late, by way of the network: what volumes that were attached before go on with. */
+    private final List<RemotePort> former = new ArrayList<>();
 
     /** {@code host}: where this node is reached, as in the addresses of its own disk groups. */
     public Ports(Loop loop, Transport transport, NodeIdentity self, String host) {
@@ -22,12 +26,17 @@ public final class Ports {
         this.host = host;
     }
 
-    /** A disk group of this loop: from now on called without a connection. Before any volume is attached, or after {@link #withdrawLocal}. */
+    /** A disk group of this loop: who is attached from now on calls it without a connection. Not while it is served, see {@link #withdrawLocal}. */
     public void addLocal(ReplicaHost host) {
-        if (ports.get(host.group()) instanceof LocalPort known) {
-            known.up(host);
-        } else {
-            ports.put(host.group(), new LocalPort(loop, host));
+        GroupPort known = ports.get(host.group());
+        if (known instanceof LocalPort local) {
+            local.up(host);
+            return;
+        }
+        ports.put(host.group(), new LocalPort(loop, host));
+        if (known instanceof RemotePort remote) {
+            former.add(remote);
+            left(remote);
         }
     }
 
@@ -67,15 +76,24 @@ public final class Ports {
         return port;
     }
 
+    /** A volume has left the port. */
+    void left(GroupPort port) {
+        if (port instanceof RemotePort remote && former.contains(remote)) {
+            closeUnused(remote);
+        }
+    }
+
     /** Nothing of any volume is behind that port any more: its node may be gone for good, and is not to be called for ever. */
     void closeUnused(GroupPort port) {
         if (port instanceof RemotePort remote && remote.listeners().isEmpty()) {
             remote.close();
+            former.remove(remote);
             ports.remove(remote.group(), remote);
         }
     }
 
     public void close() {
+        former.forEach(RemotePort::close);
         for (GroupPort port : ports.values()) {
             if (port instanceof RemotePort remote) {
                 remote.close();

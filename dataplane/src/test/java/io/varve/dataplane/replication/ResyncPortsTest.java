@@ -204,7 +204,7 @@ class ResyncPortsTest {
     }
 
     /** Takes what a port tells beside the answers. */
-    private static final class Listener implements PortListener {
+    static final class Listener implements PortListener {
         /** Last seqs, as told. */
         final List<Long> sealed = new ArrayList<>();
 
