@@ -252,6 +252,9 @@ public final class AccessPointHost {
     }
 
     private void leave() {
+        for (SlabHost slab : slabs) {
+            slab.forgetMissed();
+        }
         leases.forEach(this::leave);
     }
 

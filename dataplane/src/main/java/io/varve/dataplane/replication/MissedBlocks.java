@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which blocks of a slab clients wrote since a copy left the set, so that only these are copied when it comes back (docs/internals/resync.md, "Blocks, not
- * extents"). The newest records are remembered always, because a copy may have cut away some that it had acknowledged. Confined to the volume's loop;
- * allocates when a copy is out only.
+ * extents"). The newest records are remembered always, because a copy may have cut away some that it had acknowledged. Where memory is short less is known, and
+ * whole extents are copied. Confined to the volume's loop; allocates while a copy is out, and until it remembers {@link #RECENT} records.
  */
 final class MissedBlocks {
     /**
@@ -19,56 +19,103 @@ final class MissedBlocks {
      */
     static final int RECENT = 4 * InFlight.MAX_RECORDS;
 
+    /** Most slabs are hardly written to: so many records at first. */
+    static final int FIRST_RECENT = 64;
+
     /** Extents of which blocks are remembered; of more, whole extents are copied: then half of what is read is needed, or little is gained. */
     static final int MAX_EXTENTS = 2048;
 
-    private long[] recentSeqs = {};
-    private int[] recentBlocks = {};
-    private int[] recentCounts = {};
-    private int recentNext;
-    private boolean isWrapped;
+    /** Two longs for a record: its seq, then its first block and how many. */
+    private static final int RECORD_LONGS = 2;
+
+    static final int RECORD_BYTES = RECORD_LONGS * Long.BYTES;
+
+    /** 256 bits, three objects around them, and a place in a map. */
+    static final int EXTENT_BYTES = 160;
+
+    private final MissedMemory memory;
+
+    /** A ring: when it is full the oldest record is at {@link #next}. */
+    private long[] recent = {};
+
+    private int next;
+    private int known;
+    /** Of records that are not in the ring any more: the newest. */
+    private long forgottenSeq;
 
     /** What was remembered when a copy left: which of it that one has, it tells when it comes back. */
-    private long[] beforeSeqs = {};
-
-    private int[] beforeBlocks = {};
-    private int[] beforeCounts = {};
+    private long[] before = {};
 
     /** By extent, since then; null while every copy is in the set, or when there were too many. */
     private @Nullable Map<Integer, BitSet> missed;
 
+    private int takenExtents;
     private long fromSeq;
     private boolean isTooMuch;
+    private boolean isClosed;
+
+    MissedBlocks(MissedMemory memory) {
+        this.memory = memory;
+    }
 
     /** A client's record was numbered {@code seq}. */
     void wrote(long seq, int block, int count) {
-        if (recentSeqs.length == 0) {
-            recentSeqs = new long[RECENT];
-            recentBlocks = new int[RECENT];
-            recentCounts = new int[RECENT];
+        if (isClosed) {
+            return;
         }
-        recentSeqs[recentNext] = seq;
-        recentBlocks[recentNext] = block;
-        recentCounts[recentNext] = count;
-        recentNext++;
-        if (recentNext == RECENT) {
-            recentNext = 0;
-            isWrapped = true;
+        if (known == capacity()) {
+            grow();
+        }
+        if (capacity() == 0) {
+            forgottenSeq = seq;
+        } else {
+            remember(seq, block, count);
         }
         note(block, count);
     }
 
+    private int capacity() {
+        return recent.length / RECORD_LONGS;
+    }
+
+    /** Only when it is full. */
+    private void grow() {
+        int larger = Math.max(FIRST_RECENT, 2 * capacity());
+        if (larger > RECENT || !memory.take((long) (larger - capacity()) * RECORD_BYTES)) {
+            return;
+        }
+        long[] unrolled = new long[larger * RECORD_LONGS];
+        int oldest = next * RECORD_LONGS;
+        System.arraycopy(recent, oldest, unrolled, 0, recent.length - oldest);
+        System.arraycopy(recent, 0, unrolled, recent.length - oldest, oldest);
+        recent = unrolled;
+        next = known;
+    }
+
+    private void remember(long seq, int block, int count) {
+        int at = next * RECORD_LONGS;
+        if (known == capacity()) {
+            forgottenSeq = recent[at];
+        } else {
+            known++;
+        }
+        recent[at] = seq;
+        recent[at + 1] = (long) block << Integer.SIZE | count;
+        next = (next + 1) % capacity();
+    }
+
     /** A copy leaves the set: from now on everything is remembered, and what is still known of before. {@code epochSeq}: the first of the epoch. */
     void begin(long epochSeq) {
-        if (missed != null || isTooMuch) {
+        if (missed != null || isTooMuch || isClosed) {
+            return;
+        }
+        if (!memory.take((long) known * RECORD_BYTES)) {
+            isTooMuch = true;
             return;
         }
         missed = new HashMap<>();
-        fromSeq = isWrapped ? recentSeqs[recentNext] : epochSeq;
-        int known = isWrapped ? RECENT : recentNext;
-        beforeSeqs = Arrays.copyOf(recentSeqs, known);
-        beforeBlocks = Arrays.copyOf(recentBlocks, known);
-        beforeCounts = Arrays.copyOf(recentCounts, known);
+        fromSeq = Math.max(epochSeq, forgottenSeq + 1);
+        before = Arrays.copyOf(recent, known * RECORD_LONGS);
     }
 
     /** Every copy is in the set. */
@@ -77,23 +124,34 @@ final class MissedBlocks {
         isTooMuch = false;
     }
 
+    /** Nothing is written any more. */
+    void close() {
+        forget();
+        memory.giveBack((long) capacity() * RECORD_BYTES);
+        recent = new long[0];
+        isClosed = true;
+    }
+
     private void note(int block, int count) {
         Map<Integer, BitSet> into = missed;
         if (into == null) {
             return;
         }
         add(into, block, count);
-        if (into.size() > MAX_EXTENTS) {
+        int more = into.size() - takenExtents;
+        if (into.size() > MAX_EXTENTS || !memory.take((long) more * EXTENT_BYTES)) {
             forget();
             isTooMuch = true;
+        } else {
+            takenExtents += more;
         }
     }
 
     private void forget() {
+        memory.giveBack((long) takenExtents * EXTENT_BYTES + (long) before.length * Long.BYTES);
+        takenExtents = 0;
         missed = null;
-        beforeSeqs = new long[0];
-        beforeBlocks = new int[0];
-        beforeCounts = new int[0];
+        before = new long[0];
     }
 
     private static void add(Map<Integer, BitSet> into, int block, int count) {
@@ -114,15 +172,15 @@ final class MissedBlocks {
      * {@link #begin} was called, or later.
      */
     @Nullable Map<Integer, BitSet> since(long cutSeq) {
-        Map<Integer, BitSet> known = missed;
-        if (known == null || cutSeq + 1 < fromSeq) {
+        Map<Integer, BitSet> since = missed;
+        if (since == null || cutSeq + 1 < fromSeq) {
             return null;
         }
         Map<Integer, BitSet> copy = new HashMap<>();
-        known.forEach((extent, blocks) -> copy.put(extent, (BitSet) blocks.clone()));
-        for (int i = 0; i < beforeSeqs.length; i++) {
-            if (beforeSeqs[i] > cutSeq) {
-                add(copy, beforeBlocks[i], beforeCounts[i]);
+        since.forEach((extent, blocks) -> copy.put(extent, (BitSet) blocks.clone()));
+        for (int i = 0; i < before.length; i += RECORD_LONGS) {
+            if (before[i] > cutSeq) {
+                add(copy, (int) (before[i + 1] >>> Integer.SIZE), (int) before[i + 1]);
             }
         }
         return copy;

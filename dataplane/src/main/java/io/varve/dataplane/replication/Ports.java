@@ -18,6 +18,8 @@ public final class Ports {
     /** To groups of this loop that opened late, by way of the network: what volumes that were attached before go on with. */
     private final List<RemotePort> former = new ArrayList<>();
 
+    private final MissedMemory missedMemory = new MissedMemory(MissedMemory.LIMIT_BYTES);
+
     /** {@code host}: where this node is reached, as in the addresses of its own disk groups. */
     public Ports(Loop loop, Transport transport, NodeIdentity self, String host) {
         this.loop = loop;
@@ -53,6 +55,10 @@ public final class Ports {
 
     Loop loop() {
         return loop;
+    }
+
+    MissedMemory missedMemory() {
+        return missedMemory;
     }
 
     /** How far a copy is: 0 on this loop, 1 on this host, 2 elsewhere. */

@@ -48,7 +48,7 @@ final class SlabHost implements AccessPointEffects {
     private List<AttachSpec.Copy> wanted = List.of();
 
     private final CopyMark copyMark = new CopyMark();
-    private final MissedBlocks missed = new MissedBlocks();
+    private final MissedBlocks missed;
     final BitSet allocated = new BitSet();
     int gen;
     /** A change was proposed whose outcome is not known. */
@@ -65,6 +65,7 @@ final class SlabHost implements AccessPointEffects {
         this.loop = from.loop();
         this.from = from;
         this.spec = spec;
+        this.missed = new MissedBlocks(from.missedMemory());
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
         List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
@@ -380,6 +381,11 @@ final class SlabHost implements AccessPointEffects {
     @Nullable Map<Integer, BitSet> missedSince(Member member, long cutSeq) {
         member.missingAboveSeq = Math.min(member.missingAboveSeq, cutSeq);
         return member.isMissingKnown ? missed.since(member.missingAboveSeq) : null;
+    }
+
+    /** The access point has ended: there is nothing to remember any more. */
+    void forgetMissed() {
+        missed.close();
     }
 
     @Override

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class MissedBlocksTest {
-    private final MissedBlocks missed = new MissedBlocks();
+    private final MissedMemory memory = new MissedMemory(MissedMemory.LIMIT_BYTES);
+    private final MissedBlocks missed = new MissedBlocks(memory);
 
     @Test
     void knowsNothingWhileEveryCopyIsInTheSet() {
@@ -38,7 +39,9 @@ class MissedBlocksTest {
     void namesEveryBlockWrittenAboveTheCut() {
         for (long seed = 1; seed <= 40; seed++) {
             SplittableRandom random = new SplittableRandom(seed);
-            MissedBlocks each = new MissedBlocks();
+            MissedMemory some =
+                    new MissedMemory(random.nextBoolean() ? MissedMemory.LIMIT_BYTES : random.nextInt(150_000));
+            MissedBlocks each = new MissedBlocks(some);
             List<long[]> all = new ArrayList<>();
             long seq = 100;
             int before = random.nextInt(2 * MissedBlocks.RECENT);
@@ -59,6 +62,8 @@ class MissedBlocksTest {
             if (known != null) {
                 check(all, cut, known);
             }
+            each.close();
+            assertThat(some.takenBytes()).isZero();
         }
     }
 
@@ -83,8 +88,48 @@ class MissedBlocksTest {
         missed.begin(1);
         assertThat(missed.since(0)).isNull();
         missed.end();
-        MissedBlocks fresh = new MissedBlocks();
-        fresh.begin(1);
-        assertThat(fresh.since(0)).isEmpty();
+        missed.begin(2);
+        missed.wrote(2, 0, 1);
+        assertThat(missed.since(1)).containsOnlyKeys(0);
+    }
+
+    @Test
+    void takesLittleForASlabThatIsHardlyWrittenTo() {
+        write(missed, 1, MissedBlocks.FIRST_RECENT);
+        assertThat(memory.takenBytes()).isEqualTo(MissedBlocks.FIRST_RECENT * MissedBlocks.RECORD_BYTES);
+        write(missed, MissedBlocks.FIRST_RECENT + 1, 3 * MissedBlocks.RECENT);
+        assertThat(memory.takenBytes()).isEqualTo(MissedBlocks.RECENT * MissedBlocks.RECORD_BYTES);
+    }
+
+    /** 32 768 slabs of 8 GiB are 256 TiB. */
+    @Test
+    void takesNoMoreForAllSlabsOfALoopThanTheLimit() {
+        List<MissedBlocks> slabs = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            MissedBlocks slab = new MissedBlocks(memory);
+            slabs.add(slab);
+            write(slab, 1, MissedBlocks.RECENT);
+            slab.begin(1);
+            write(slab, MissedBlocks.RECENT + 1, 300);
+        }
+        assertThat(memory.takenBytes()).isLessThanOrEqualTo(MissedMemory.LIMIT_BYTES);
+        assertThat(slabs.getFirst().since(0)).isNotNull();
+        assertThat(slabs.getLast().since(0))
+                .as("there was no room to remember it")
+                .isNull();
+        slabs.getFirst().close();
+        MissedBlocks next = new MissedBlocks(memory);
+        write(next, 1, 10);
+        next.begin(1);
+        assertThat(next.since(0)).isNotNull();
+        slabs.forEach(slab -> slab.close());
+        next.close();
+        assertThat(memory.takenBytes()).isZero();
+    }
+
+    private static void write(MissedBlocks slab, long fromSeq, int records) {
+        for (int i = 0; i < records; i++) {
+            slab.wrote(fromSeq + i, i % 1000 * 256, 1);
+        }
     }
 }
