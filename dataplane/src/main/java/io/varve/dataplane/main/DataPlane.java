@@ -40,6 +40,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -462,18 +463,12 @@ public final class DataPlane {
     }
 
     private Future<Void> remember(GroupConfig group) {
-        Promise<Void> remembered = Promise.promise();
-        home().execute(() -> home().offload(
-                        () -> {
-                            try {
-                                new AddedGroups(config.dataDirectory()).remember(group);
-                                remembered.complete();
-                            } catch (IOException e) {
-                                remembered.fail("cannot remember the disk group: " + e.getMessage());
-                            }
-                        },
-                        () -> {}));
-        return remembered.future();
+        return blocking(() -> {
+                    new AddedGroups(config.dataDirectory()).remember(group);
+                    return true;
+                })
+                .recover(failure -> Future.failedFuture("cannot remember the disk group: " + failure.getMessage()))
+                .mapEmpty();
     }
 
     private NodeIdentity identity() {
@@ -532,13 +527,14 @@ public final class DataPlane {
     private Future<Void> closeStack(LoopStack stack) {
         stack.ports.close();
         stack.transport.close();
-        List<Future<Void>> closed = new ArrayList<>();
-        for (LocalGroup group : stack.groups) {
-            Promise<Void> one = Promise.promise();
-            group.store().close(one::complete);
-            closed.add(one.future());
+        Promise<Void> closed = Promise.promise();
+        LocalGroup served = stack.served;
+        if (served == null) {
+            closed.complete();
+        } else {
+            served.store().close(closed::complete);
         }
-        return Future.join(closed).mapEmpty();
+        return closed.future();
     }
 
     /** Runs a step on every stack's own loop, all at once. */
@@ -553,7 +549,7 @@ public final class DataPlane {
     }
 
     private List<LocalGroup> openGroups() {
-        return stacks.stream().flatMap(stack -> stack.groups.stream()).toList();
+        return stacks.stream().flatMap(stack -> Stream.ofNullable(stack.served)).toList();
     }
 
     private VertxLoop home() {

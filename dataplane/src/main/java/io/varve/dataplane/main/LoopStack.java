@@ -27,7 +27,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,7 +58,6 @@ final class LoopStack {
     final Ports ports;
     final Volumes volumes;
     final NbdTarget nbd;
-    final List<LocalGroup> groups = new ArrayList<>();
     /** Why the stack's group is not open; null while it is, or there is none. Written on the data plane's home loop. */
     volatile @Nullable RefusedGroup refused;
     /** Why the group serves no more; empty while it does. */
@@ -94,7 +93,6 @@ final class LoopStack {
     LocalGroup serve(GroupConfig opened, GroupOpening.Outcome.Opened outcome) {
         LocalGroup local = new LocalGroup(
                 outcome.store().uuid(), opened.name(), loop, outcome.store(), peerAddress(), outcome.devices());
-        groups.add(local);
         served = local;
         failure = "";
         local.store().onFailure(() -> failure = String.valueOf(local.store().failure()));
@@ -117,7 +115,6 @@ final class LoopStack {
         String reason = "disk group " + local.name() + " is opened anew";
         replicas.withdraw(local.uuid(), reason);
         ports.withdrawLocal(local.uuid(), reason);
-        groups.remove(local);
         served = null;
         local.store().close(closed, stuck);
     }
@@ -182,10 +179,11 @@ final class LoopStack {
 
     /** As the agent sees it. */
     VolumeLoop place() {
+        LocalGroup local = served;
         return new VolumeLoop(
                 loop,
                 volumes,
-                groups.stream().map(LocalGroup::uuid).collect(Collectors.toSet()),
+                local == null ? Set.of() : Set.of(local.uuid()),
                 config.advertisedHost() + ":" + (config.nbdPort() + index));
     }
 
@@ -215,24 +213,24 @@ final class LoopStack {
                 .toList();
         List<NodeFigures.Replica> copies = new ArrayList<>();
         List<NodeFigures.Group> disks = new ArrayList<>();
-        for (LocalGroup group : groups) {
-            group.store()
+        LocalGroup local = served;
+        RefusedGroup absent = refused;
+        if (local != null) {
+            local.store()
                     .streams()
                     .forEach(state -> copies.add(NodeFigures.Replica.of(
-                            group.uuid(), state, group.store().allocatedBytes(state.stream()))));
-            String failure = group.store().failure();
+                            local.uuid(), state, local.store().allocatedBytes(state.stream()))));
+            String reason = local.store().failure();
             disks.add(new NodeFigures.Group(
-                    group.uuid(),
-                    group.name(),
-                    failure == null ? "" : failure,
-                    group.store().stats(),
-                    group.store().latencies(),
-                    (int) group.devices().stream()
-                            .filter(device -> group.store().isSlow(device.path()))
+                    local.uuid(),
+                    local.name(),
+                    reason == null ? "" : reason,
+                    local.store().stats(),
+                    local.store().latencies(),
+                    (int) local.devices().stream()
+                            .filter(device -> local.store().isSlow(device.path()))
                             .count()));
-        }
-        RefusedGroup absent = refused;
-        if (absent != null) {
+        } else if (absent != null) {
             disks.add(new NodeFigures.Group(
                     absent.uuid().orElse(""), absent.name(), absent.reason(), StoreStats.NONE, List.of(), 0));
         }
