@@ -55,10 +55,8 @@ public final class AccessPointHost {
     private final Watch watch;
     private final Returns returns;
     private final PortEvents events;
-    /** In the order of their numbers. Those from {@link #usable} on are still being opened: the volume grows by them. */
+    /** In the order of their numbers. Those from {@link #usable()} on are still being opened: the volume grows by them. */
     private SlabHost[] slabs;
-    /** So many of them clients may use. */
-    private int usable;
     /** What clients may use. */
     private long sizeBytes;
     /** What they may use when all slabs are open. */
@@ -94,7 +92,6 @@ public final class AccessPointHost {
         for (int i = 0; i < slabs.length; i++) {
             slabs[i] = new SlabHost(this, spec.slabs().get(i), ports);
         }
-        this.usable = slabs.length;
         this.sizeBytes = spec.sizeBytes();
         this.comingBytes = spec.sizeBytes();
         this.proposal = new OpenProposal(this, spec, truth, loop);
@@ -268,10 +265,6 @@ public final class AccessPointHost {
     // ------------------------------------------------------------------------------------------------ requests
 
     /** True if a record can be numbered on the slab now: in flight there is room, and every link takes more. */
-    public boolean canWrite(int slab) {
-        return canWrite(slabs[slab]);
-    }
-
     private boolean canWrite(SlabHost at) {
         if (ended || !at.point.canWrite()) {
             return false;
@@ -285,10 +278,6 @@ public final class AccessPointHost {
     }
 
     /** What every copy of the slab has room for in its journal, in bytes, for certain. */
-    public long freeJournalBytes(int slab) {
-        return freeJournalBytes(slabs[slab]);
-    }
-
     private static long freeJournalBytes(SlabHost at) {
         long least = Long.MAX_VALUE;
         for (int i = 0; i < at.ports.length; i++) {
@@ -308,10 +297,6 @@ public final class AccessPointHost {
     }
 
     /** Asks for newer credits; {@link Owner#eased} follows. */
-    public void askForCredits(int slab) {
-        askForCredits(slabs[slab]);
-    }
-
     private void askForCredits(SlabHost at) {
         for (GroupPort port : at.ports) {
             port.probe();
@@ -330,7 +315,7 @@ public final class AccessPointHost {
 
     /** True if every copy is there and has acknowledged all that was numbered. */
     public boolean isSettled() {
-        for (int i = 0; i < usable; i++) {
+        for (int i = 0; i < usable(); i++) {
             if (!slabs[i].point.isSettled()) {
                 return false;
             }
@@ -401,9 +386,13 @@ public final class AccessPointHost {
         watch.arm();
     }
 
-    /** True if a record that takes so much of the journals can be numbered now; else credits are asked for. */
+    /** True if a record that takes so much of the journals can be numbered on the slab now; else {@link Owner#eased} follows when that may have changed. */
+    public boolean mayNumber(int slab, long journalCost) {
+        return mayNumber(slabs[slab], journalCost);
+    }
+
     boolean mayNumber(SlabHost at, long journalCost) {
-        if (ended || !canWrite(at)) {
+        if (!canWrite(at)) {
             return false;
         }
         if (freeJournalBytes(at) < journalCost) {
@@ -427,7 +416,7 @@ public final class AccessPointHost {
     /** True if this is still the access point, for certain: what FLUSH asks. */
     public boolean mayAnswer() {
         long now = loop.nanos();
-        for (int i = 0; i < usable; i++) {
+        for (int i = 0; i < usable(); i++) {
             if (!slabs[i].point.reads().mayAnswer(now)) {
                 wantLease();
                 return false;
@@ -454,8 +443,13 @@ public final class AccessPointHost {
                 : detail;
     }
 
+    /** So many slabs clients may use. */
+    private int usable() {
+        return (int) Math.ceilDiv(sizeBytes, Geometry.SLAB_BYTES);
+    }
+
     private SlabHost[] inUse() {
-        return Arrays.copyOf(slabs, usable);
+        return Arrays.copyOf(slabs, usable());
     }
 
     /** Blocks read from another copy because one was damaged, and sent there for repair. */
@@ -496,10 +490,6 @@ public final class AccessPointHost {
 
     GroupPort[] ports(int slab) {
         return slabs[slab].ports;
-    }
-
-    int slabCount() {
-        return usable;
     }
 
     /** What clients may use. */
@@ -556,7 +546,6 @@ public final class AccessPointHost {
             owner.opened();
         }
         if (!ended && sizeBytes < comingBytes) {
-            usable = slabs.length;
             sizeBytes = comingBytes;
             LOG.info("volume grown volume={} epoch={} bytes={}", spec.volume(), spec.epoch(), sizeBytes);
             leases.keySet().forEach(GroupPort::probe);

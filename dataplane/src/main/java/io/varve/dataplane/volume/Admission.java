@@ -30,14 +30,7 @@ final class Admission {
 
     /** True if a record with so many blocks of payload can be numbered on the slab now; else {@link AccessPointHost.Owner#eased} comes. */
     boolean mayNumber(int slab, int payloadBlocks) {
-        if (!host.canWrite(slab) || inFlightBytes > MAX_IN_FLIGHT_BYTES) {
-            return false;
-        }
-        if (host.freeJournalBytes(slab) < journalCost(payloadBlocks)) {
-            host.askForCredits(slab);
-            return false;
-        }
-        return true;
+        return inFlightBytes <= MAX_IN_FLIGHT_BYTES && host.mayNumber(slab, journalCost(payloadBlocks));
     }
 
     void numbered(int payloadBlocks) {

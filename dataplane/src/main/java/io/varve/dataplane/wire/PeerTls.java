@@ -70,11 +70,6 @@ public final class PeerTls {
         }
     }
 
-    /** Which library encrypts, for people. */
-    public static String provider() {
-        return OpenSsl.isAvailable() ? OpenSsl.versionString() : "JDK";
-    }
-
     SslHandler handler(Channel channel, boolean accepted) {
         SslHandler handler = (accepted ? accepting : connecting).newHandler(channel.alloc());
         handler.setHandshakeTimeoutMillis(HANDSHAKE_LIMIT_MILLIS);
