@@ -130,9 +130,7 @@ public final class LocalVolumes {
             hidden.remove(volume.getId());
         }
         Runnable gone = () -> home.execute(() -> {
-            if (served.remove(volume.getId(), one)) {
-                sizes.remove(volume.getId());
-            }
+            forget(volume.getId(), one);
             opened.tryFail("the volume went before it was open");
             ended.tryComplete();
         });
@@ -181,28 +179,47 @@ public final class LocalVolumes {
         return one;
     }
 
+    private void forget(long volume, Served one) {
+        if (served.remove(volume, one)) {
+            sizes.remove(volume);
+            hidden.remove(volume);
+        }
+    }
+
     /** Tells the access points here what the truth wants of their copies now. A view of another epoch is not about them. */
     void follow(NodeView view, Exported exported) {
         Map<String, DiskGroup> groups = byUuid(view.getGroupsList());
+        view.getVolumesList().forEach(volume -> follow(volume, groups, exported));
+    }
+
+    /** The same for one volume, which was taken after the view had come. */
+    void follow(NodeView view, long taken, Exported exported) {
         for (Volume volume : view.getVolumesList()) {
-            Served one = served.get(volume.getId());
-            if (one != null && one.epoch() == volume.getEpoch()) {
-                CopiesWanted wanted = new CopiesWanted(
-                        volume.getId(),
-                        volume.getEpoch(),
-                        volume.getReplicas(),
-                        Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
-                        volume.getCopyLimitBytesPerSecond(),
-                        !volume.getMaintenance(),
-                        volume.getSizeBytes(),
-                        slabs(volume, groups));
-                one.place().loop().execute(() -> one.place().volumes().follow(wanted));
-                if (!volume.getMaintenance()
-                        && hidden.remove(volume.getId())
-                        && one.opened().succeeded()) {
-                    exported.told(volume.getId(), one.epoch(), uri(one.place(), volume.getName()));
-                }
+            if (volume.getId() == taken) {
+                follow(volume, byUuid(view.getGroupsList()), exported);
             }
+        }
+    }
+
+    private void follow(Volume volume, Map<String, DiskGroup> groups, Exported exported) {
+        Served one = served.get(volume.getId());
+        if (one == null || one.epoch() != volume.getEpoch()) {
+            return;
+        }
+        CopiesWanted wanted = new CopiesWanted(
+                volume.getId(),
+                volume.getEpoch(),
+                volume.getReplicas(),
+                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
+                volume.getCopyLimitBytesPerSecond(),
+                !volume.getMaintenance(),
+                volume.getSizeBytes(),
+                slabs(volume, groups));
+        one.place().loop().execute(() -> one.place().volumes().follow(wanted));
+        if (!volume.getMaintenance()
+                && hidden.remove(volume.getId())
+                && one.opened().succeeded()) {
+            exported.told(volume.getId(), one.epoch(), uri(one.place(), volume.getName()));
         }
     }
 
@@ -231,7 +248,7 @@ public final class LocalVolumes {
                                 limit,
                                 () -> home.execute(() -> {
                                     LOG.info("volume closed id={} epoch={}", volume, one.epoch());
-                                    served.remove(volume, one);
+                                    forget(volume, one);
                                     dropped.complete();
                                 })));
         return dropped.future();

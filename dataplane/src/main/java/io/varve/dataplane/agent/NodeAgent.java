@@ -371,7 +371,7 @@ public final class NodeAgent {
         return volumes.take(volume, view.getIndex())
                 .onSuccess(served -> loop.execute(() -> {
                     // A view newer than the attach may have come before its answer.
-                    volumes.follow(view, this::tellOpened);
+                    volumes.follow(view, volume.getId(), this::tellOpened);
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
                     served.ended()
