@@ -1,5 +1,6 @@
 package io.varve.csi;
 
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -18,6 +19,9 @@ interface Attach {
 
     /** The device of the volume if it is attached here and works; never attaches. */
     Optional<Device> find(String volume);
+
+    /** The device as soon as it has so many bytes, or as it is when {@code limit} is over; empty as soon as it is not attached, or works no longer. */
+    Optional<Device> await(String volume, long bytes, Duration limit);
 
     /** Attaches the volume if it is not. */
     Device attach(String volume);

@@ -289,27 +289,15 @@ final class NodeCalls {
 
     /** The device follows the volume by itself, a moment later. */
     private Attach.Device grown(String volume, long required) {
-        long end = System.nanoTime() + CLUSTER_LIMIT.toNanos();
-        while (true) {
-            Attach.Device device = attach.find(volume)
-                    .orElseThrow(() -> new CsiFailure(
-                            GrpcStatus.INTERNAL,
-                            "volume '" + volume + "' is attached no longer: its attach has ended"));
-            if (device.sizeBytes() >= required) {
-                return device;
-            }
-            if (System.nanoTime() > end) {
-                throw new CsiFailure(
-                        GrpcStatus.DEADLINE_EXCEEDED,
-                        device.path() + " has " + device.sizeBytes() + " bytes, not yet " + required
-                                + "; the log of its attach says why");
-            }
-            try {
-                Thread.sleep(Duration.ofMillis(50));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new CsiFailure(GrpcStatus.CANCELLED, "interrupted");
-            }
+        Attach.Device device = attach.await(volume, required, CLUSTER_LIMIT)
+                .orElseThrow(() -> new CsiFailure(
+                        GrpcStatus.INTERNAL, "volume '" + volume + "' is attached no longer: its attach has ended"));
+        if (device.sizeBytes() < required) {
+            throw new CsiFailure(
+                    GrpcStatus.DEADLINE_EXCEEDED,
+                    device.path() + " has " + device.sizeBytes() + " bytes, not yet " + required
+                            + "; the log of its attach says why");
         }
+        return device;
     }
 }

@@ -5,14 +5,19 @@ import com.google.gson.JsonParseException;
 import io.vertx.grpc.common.GrpcStatus;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.ClosedWatchServiceException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -74,6 +79,53 @@ public final class UserSpaceAttach implements Attach {
     @Override
     public Optional<Device> find(String volume) {
         return process(volume).isPresent() ? read(volume) : Optional.empty();
+    }
+
+    @Override
+    public Optional<Device> await(String volume, long bytes, Duration limit) {
+        long end = System.nanoTime() + limit.toNanos();
+        Optional<ProcessHandle> process = process(volume);
+        if (process.isEmpty()) {
+            return Optional.empty();
+        }
+        try (WatchService news = directory.getFileSystem().newWatchService()) {
+            directory.register(news, StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_MODIFY);
+            CompletableFuture<Void> ending = process.get().onExit().thenRun(() -> close(news));
+            try {
+                return await(volume, bytes, end, news);
+            } finally {
+                ending.cancel(false);
+            }
+        } catch (ClosedWatchServiceException e) {
+            return Optional.empty(); // The process has ended.
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CsiFailure(GrpcStatus.CANCELLED, "interrupted");
+        }
+    }
+
+    private Optional<Device> await(String volume, long bytes, long endNanos, WatchService news)
+            throws InterruptedException {
+        while (true) {
+            Optional<Device> device = read(volume);
+            boolean isThere = device.isPresent() && device.get().sizeBytes() >= bytes;
+            WatchKey changed = isThere ? null : news.poll(endNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+            if (changed == null) {
+                return device;
+            }
+            changed.pollEvents();
+            changed.reset();
+        }
+    }
+
+    private static void close(WatchService news) {
+        try {
+            news.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private Optional<Device> read(String volume) {
