@@ -356,7 +356,7 @@ public final class AccessPointHost {
 
     /** Pieces of the slab that take space on every copy. Kept by whoever writes. */
     public BitSet allocated(int slab) {
-        return slabs[slab].allocated;
+        return slabs[slab].map.allocated();
     }
 
     public void write(int slab, WriteRecord record) {
@@ -535,7 +535,7 @@ public final class AccessPointHost {
 
     void openedOrMapped() {
         for (SlabHost slab : slabs) {
-            if (slab.point.phase() != AccessPoint.Phase.OPEN || !slab.hasMaps()) {
+            if (slab.point.phase() != AccessPoint.Phase.OPEN || !slab.map.isComplete()) {
                 return;
             }
         }

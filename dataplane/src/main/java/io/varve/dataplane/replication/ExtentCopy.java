@@ -237,7 +237,7 @@ final class ExtentCopy extends SlabRead {
         int from = (first + Geometry.BLOCKS_PER_PIECE - 1) / Geometry.BLOCKS_PER_PIECE;
         int end = (first + blocks) / Geometry.BLOCKS_PER_PIECE;
         if (from < end) {
-            slab.allocated.clear(from, end);
+            slab.map.allocated().clear(from, end);
         }
     }
 

@@ -70,7 +70,7 @@ final class PortEvents implements PortListener {
         if (slab != null && member >= 0) {
             slab.point.sealed(member, m.lastSeq(), m.lastEpoch(), m.commitSeq(), m.suspectFromSeq());
             if (slab.point.phase() == AccessPoint.Phase.OPEN) {
-                slab.fetchMaps();
+                slab.map.fetch();
                 host.eased();
             }
         }

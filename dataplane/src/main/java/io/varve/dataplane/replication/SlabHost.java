@@ -7,7 +7,6 @@ import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.NodeIdentity;
-import io.varve.dataplane.wire.WireRecord;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,16 +31,14 @@ final class SlabHost implements AccessPointEffects {
 
     private final AccessPointHost host;
     private final Loop loop;
-    private final TailRecord tailRecord = new TailRecord();
     private final Crc32c crc = new Crc32c();
     final AttachSpec.Slab spec;
     final AccessPoint point;
     private final Ports from;
-    /** By the index of the member, as are the next three. One that was dropped keeps its port here. */
+    /** By the index of the member, as are the next two. One that was dropped keeps its port here. */
     GroupPort[] ports;
 
     private long[] creationIds;
-    private @Nullable TailFetch[] fetches;
     private @Nullable Learner[] learners;
 
     /** As the truth wants them; empty: it has said nothing since the attach. */
@@ -49,16 +46,11 @@ final class SlabHost implements AccessPointEffects {
 
     private final CopyMark copyMark = new CopyMark();
     private final MissedBlocks missed;
-    final BitSet allocated = new BitSet();
+    final SlabMap map;
+    private final TailFetches fetches;
     int gen;
     /** A change was proposed whose outcome is not known. */
     boolean isUnsettled;
-
-    private int mapsMissing;
-    /** It is known whose maps are needed. */
-    private boolean mapsKnown;
-
-    private boolean hasMap;
 
     SlabHost(AccessPointHost host, AttachSpec.Slab spec, Ports from) {
         this.host = host;
@@ -75,7 +67,6 @@ final class SlabHost implements AccessPointEffects {
         copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
         creationIds = new long[copies.size()];
-        fetches = new TailFetch[copies.size()];
         List<Member> members = new ArrayList<>();
         for (int i = 0; i < copies.size(); i++) {
             AttachSpec.Copy copy = copies.get(i);
@@ -94,6 +85,8 @@ final class SlabHost implements AccessPointEffects {
         }
         learners = new Learner[copies.size()];
         point = new AccessPoint(stream, host.spec().epoch(), members, this);
+        map = new SlabMap(host, this);
+        fetches = new TailFetches(point);
     }
 
     /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
@@ -166,7 +159,7 @@ final class SlabHost implements AccessPointEffects {
         }
         if (isForgotten && AccessPoint.isDroppable(member)) {
             point.drop(member.index);
-            mapsMissing &= ~(1 << member.index);
+            map.leaveOut(member.index);
             host.dropped(ports[member.index]);
         }
     }
@@ -180,13 +173,12 @@ final class SlabHost implements AccessPointEffects {
         if (index == ports.length) {
             ports = Arrays.copyOf(ports, index + 1);
             creationIds = Arrays.copyOf(creationIds, index + 1);
-            fetches = Arrays.copyOf(fetches, index + 1);
             learners = Arrays.copyOf(learners, index + 1);
         }
         GroupPort port = from.port(copy.group(), copy.peerAddress());
         ports[index] = port;
         creationIds[index] = copy.creationId();
-        fetches[index] = null;
+        fetches.forget(index);
         learners[index] = null;
         boolean isJoined = host.isJoined(port);
         Member member = new Member(index, copy.group(), host.lease(port), port.localReplica(point.stream()), false);
@@ -257,9 +249,7 @@ final class SlabHost implements AccessPointEffects {
 
     @Override
     public void fetchTail(int donor, int member, long fromSeq, long toSeq) {
-        TailFetch fetch = new TailFetch(member);
-        fetches[member] = fetch;
-        ports[donor].fetchTail(point.stream(), host.epoch(), fromSeq, toSeq, fetch);
+        ports[donor].fetchTail(point.stream(), host.epoch(), fromSeq, toSeq, fetches.begin(member));
     }
 
     @Override
@@ -345,7 +335,7 @@ final class SlabHost implements AccessPointEffects {
         point.set().changed(isr);
         for (Member member : point.members()) {
             if (!member.isInSet) {
-                mapsMissing &= ~(1 << member.index);
+                map.leaveOut(member.index);
             }
             Learner learner = learners[member.index];
             if (learner != null && (member.isInSet || !member.isRequired)) {
@@ -356,7 +346,7 @@ final class SlabHost implements AccessPointEffects {
             }
         }
         settleCopies();
-        fetchMaps();
+        map.fetch();
         host.openedOrMapped();
     }
 
@@ -397,44 +387,13 @@ final class SlabHost implements AccessPointEffects {
     public void opened() {
         loop.execute(() -> {
             for (Member member : point.members()) {
-                mapsMissing |= member.isInSet ? 1 << member.index : 0;
                 if (!member.isInSet) {
                     point.memberUp(member.index);
                 }
             }
-            mapsKnown = true;
-            fetchMaps();
+            map.want(inSet());
             host.openedOrMapped();
         });
-    }
-
-    void fetchMaps() {
-        for (int i = 0; i < ports.length; i++) {
-            int member = i;
-            if ((mapsMissing & 1 << member) != 0 && !host.hasEnded()) {
-                ports[member].map(point.stream(), host.epoch(), (status, pieces) -> mapped(member, status, pieces));
-            }
-        }
-    }
-
-    private void mapped(int member, StoreStatus status, @Nullable BitSet pieces) {
-        if (status != StoreStatus.OK || pieces == null) {
-            // Asked again when the member is back.
-            return;
-        }
-        if ((mapsMissing & 1 << member) == 0) {
-            return;
-        }
-        mapsMissing &= ~(1 << member);
-        // A piece that one copy does not hold reads as zeros there, so everywhere; and a write to it takes room at
-        // least there.
-        if (hasMap) {
-            allocated.and(pieces);
-        } else {
-            hasMap = true;
-            allocated.or(pieces);
-        }
-        host.openedOrMapped();
     }
 
     @Override
@@ -496,53 +455,12 @@ final class SlabHost implements AccessPointEffects {
         LOG.error("{}", what);
     }
 
-    /** True once every member told which pieces take space. */
-    boolean hasMaps() {
-        return mapsKnown && mapsMissing == 0;
-    }
-
     void openCommitted(int newGen) {
         gen = newGen;
     }
 
     void startEpoch() {
         point.openCommitted(new EpochStart());
-    }
-
-    /** Hands the records of a donor's tail to the access point, unless a newer fetch took its place. */
-    private final class TailFetch implements GroupPort.TailReceiver {
-
-        private final int member;
-
-        TailFetch(int member) {
-            this.member = member;
-        }
-
-        @Override
-        public void record(WireRecord record, @Nullable ByteBuf payload, int payloadIndex) {
-            if (fetches[member] == this) {
-                tailRecord.copyFrom(record);
-                tailRecord.payload = payload;
-                tailRecord.payloadIndex = payloadIndex;
-                point.tail(member, tailRecord);
-                tailRecord.payload = null;
-            }
-        }
-
-        @Override
-        public void ended(StoreStatus status) {
-            if (fetches[member] == this) {
-                point.tailEnded(member, status);
-            }
-        }
-    }
-
-    /** Sent as soon as it is handed over; never in flight. */
-    private static final class TailRecord extends WriteRecord {
-        @Override
-        protected void committed(boolean fenced) {
-            throw new IllegalStateException("a record of a tail is never numbered here");
-        }
     }
 
     /** What all others get in place of a record that fills one copy: the same number, no effect. */
