@@ -6,9 +6,7 @@ import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,9 +17,6 @@ import org.slf4j.LoggerFactory;
  */
 @SuppressWarnings("ReferenceEquality") // identity is meant
 public final class AccessPointHost {
-    /** Between two looks at the credits while writes wait for room. */
-    private static final long CREDIT_PAUSE_NANOS = 10_000_000L;
-
     /** After the last write of a burst, the time until idle replicas know that it is committed and may move it out of the journal. */
     private static final long TELL_COMMIT_NANOS = 100_000_000L;
 
@@ -61,9 +56,9 @@ public final class AccessPointHost {
     private long sizeBytes;
     /** What they may use when all slabs are open. */
     private long comingBytes;
-    /** In the order of the copies: what is done for each of them is done in the same order in every run. */
-    private final Map<GroupPort, Lease> leases = new LinkedHashMap<>();
 
+    private final JoinedGroups joined;
+    private final Room room;
     private final Runnable checkLeases = this::checkLeases;
 
     /** Copies that each slab should have. */
@@ -77,7 +72,6 @@ public final class AccessPointHost {
     private String trouble = "";
     private boolean leaseCheckQueued;
     private boolean commitTimerArmed;
-    private boolean creditTimerArmed;
     private long readsRepaired;
 
     public AccessPointHost(Ports ports, AttachSpec spec, Truth truth, Owner owner) {
@@ -88,6 +82,8 @@ public final class AccessPointHost {
         this.spec = spec;
         this.self = ports.self();
         this.owner = owner;
+        this.joined = new JoinedGroups(this, ports);
+        this.room = new Room(this, owner);
         this.slabs = new SlabHost[spec.slabs().size()];
         for (int i = 0; i < slabs.length; i++) {
             slabs[i] = new SlabHost(this, spec.slabs().get(i), ports);
@@ -98,16 +94,11 @@ public final class AccessPointHost {
         this.changes = new SetChanges(this, spec, truth, loop);
         this.watch = new Watch(this, loop);
         this.returns = new Returns(this);
-        this.events = new PortEvents(this, spec, leases);
+        this.events = new PortEvents(this, spec, joined);
     }
 
-    /** For each group that holds a copy, the lease that it gave this volume. */
-    Lease lease(GroupPort port) {
-        return leases.computeIfAbsent(port, p -> new Lease());
-    }
-
-    boolean isJoined(GroupPort port) {
-        return leases.containsKey(port);
+    JoinedGroups joined() {
+        return joined;
     }
 
     /** A slab has no copy on that group any more. */
@@ -117,11 +108,7 @@ public final class AccessPointHost {
                 return;
             }
         }
-        Lease lease = leases.remove(port);
-        if (lease != null) {
-            leave(port, lease);
-            ports.closeUnused(port);
-        }
+        joined.drop(port);
     }
 
     /** Copies that each slab should have. */
@@ -159,19 +146,15 @@ public final class AccessPointHost {
         }
         LOG.info("volume grows volume={} epoch={} bytes={}", spec.volume(), spec.epoch(), wanted.sizeBytes());
         comingBytes = wanted.sizeBytes();
-        int before = slabs.length;
+        int first = slabs.length;
         slabs = Arrays.copyOf(slabs, count);
-        List<GroupPort> joined = List.copyOf(leases.keySet());
-        for (int i = before; i < count; i++) {
+        List<GroupPort> before = joined.all();
+        for (int i = first; i < count; i++) {
             slabs[i] = new SlabHost(this, wanted.slabs().get(i), ports);
         }
-        for (GroupPort port : List.copyOf(leases.keySet())) {
-            if (!joined.contains(port)) {
-                port.join(spec.volume(), events);
-            }
-        }
-        for (int i = before; i < count; i++) {
-            slabs[i].tellUp(joined);
+        joined.join(before);
+        for (int i = first; i < count; i++) {
+            slabs[i].tellUp(before);
         }
         watch.arm();
         openedOrMapped();
@@ -220,7 +203,7 @@ public final class AccessPointHost {
     /** Begins to attach; {@link Owner#opened} or {@link Owner#ended} follows. */
     public void start() {
         LOG.info("attach begins volume={} epoch={} slabs={}", spec.volume(), spec.epoch(), slabs.length);
-        List.copyOf(leases.keySet()).forEach(port -> port.join(spec.volume(), events));
+        joined.join(List.of());
         watch.arm();
     }
 
@@ -252,66 +235,10 @@ public final class AccessPointHost {
         for (SlabHost slab : slabs) {
             slab.forgetMissed();
         }
-        leases.forEach(this::leave);
-    }
-
-    private void leave(GroupPort port, Lease lease) {
-        lease.giveUp();
-        port.release(spec.volume(), spec.epoch());
-        port.leave(spec.volume(), events);
-        ports.left(port);
+        joined.leaveAll();
     }
 
     // ------------------------------------------------------------------------------------------------ requests
-
-    /** True if a record can be numbered on the slab now: in flight there is room, and every link takes more. */
-    private boolean canWrite(SlabHost at) {
-        if (ended || !at.point.canWrite()) {
-            return false;
-        }
-        for (int i = 0; i < at.ports.length; i++) {
-            if (at.isRequired(i) && !at.ports[i].isWritable()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** What every copy of the slab has room for in its journal, in bytes, for certain. */
-    private static long freeJournalBytes(SlabHost at) {
-        long least = Long.MAX_VALUE;
-        for (int i = 0; i < at.ports.length; i++) {
-            least = at.isRequired(i) ? Math.min(least, at.ports[i].freeJournalBytes()) : least;
-        }
-        return least;
-    }
-
-    /** Pieces that every copy of the slab can still allocate. */
-    public long freePieces(int slab) {
-        long least = Long.MAX_VALUE;
-        SlabHost at = slabs[slab];
-        for (int i = 0; i < at.ports.length; i++) {
-            least = at.isRequired(i) ? Math.min(least, at.ports[i].freePieces()) : least;
-        }
-        return least;
-    }
-
-    /** Asks for newer credits; {@link Owner#eased} follows. */
-    private void askForCredits(SlabHost at) {
-        for (GroupPort port : at.ports) {
-            port.probe();
-        }
-        if (!creditTimerArmed) {
-            creditTimerArmed = true;
-            loop.schedule(CREDIT_PAUSE_NANOS, () -> {
-                creditTimerArmed = false;
-                if (!ended) {
-                    leases.keySet().forEach(GroupPort::probe);
-                    owner.eased();
-                }
-            });
-        }
-    }
 
     /** True if every copy is there and has acknowledged all that was numbered. */
     public boolean isSettled() {
@@ -323,6 +250,11 @@ public final class AccessPointHost {
         return !ended;
     }
 
+    /** Pieces that every copy of the slab can still allocate. */
+    public long freePieces(int slab) {
+        return room.freePieces(slabs[slab]);
+    }
+
     /**
      * Asks each copy of the slab with room for fewer than {@code pieces} to give back what only waits for a checkpoint. Returns how many were
      * asked; {@code told} is called for each of them, never inside this call, then {@link Owner#eased}.
@@ -332,20 +264,7 @@ public final class AccessPointHost {
         for (SlabHost each : slabs) {
             each.point.tellCommit();
         }
-        int asked = 0;
-        SlabHost at = slabs[slab];
-        for (int i = 0; i < at.ports.length; i++) {
-            if (at.isRequired(i) && at.ports[i].freePieces() < pieces) {
-                asked++;
-                at.ports[i].reclaim(answered -> {
-                    if (!ended) {
-                        told.told(answered);
-                        owner.eased();
-                    }
-                });
-            }
-        }
-        return asked;
+        return room.reclaim(slabs[slab], pieces, told);
     }
 
     /** {@code answered} false: the copy was lost before it answered. */
@@ -388,18 +307,11 @@ public final class AccessPointHost {
 
     /** True if a record that takes so much of the journals can be numbered on the slab now; else {@link Owner#eased} follows when that may have changed. */
     public boolean mayNumber(int slab, long journalCost) {
-        return mayNumber(slabs[slab], journalCost);
+        return room.mayNumber(slabs[slab], journalCost);
     }
 
     boolean mayNumber(SlabHost at, long journalCost) {
-        if (!canWrite(at)) {
-            return false;
-        }
-        if (freeJournalBytes(at) < journalCost) {
-            askForCredits(at);
-            return false;
-        }
-        return true;
+        return room.mayNumber(at, journalCost);
     }
 
     /** How many blocks the slab has: the last one of a volume may be short. */
@@ -542,13 +454,13 @@ public final class AccessPointHost {
         if (!openTold && !ended) {
             openTold = true;
             LOG.info("volume open volume={} epoch={}", spec.volume(), spec.epoch());
-            leases.keySet().forEach(GroupPort::probe);
+            joined.probe();
             owner.opened();
         }
         if (!ended && sizeBytes < comingBytes) {
             sizeBytes = comingBytes;
             LOG.info("volume grown volume={} epoch={} bytes={}", spec.volume(), spec.epoch(), sizeBytes);
-            leases.keySet().forEach(GroupPort::probe);
+            joined.probe();
             owner.grown(sizeBytes);
         }
     }
@@ -607,7 +519,7 @@ public final class AccessPointHost {
 
     void wantLease() {
         watch.arm();
-        leases.keySet().forEach(GroupPort::probe);
+        joined.probe();
         if (!leaseCheckQueued) {
             leaseCheckQueued = true;
             loop.execute(checkLeases);

@@ -3,19 +3,18 @@ package io.varve.dataplane.replication;
 import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.wire.Message;
 import io.varve.dataplane.wire.Refusal;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Takes what the disk groups say to the slab of the volume that it concerns. Confined to the volume's loop. */
 final class PortEvents implements PortListener {
     private final AccessPointHost host;
     private final AttachSpec spec;
-    private final Map<GroupPort, Lease> leases;
+    private final JoinedGroups joined;
 
-    PortEvents(AccessPointHost host, AttachSpec spec, Map<GroupPort, Lease> leases) {
+    PortEvents(AccessPointHost host, AttachSpec spec, JoinedGroups joined) {
         this.host = host;
         this.spec = spec;
-        this.leases = leases;
+        this.joined = joined;
     }
 
     @Override
@@ -124,7 +123,7 @@ final class PortEvents implements PortListener {
 
     @Override
     public void leased(GroupPort port, int itsEpoch, long sentNanos, long termNanos) {
-        Lease lease = leases.get(port);
+        Lease lease = joined.leaseOrNull(port);
         if (lease != null && itsEpoch == spec.epoch() && !host.hasEnded()) {
             lease.granted(sentNanos, termNanos);
             host.checkLeases();

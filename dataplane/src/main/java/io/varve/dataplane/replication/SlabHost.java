@@ -72,7 +72,7 @@ final class SlabHost implements AccessPointEffects {
             AttachSpec.Copy copy = copies.get(i);
             ports[i] = from.port(copy.group(), copy.peerAddress());
             creationIds[i] = copy.creationId();
-            Lease lease = host.lease(ports[i]);
+            Lease lease = host.joined().lease(ports[i]);
             Member member = new Member(
                     i,
                     copy.group(),
@@ -180,8 +180,9 @@ final class SlabHost implements AccessPointEffects {
         creationIds[index] = copy.creationId();
         fetches.forget(index);
         learners[index] = null;
-        boolean isJoined = host.isJoined(port);
-        Member member = new Member(index, copy.group(), host.lease(port), port.localReplica(point.stream()), false);
+        boolean isJoined = host.joined().contains(port);
+        Member member =
+                new Member(index, copy.group(), host.joined().lease(port), port.localReplica(point.stream()), false);
         member.distance = from.distance(copy);
         point.add(member);
         LOG.info("copy added stream={} group={} place={}", point.stream(), copy.group(), index);
