@@ -4,7 +4,6 @@ import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.store.StoreStatus;
 import io.varve.dataplane.wire.Refusal;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -28,22 +27,13 @@ final class AccessPoint {
         CLOSED
     }
 
-    /** Places: reads and maps keep them as bits of an int. */
-    static final int MAX_MEMBERS = 31;
-
     /** Records asked of a donor at a time: about what is in flight on a busy stream, a fraction of a journal segment. */
     static final int TAIL_CHUNK = 64;
 
     private final long stream;
     private final int epoch;
     private final AccessPointEffects effects;
-    /** By index, whoever was dropped included. */
-    private final List<Member> places;
-
-    /** Those that are there, the nearest first. */
-    private final List<Member> members;
-
-    private int dropped;
+    private final Places places;
     private final ReadGate gate;
     private final RollForward rollForward;
     private final Numbering numbering;
@@ -52,17 +42,14 @@ final class AccessPoint {
     private String trouble = "";
 
     AccessPoint(long stream, int epoch, List<Member> members, AccessPointEffects effects) {
-        Invariant.check(
-                !members.isEmpty() && members.size() <= MAX_MEMBERS, "members of a replica set", members.size());
         this.stream = stream;
         this.epoch = epoch;
-        this.places = new ArrayList<>(members);
-        this.members = new ArrayList<>(members);
+        this.places = new Places(members);
         this.effects = effects;
         this.gate = new ReadGate(this, effects);
-        this.rollForward = new RollForward(epoch, places, effects);
-        this.numbering = new Numbering(this, this.members, effects);
-        this.set = new InSyncSet(this, numbering, this.members);
+        this.rollForward = new RollForward(epoch, places.all(), effects);
+        this.numbering = new Numbering(this, places.members(), effects);
+        this.set = new InSyncSet(this, numbering, places.members());
     }
 
     Phase phase() {
@@ -88,11 +75,15 @@ final class AccessPoint {
 
     /** Those that are there, the nearest first. */
     List<Member> members() {
-        return members;
+        return places.members();
     }
 
     Member member(int index) {
-        return places.get(index);
+        return places.at(index);
+    }
+
+    Places places() {
+        return places;
     }
 
     /** What is numbered and not yet committed; to be looked at only. */
@@ -104,7 +95,7 @@ final class AccessPoint {
     boolean isSettled() {
         return phase == Phase.OPEN
                 && inFlight().isEmpty()
-                && members.stream().allMatch(member -> member.isSealed || !member.isRequired);
+                && members().stream().allMatch(member -> member.isSealed || !member.isRequired);
     }
 
     /** True if the set may be changed: this epoch has been opened. */
@@ -118,54 +109,6 @@ final class AccessPoint {
     }
 
     // ------------------------------------------------------------------------------------------------ members
-
-    /**
-     * The index for a copy that is to be added; −1: there is no place. A place that was left is taken only when there are no new ones, and then the one
-     * that has been free the longest, so that nothing is on its way any more that means who was there.
-     */
-    int freePlace() {
-        if (places.size() < MAX_MEMBERS) {
-            return places.size();
-        }
-        int longest = -1;
-        for (Member member : places) {
-            if (member.isGone() && (longest < 0 || member.droppedAs < places.get(longest).droppedAs)) {
-                longest = member.index;
-            }
-        }
-        return longest;
-    }
-
-    /** A copy that was made since the attach. It is outside of the set, and spoken to when the slab is open. */
-    void add(Member member) {
-        Invariant.check(InSyncSet.isLearner(member) && !member.isRequired, "a copy is added to the set", member.index);
-        if (member.index == places.size()) {
-            places.add(member);
-        } else {
-            Invariant.check(places.get(member.index).isGone(), "the place of a copy is not free", member.index);
-            places.set(member.index, member);
-        }
-        int at = 0;
-        while (at < members.size() && members.get(at).distance <= member.distance) {
-            at++;
-        }
-        members.add(at, member);
-    }
-
-    /** True if the copy can be dropped: it is in no set, nor may it be, and nobody waits for it. */
-    static boolean isDroppable(Member member) {
-        return !member.isRequired && InSyncSet.isLearner(member);
-    }
-
-    /** The truth names the copy no longer: it is spoken to no more, and its place is free. */
-    void drop(int index) {
-        Member member = member(index);
-        Invariant.check(!member.isRequired && !member.isInSet, "a copy is dropped that is waited for", index);
-        member.state = ReplicaState.FAILED;
-        member.isSealed = false;
-        member.droppedAs = ++dropped;
-        members.remove(member);
-    }
 
     void memberUp(int index) {
         if (mayBeSealed(member(index))) {

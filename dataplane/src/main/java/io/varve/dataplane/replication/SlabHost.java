@@ -157,15 +157,15 @@ final class SlabHost implements AccessPointEffects {
         if (learner != null) {
             learner.giveUp("it is to go");
         }
-        if (isForgotten && AccessPoint.isDroppable(member)) {
-            point.drop(member.index);
+        if (isForgotten && Places.isDroppable(member)) {
+            point.places().drop(member.index);
             map.leaveOut(member.index);
             host.dropped(ports[member.index]);
         }
     }
 
     private void add(AttachSpec.Copy copy) {
-        int index = point.freePlace();
+        int index = point.places().free();
         if (index < 0) {
             LOG.warn("no place for another copy stream={} group={}", point.stream(), copy.group());
             return;
@@ -184,7 +184,7 @@ final class SlabHost implements AccessPointEffects {
         Member member =
                 new Member(index, copy.group(), host.joined().lease(port), port.localReplica(point.stream()), false);
         member.distance = from.distance(copy);
-        point.add(member);
+        point.places().add(member);
         LOG.info("copy added stream={} group={} place={}", point.stream(), copy.group(), index);
         if (!isJoined) {
             port.join(host.spec().volume(), host.events());

@@ -231,9 +231,9 @@ class InSyncSetTest {
     @Test
     void aCopyIsAddedOutsideOfTheSetAndSealedLikeAnyThatReturns() {
         open();
-        assertThat(point.freePlace()).isEqualTo(3);
+        assertThat(point.places().free()).isEqualTo(3);
         Member added = new Member(3, "d", new Lease(), null, false);
-        point.add(added);
+        point.places().add(added);
         point.memberUp(3);
         assertThat(script.take()).containsExactly("seal 3");
         point.write(new Write(1));
@@ -245,7 +245,7 @@ class InSyncSetTest {
 
     @Test
     void anAddedCopyIsNotSpokenToBeforeTheSlabIsOpen() {
-        point.add(new Member(3, "d", new Lease(), null, false));
+        point.places().add(new Member(3, "d", new Lease(), null, false));
         point.memberUp(3);
         assertThat(script.take()).isEmpty();
     }
@@ -253,21 +253,21 @@ class InSyncSetTest {
     @Test
     void aCopyThatIsWaitedForIsNotDropped() {
         open();
-        assertThat(AccessPoint.isDroppable(members.get(0))).as("in the set").isFalse();
-        assertThatThrownBy(() -> point.drop(0)).hasMessageContaining("waited for");
+        assertThat(Places.isDroppable(members.get(0))).as("in the set").isFalse();
+        assertThatThrownBy(() -> point.places().drop(0)).hasMessageContaining("waited for");
         learn();
-        assertThat(AccessPoint.isDroppable(members.get(2))).as("a learner").isFalse();
+        assertThat(Places.isDroppable(members.get(2))).as("a learner").isFalse();
         point.set().joined(2);
         point.set().proposed(2);
-        assertThat(AccessPoint.isDroppable(members.get(2))).as("proposed").isFalse();
+        assertThat(Places.isDroppable(members.get(2))).as("proposed").isFalse();
         point.set().changed(List.of("a", "b"));
-        assertThat(AccessPoint.isDroppable(members.get(2))).isTrue();
+        assertThat(Places.isDroppable(members.get(2))).isTrue();
     }
 
     @Test
     void aDroppedCopyIsSpokenToNoMore() {
         open();
-        point.drop(2);
+        point.places().drop(2);
         assertThat(point.members()).extracting(member -> member.group).containsExactly("a", "b");
         point.memberUp(2);
         point.sealed(2, 3, 2, 3, Long.MAX_VALUE);
@@ -285,19 +285,19 @@ class InSyncSetTest {
     @Test
     void aPlaceThatWasLeftIsTakenAgainOnlyWhenThereAreNoOthers() {
         open();
-        point.drop(2);
-        for (int place = 3; place < AccessPoint.MAX_MEMBERS; place++) {
-            assertThat(point.freePlace()).isEqualTo(place);
-            point.add(new Member(place, "x" + place, new Lease(), null, false));
+        point.places().drop(2);
+        for (int place = 3; place < Places.MAX_MEMBERS; place++) {
+            assertThat(point.places().free()).isEqualTo(place);
+            point.places().add(new Member(place, "x" + place, new Lease(), null, false));
         }
-        assertThat(point.freePlace()).isEqualTo(2);
-        point.drop(7);
-        point.add(new Member(point.freePlace(), "late", new Lease(), null, false));
+        assertThat(point.places().free()).isEqualTo(2);
+        point.places().drop(7);
+        point.places().add(new Member(point.places().free(), "late", new Lease(), null, false));
         assertThat(point.member(2).group).isEqualTo("late");
-        assertThat(point.freePlace()).isEqualTo(7);
-        point.add(new Member(7, "last", new Lease(), null, false));
-        assertThat(point.freePlace()).isEqualTo(-1);
-        assertThatThrownBy(() -> point.add(new Member(3, "taken", new Lease(), null, false)))
+        assertThat(point.places().free()).isEqualTo(7);
+        point.places().add(new Member(7, "last", new Lease(), null, false));
+        assertThat(point.places().free()).isEqualTo(-1);
+        assertThatThrownBy(() -> point.places().add(new Member(3, "taken", new Lease(), null, false)))
                 .hasMessageContaining("not free");
     }
 
@@ -306,7 +306,7 @@ class InSyncSetTest {
         members.forEach(member -> member.distance = 1);
         AccessPoint near = new AccessPoint(1, EPOCH, members, script);
         Member local = new Member(3, "d", new Lease(), null, false);
-        near.add(local);
+        near.places().add(local);
         assertThat(near.members().getFirst()).isSameAs(local);
         assertThat(near.member(0).group).isEqualTo("a");
     }
