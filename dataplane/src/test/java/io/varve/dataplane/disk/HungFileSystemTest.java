@@ -43,11 +43,11 @@ final class HungFileSystemTest {
     @BeforeEach
     void mount() throws Exception {
         directory = Files.createTempDirectory("varve-hung-");
-        Files.createDirectory(mounted().getParent());
+        Files.createDirectory(mountPoint());
         try {
             serve("nbdkit", "-f", "-U", at("nbd"), "--filter=pause", "memory", "16M", "pause-control=" + at("pause"));
             await(Path.of(at("nbd")));
-            serve("nbdfuse", mounted().getParent().toString(), "nbd+unix:///?socket=" + at("nbd"));
+            serve("nbdfuse", mountPoint().toString(), "nbd+unix:///?socket=" + at("nbd"));
             await(mounted());
         } catch (IOException missing) {
             System.err.println("NOT TESTED: a file system that hangs, because " + missing.getMessage());
@@ -78,8 +78,12 @@ final class HungFileSystemTest {
         }
     }
 
+    private Path mountPoint() {
+        return directory.resolve("fuse");
+    }
+
     private Path mounted() {
-        return directory.resolve("fuse/nbd");
+        return mountPoint().resolve("nbd");
     }
 
     private String at(String name) {
