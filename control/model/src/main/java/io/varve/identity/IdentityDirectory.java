@@ -88,6 +88,11 @@ public record IdentityDirectory(Path path) {
         SecretFile.write(path.resolve(AUTHORITY_KEY), Pem.encode(key));
     }
 
+    /** False: there was none. */
+    public boolean removeAuthority() throws IOException {
+        return Files.deleteIfExists(path.resolve(AUTHORITY_KEY));
+    }
+
     public void writeNode(X509Certificate certificate, PrivateKey key) throws IOException {
         SecretFile.write(node(), Pem.encode(certificate) + Pem.encode(key));
     }

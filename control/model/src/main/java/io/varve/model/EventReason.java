@@ -12,6 +12,7 @@ public enum EventReason {
             "MetadataRecovered",
             Severity.WARNING,
             "look at varve status; revoke tokens that were revoked since the backup"),
+    METADATA_MEMBERS("MetadataMembersChanged", Severity.INFO, ""),
     NODE_JOINED("NodeJoined", Severity.INFO, ""),
     NODE_STARTED("NodeStarted", Severity.INFO, ""),
     NODE_STOPPING("NodeStopping", Severity.INFO, ""),

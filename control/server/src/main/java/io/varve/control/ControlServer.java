@@ -6,32 +6,44 @@ import io.varve.control.membership.Membership;
 import io.varve.control.membership.MembershipConfig;
 import io.varve.control.membership.MembershipTimes;
 import io.varve.control.membership.ViewWriter;
+import io.varve.control.raft.MetaConfig;
 import io.varve.control.raft.MetaMember;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.SocketAddress;
+import java.io.IOException;
 import java.util.Objects;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The control plane of one process, running: its metadata member, if it is one, and its management API. */
+/**
+ * The control plane of one process, running: its management API, and its part in the metadata group as long as it has one. That part is started, made to
+ * serve and stopped by one thread at a time; everything else is safe from any.
+ */
 public final class ControlServer {
     private static final Logger LOG = LoggerFactory.getLogger(ControlServer.class);
 
+    private final ControlConfig config;
     private final Vertx vertx;
-    private final Optional<MetaMember> member;
     private final ApiServer api;
     private final Membership membership;
-    private final Optional<ViewWriter> view;
+    private Optional<MetaMember> member;
+    private volatile Optional<ViewWriter> view;
 
     private ControlServer(
-            Vertx vertx, Optional<MetaMember> member, ApiServer api, Membership membership, MembershipTimes times) {
+            ControlConfig config, Vertx vertx, Optional<MetaMember> member, ApiServer api, Membership membership) {
+        this.config = config;
         this.vertx = vertx;
         this.member = member;
         this.api = api;
         this.membership = membership;
-        this.view = member.map(local -> new ViewWriter(local, membership, times.check()));
+        this.view = member.map(this::writer);
+    }
+
+    private ViewWriter writer(MetaMember local) {
+        MembershipTimes times = config.membership().map(MembershipConfig::times).orElse(MembershipTimes.USUAL);
+        return new ViewWriter(local, membership, times.check());
     }
 
     /**
@@ -53,7 +65,7 @@ public final class ControlServer {
                                 local,
                                 config.identity(),
                                 config.issuing(),
-                                config.metadata().map(own -> own.storageDir().resolveSibling("audit.log")),
+                                config.audited(),
                                 membership)
                         .map(api -> {
                             LOG.info(
@@ -61,14 +73,7 @@ public final class ControlServer {
                                     config.bindHost(),
                                     api.port(),
                                     member.isPresent());
-                            return new ControlServer(
-                                    vertx,
-                                    member,
-                                    api,
-                                    membership,
-                                    config.membership()
-                                            .map(MembershipConfig::times)
-                                            .orElse(MembershipTimes.USUAL));
+                            return new ControlServer(config, vertx, member, api, membership);
                         })
                         .recover(failure ->
                                 stopMember(vertx, member).transform(stopped -> Future.failedFuture(failure))));
@@ -95,6 +100,37 @@ public final class ControlServer {
                 .mapEmpty();
     }
 
+    /**
+     * Takes part in the metadata group, as one that is to become a member: it is filled, and answers nobody yet. Blocks on the disk.
+     *
+     * @throws IOException when its storage or its port cannot be used
+     */
+    public synchronized void join(MetaConfig part) throws IOException {
+        MetaMember started = MetaMember.start(part);
+        member = Optional.of(started);
+        api.takesPart(started.peer());
+    }
+
+    /** It is a member: from now on it answers. */
+    public synchronized void serveAsMember() {
+        MetaMember own = member.orElseThrow();
+        api.serve(own, config.audited());
+        view = Optional.of(writer(own));
+    }
+
+    /** Takes no part in the metadata group any more. Blocks for a second or two. */
+    public synchronized void leaveGroup() throws IOException {
+        api.forward();
+        api.takesPart("");
+        view.ifPresent(ViewWriter::close);
+        view = Optional.empty();
+        Optional<MetaMember> former = member;
+        member = Optional.empty();
+        if (former.isPresent()) {
+            former.get().close();
+        }
+    }
+
     /** The port of the management API. */
     public int managementPort() {
         return api.port();
@@ -112,7 +148,11 @@ public final class ControlServer {
 
     /** Stops the API, the membership, then the metadata member; takes about two seconds when there is one. */
     public Future<Void> close() {
-        return api.close().eventually(this::leave).eventually(() -> stopMember(vertx, member));
+        return api.close().eventually(this::leave).eventually(() -> stopMember(vertx, present()));
+    }
+
+    private synchronized Optional<MetaMember> present() {
+        return member;
     }
 
     private Future<Void> leave() {

@@ -43,7 +43,7 @@ class ArchitectureTest {
                 .whereLayer("api")
                 .mayOnlyBeAccessedByLayers("server")
                 .whereLayer("truth")
-                .mayOnlyBeAccessedByLayers("api")
+                .mayOnlyBeAccessedByLayers("api", "server")
                 .whereLayer("membership")
                 .mayOnlyBeAccessedByLayers("api", "server")
                 .whereLayer("raft")

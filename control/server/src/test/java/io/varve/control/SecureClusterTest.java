@@ -17,6 +17,7 @@ import io.varve.api.CreatedToken;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.DiskGroup;
+import io.varve.api.GetAuthorityRequest;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GetStatusRequest;
 import io.varve.api.IdentityGrpcClient;
@@ -221,16 +222,52 @@ class SecureClusterTest {
     }
 
     private TruthCode register(LiveIdentity who, String name) throws Exception {
+        int place = name.charAt(1) - '0';
+        boolean isMember = place < members.size();
         TruthClient truth = new TruthClient(vertx, management, Optional.of(who));
         try {
             return await(truth.registerNode(RegisterNodeRequest.newBuilder()
-                            .setNode(Node.newBuilder().setId(name).setIncarnation(1))
+                            .setNode(Node.newBuilder()
+                                    .setId(name)
+                                    .setIncarnation(1)
+                                    .setManagementAddress(
+                                            "127.0.0.1:" + (isMember ? management.get(place) : outsider).port())
+                                    .setRaftAddress(
+                                            isMember ? members.get(place).address() : "127.0.0.1:2"))
                             .build()))
                     .getResult()
                     .getCode();
         } finally {
             await(truth.close());
         }
+    }
+
+    /** The authority's key goes to the members that the truth lists, over their own connection, and to nobody else. */
+    @Test
+    void theAuthoritysKeyIsHandedToListedMembersOnly() throws Exception {
+        for (String name : List.of("n0", "n1", "n2", "n3")) {
+            register(node(name), name);
+        }
+        NodeView view = NodeView.getDefaultInstance();
+        TruthClient truth = new TruthClient(vertx, management, Optional.of(node("n1")));
+        while (!view.hasMetadata()) {
+            view = await(truth.watchNode(WatchNodeRequest.newBuilder()
+                    .setNode("n1")
+                    .setAfterIndex(view.getIndex())
+                    .setWaitMillis(1_000)
+                    .build()));
+        }
+        await(truth.close());
+        GetAuthorityRequest question = GetAuthorityRequest.getDefaultInstance();
+        assertThat(as(node("n1"), IdentityGrpcClient.GetAuthority, question).getKey())
+                .isEqualTo(ByteString.copyFrom(authority.key().getEncoded()));
+        assertThatThrownBy(() -> as(node("n3"), IdentityGrpcClient.GetAuthority, question))
+                .hasMessageContaining("n3 is no member of the metadata group");
+        assertThatThrownBy(() -> as(admin(), IdentityGrpcClient.GetAuthority, question))
+                .hasMessageContaining("needs the role node");
+        assertThatThrownBy(() -> at(outsider, node("n1"), IdentityGrpcClient.GetAuthority, question, ""))
+                .as("it has none to give")
+                .hasMessageContaining("no member of the metadata group");
     }
 
     /** (volume, epoch) says nothing of who calls: the certificate does, and the truth knows whose the epoch is. */

@@ -192,6 +192,7 @@ public final class DataPlane {
                 .setIncarnation(config.incarnation())
                 .setVersion(config.version())
                 .setMetadataMember(config.metadataMember())
+                .setRaftAddress(config.raftAddress())
                 .setNetwork(config.identity().isPresent() ? "tls" : "plaintext")
                 .build();
         stopRegistering = Registration.until(home(), truth, node, cluster, registered::tryComplete);

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param nbdConnections NBD clients served at once by each event loop
  * @param queueBytes payload of their requests that each event loop holds in memory at most
  * @param identity what this node shows its peers by TLS; empty: plaintext
+ * @param raftAddress where the node would be reached as a metadata member; empty: it cannot become one
  * @param backend which device I/O to use; empty: what a probe at start finds best
  */
 public record DataPlaneConfig(
@@ -35,6 +36,7 @@ public record DataPlaneConfig(
         int nbdPort,
         String managementAddress,
         boolean metadataMember,
+        String raftAddress,
         String version,
         List<GroupConfig> groups,
         int nbdConnections,

@@ -53,6 +53,7 @@ final class DataPlaneTest {
                 "",
                 false,
                 "",
+                "",
                 List.of(new GroupConfig("fast", 0, List.of(absent))),
                 1,
                 64 << 20,

@@ -82,6 +82,7 @@ final class ReopenedGroupsTest {
                 "",
                 false,
                 "",
+                "",
                 List.of(CONFIG),
                 1,
                 64 * MIB,

@@ -12,10 +12,14 @@ import picocli.CommandLine.Spec;
 /** {@code varve metadata …}. */
 @Command(
         name = "metadata",
-        description = "The metadata group: who is in it, its backup, and its recovery when it was lost.",
+        description =
+                "The metadata group: who is in it and who else should be, its backup, and its recovery when it was lost.",
         subcommands = {
             MetadataCommand.Show.class,
             MetadataCommand.ListMembers.class,
+            MetadataMemberCommands.Replace.class,
+            MetadataMemberCommands.Add.class,
+            MetadataMemberCommands.Remove.class,
             MetadataBackupCommand.class,
             MetadataRecoveryCommands.Restore.class,
             MetadataRecoveryCommands.Rescue.class
@@ -40,7 +44,7 @@ final class MetadataCommand extends GroupCommand {
         @Override
         public void run() {
             var root = RootCommand.of(spec);
-            root.print(status(root), status -> status.getHealth() + ".\n\n" + table(status));
+            root.print(status(root), MetadataCommand::describe);
         }
     }
 
@@ -60,6 +64,27 @@ final class MetadataCommand extends GroupCommand {
         }
     }
 
+    static String describe(MetadataStatus status) {
+        var text = new StringBuilder(status.getHealth()).append(".\n\n").append(table(status));
+        if (status.getJoiningCount() + status.getLeavingCount() > 0) {
+            text.append('\n');
+            if (status.getJoiningCount() > 0) {
+                text.append(String.join(", ", status.getJoiningList())).append(" joins");
+            }
+            if (status.getLeavingCount() > 0) {
+                text.append(status.getJoiningCount() > 0 ? ", " : "")
+                        .append(String.join(", ", status.getLeavingList()))
+                        .append(" leaves");
+            }
+            text.append(": ").append(status.getChange()).append(".\n");
+        } else if (!status.getChange().isEmpty()) {
+            text.append("\nOther members are needed: ")
+                    .append(status.getChange())
+                    .append(".\n");
+        }
+        return text.toString();
+    }
+
     private static MetadataStatus status(RootCommand root) {
         return root.ask(ManagementGrpcClient.GetMetadata, GetMetadataRequest.getDefaultInstance());
     }
@@ -68,7 +93,7 @@ final class MetadataCommand extends GroupCommand {
         var table = Table.of("NODE", "ADDRESS", "ROLE", ">APPLIED", ">BEHIND");
         for (MetadataMember member : status.getMembersList()) {
             table.row(
-                    member.getAnswers() ? member.getNode() : "?",
+                    member.getNode().isEmpty() ? "?" : member.getNode(),
                     member.getAddress(),
                     !member.getAnswers() ? "does not answer" : member.getLeads() ? "leads" : "follows",
                     member.getAnswers() ? member.getAppliedIndex() : "-",

@@ -1,7 +1,9 @@
 package io.varve.cli.server;
 
 import com.google.protobuf.ByteString;
+import io.varve.api.AuthorityKey;
 import io.varve.api.Certificates;
+import io.varve.api.GetAuthorityRequest;
 import io.varve.api.IdentityGrpcClient;
 import io.varve.api.JoinRequest;
 import io.varve.api.RenewRequest;
@@ -30,6 +32,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -195,15 +198,16 @@ final class NodeCredentials {
     }
 
     /** From now on the certificate is renewed in time. {@code members}: where to ask, when the authority's key is not here. */
-    void keepFresh(List<SocketAddress> members) {
+    void keepFresh(Supplier<List<SocketAddress>> members) {
         var calls = new NodeCalls(vertx, Optional.of(live));
         var life = Duration.between(Instant.now(), live.now().endsAt());
         var pause = Math.clamp(life.toMillis() / PAUSES_IN_A_LIFE, 200, LONGEST_PAUSE.toMillis());
         vertx.setTimer(pause, fired -> lookAfter(calls, members, pause));
     }
 
-    private void lookAfter(NodeCalls calls, List<SocketAddress> members, long pause) {
-        lookAfter(calls, members).onComplete(done -> vertx.setTimer(pause, again -> lookAfter(calls, members, pause)));
+    private void lookAfter(NodeCalls calls, Supplier<List<SocketAddress>> members, long pause) {
+        lookAfter(calls, members.get())
+                .onComplete(done -> vertx.setTimer(pause, again -> lookAfter(calls, members, pause)));
     }
 
     private Future<Void> lookAfter(NodeCalls calls, List<SocketAddress> members) {
@@ -241,6 +245,56 @@ final class NodeCredentials {
                 .recover(failure -> member + 1 < members.size()
                         ? renewAt(member + 1, calls, members, keys)
                         : Future.failedFuture(failure));
+    }
+
+    /**
+     * Gets the authority's key, which every metadata member has, unless it is here or certificates come from elsewhere. Blocks.
+     *
+     * @throws IOException when nobody gives it
+     */
+    void fetchAuthority(List<SocketAddress> members) throws IOException {
+        if (config.restart().security().files().isPresent() || directory.hasAuthority()) {
+            return;
+        }
+        var calls = new NodeCalls(vertx, Optional.of(live));
+        try {
+            var given = authorityAt(0, calls, members).await();
+            var authority = new CertificateAuthority(
+                    live.now().authorities().getFirst(),
+                    Pem.privateKey(given.getKey().toByteArray()));
+            // Fails when it is another authority's.
+            authority.issue(
+                    CertificateAuthority.newKey().getPublic(),
+                    Principal.node(config.fixed().node()),
+                    Instant.now(),
+                    config.restart().security().lifetime());
+            directory.writeAuthorityKey(authority.key());
+            LOG.info("authority's key taken over");
+        } catch (IOException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IOException("the authority's key cannot be had: " + e.getMessage(), e);
+        } finally {
+            calls.close();
+        }
+    }
+
+    private static Future<AuthorityKey> authorityAt(int member, NodeCalls calls, List<SocketAddress> members) {
+        return calls.ask(
+                        members.get(member),
+                        IdentityGrpcClient.GetAuthority,
+                        GetAuthorityRequest.getDefaultInstance(),
+                        CALL_LIMIT)
+                .recover(failure -> member + 1 < members.size()
+                        ? authorityAt(member + 1, calls, members)
+                        : Future.failedFuture(failure));
+    }
+
+    /** This node is no metadata member any more: only they hold the authority. */
+    void dropAuthority() throws IOException {
+        if (directory.removeAuthority()) {
+            LOG.info("authority's key removed: this node is no metadata member");
+        }
     }
 
     private Boolean issueAgain() throws IOException {

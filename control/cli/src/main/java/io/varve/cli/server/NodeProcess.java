@@ -63,6 +63,7 @@ final class NodeProcess {
     private volatile Readiness readiness = Readiness.waiting("the node starts");
     private Optional<LiveIdentity> identity = Optional.empty();
     private volatile int exitCode = ExitCode.OK;
+    private volatile @Nullable MemberPart part;
     private volatile @Nullable ControlServer control;
     private volatile @Nullable TruthClient truth;
     private volatile @Nullable DataPlane dataPlane;
@@ -109,19 +110,29 @@ final class NodeProcess {
         local.diagnoseBy(this::diagnose);
         var credentials = NodeCredentials.open(config, vertx);
         identity = credentials.map(NodeCredentials::live);
-        credentials.ifPresent(own -> own.keepFresh(NodeWiring.metadataServersOwnFirst(config)));
+        var found = MemberPart.open(config);
+        part = found;
+        var members = found.members();
+        credentials.ifPresent(own -> own.keepFresh(members::addresses));
         var server = ControlServer.start(
-                        NodeWiring.control(config, credentials, directory.incarnation(), VersionCommand.version()),
+                        NodeWiring.control(
+                                config,
+                                credentials,
+                                members,
+                                found.first(identity),
+                                directory.incarnation(),
+                                VersionCommand.version()),
                         vertx,
                         local)
                 .await();
         control = server;
-        var client = new TruthClient(vertx, NodeWiring.metadataServersOwnFirst(config), identity);
+        var client = new TruthClient(vertx, members, identity);
         metrics.show(server.membership());
         server.membership().onNews(client::heardOfNews);
         client.onRegistered(response ->
                 server.membership().begin(response.getMembershipKey().toByteArray()));
         truth = client;
+        found.follow(server, credentials, client, vertx);
         startDataPlane(client);
     }
 
@@ -189,6 +200,10 @@ final class NodeProcess {
     }
 
     private Future<Void> stopControl() {
+        var own = part;
+        if (own != null) {
+            own.close();
+        }
         var client = truth;
         if (client != null) {
             client.close();

@@ -10,6 +10,7 @@ import io.varve.control.api.Issuing;
 import io.varve.control.membership.MembershipConfig;
 import io.varve.control.membership.MembershipTimes;
 import io.varve.control.raft.MetaConfig;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.dataplane.agent.GroupConfig;
 import io.varve.dataplane.disk.DeviceClass;
 import io.varve.dataplane.disk.DiskBackend;
@@ -29,18 +30,24 @@ final class NodeWiring {
     private NodeWiring() {}
 
     static ControlConfig control(
-            NodeConfig config, Optional<NodeCredentials> credentials, long incarnation, String version) {
+            NodeConfig config,
+            Optional<NodeCredentials> credentials,
+            MetadataMembers members,
+            Optional<MetaConfig> metadata,
+            long incarnation,
+            String version) {
         var management = config.restart().listen().management();
         var identity = credentials.map(NodeCredentials::live);
         return new ControlConfig(
                 config.fixed().node(),
                 management.host(),
                 management.port(),
-                metadataServers(config),
-                metadata(config).map(member -> member.shown(identity)),
+                members,
+                metadata,
                 identity,
                 credentials.map(own -> issuing(config, own)),
-                config.restart().listen().membership().map(listen -> membership(config, listen, incarnation, version)));
+                config.restart().listen().membership().map(listen -> membership(config, listen, incarnation, version)),
+                Optional.of(config.dataDir().resolve("audit.log")));
     }
 
     private static Issuing issuing(NodeConfig config, NodeCredentials credentials) {
@@ -82,15 +89,7 @@ final class NodeWiring {
         return new MembershipConfig.Address(endpoint.host(), endpoint.port());
     }
 
-    /** Where the truth can be asked. */
-    static List<SocketAddress> metadataServers(NodeConfig config) {
-        return config.fixed().members().stream()
-                .map(member -> SocketAddress.inetSocketAddress(
-                        member.management().port(), member.management().host()))
-                .toList();
-    }
-
-    /** The same, the own member first: it does not hang while this node asks, and is not lost with another node. */
+    /** Where the truth can be asked at first, the own member first: it does not hang while this node asks, and is not lost with another node. */
     static List<SocketAddress> metadataServersOwnFirst(NodeConfig config) {
         return config.fixed().members().stream()
                 .sorted(Comparator.comparing(
@@ -100,16 +99,25 @@ final class NodeWiring {
                 .toList();
     }
 
-    private static Optional<MetaConfig> metadata(NodeConfig config) {
-        if (!config.isMetadataMember()) {
-            return Optional.empty();
-        }
-        var members = config.fixed().members().stream()
-                .map(member -> new MetaConfig.Member(
-                        member.node(), member.raft().host(), member.raft().port()))
-                .toList();
-        return Optional.of(
-                new MetaConfig(config.fixed().node(), members, config.dataDir().resolve("metadata")));
+    /**
+     * Where this node would be reached as a metadata member: as a first one, by its entry; else at {@code listen.raft}; else at the port that the first ones use, if
+     * this node has an address of its own. Empty: it cannot become one.
+     */
+    static Optional<Endpoint> raft(NodeConfig config) {
+        var first = config.fixed().members();
+        var own = first.stream()
+                .filter(member -> member.node().equals(config.fixed().node()))
+                .map(FixedConfig.MetadataMember::raft)
+                .findFirst();
+        var listen = config.restart().listen();
+        return own.or(() -> listen.raft().map(config::advertised))
+                .or(() -> Optional.of(new Endpoint(
+                                config.advertised(listen.management()).host(),
+                                first.getFirst().raft().port()))
+                        .filter(usual ->
+                                first.stream().noneMatch(member -> member.raft().equals(usual)))
+                        .filter(usual -> first.stream()
+                                .noneMatch(member -> member.raft().host().equals(usual.host()))));
     }
 
     static DataPlaneConfig dataPlane(
@@ -128,6 +136,7 @@ final class NodeWiring {
                 restart.listen().nbd().port(),
                 config.advertised(restart.listen().management()).toString(),
                 config.isMetadataMember(),
+                raft(config).map(Endpoint::toString).orElse(""),
                 version,
                 restart.groups().stream().map(NodeWiring::group).toList(),
                 restart.limits().nbdConnections(),

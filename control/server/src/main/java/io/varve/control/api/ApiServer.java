@@ -1,10 +1,16 @@
 package io.varve.control.api;
 
+import io.varve.api.GroupMember;
+import io.varve.api.KnownMembers;
+import io.varve.api.MetadataGroup;
 import io.varve.control.membership.Membership;
+import io.varve.control.meta.MetaState;
 import io.varve.control.raft.MetaMember;
 import io.varve.control.truth.ManagementTls;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.varve.identity.LiveIdentity;
+import io.varve.identity.Principal;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
@@ -13,8 +19,12 @@ import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.GrpcServerOptions;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,26 +42,52 @@ public final class ApiServer {
     private static final Logger LOG = LoggerFactory.getLogger(ApiServer.class);
 
     private final Vertx vertx;
-    private final HttpServer http;
     private final NodeCalls calls;
-    private final Optional<AuditLog> audit;
-    private final long timer;
-    private final long planning;
+    private final MetadataMembers members;
+    private final NodeLocal local;
+    private final Optional<LiveIdentity> identity;
+    private final Optional<Issuing> issuing;
+    private final Membership membership;
+    private final LoadCalls loads;
+    private final Door door;
+    private final GrpcServer grpc;
+    private volatile Function<String, Future<Optional<Principal>>> tokens;
+    private volatile Optional<AuditLog> audit = Optional.empty();
+    private volatile Runnable often = () -> {};
+    private volatile Runnable plan = () -> {};
+    private volatile String running = "";
+    private @Nullable HttpServer http;
+    private long timer;
+    private long planning;
 
     private ApiServer(
-            Vertx vertx, HttpServer http, NodeCalls calls, Runnable every, Runnable plan, Optional<AuditLog> audit) {
-        this.audit = audit;
+            Vertx vertx,
+            MetadataMembers members,
+            NodeLocal local,
+            Optional<LiveIdentity> identity,
+            Optional<Issuing> issuing,
+            Membership membership) {
         this.vertx = vertx;
-        this.http = http;
-        this.calls = calls;
-        this.timer = vertx.setPeriodic(SIGHTINGS_MILLIS, fired -> every.run());
-        this.planning = vertx.setPeriodic(RebuildLoop.ROUND_MILLIS, fired -> plan.run());
+        this.calls = new NodeCalls(vertx, identity);
+        this.members = members;
+        this.local = local;
+        this.identity = identity;
+        this.issuing = issuing;
+        this.membership = membership;
+        this.loads = new LoadCalls(vertx, membership, local);
+        this.tokens = ForwardingManagement.whoHas(calls, members);
+        this.grpc = GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
+        this.door = new Door(
+                grpc,
+                identity.isEmpty()
+                        ? Gate.open()
+                        : Gate.asking(secret -> tokens.apply(secret), identity.get()::revocations));
     }
 
     /**
      * Starts serving.
      *
-     * @param members management addresses of the metadata members
+     * @param members of the metadata group, as they are known
      * @param member the local metadata member; empty: what people ask goes to the others
      * @param identity what this node shows; empty: plaintext, and everybody may do everything
      * @param issuing how this node gives certificates to others; empty: it does not
@@ -62,64 +98,110 @@ public final class ApiServer {
     public static Future<ApiServer> start(
             Vertx vertx,
             SocketAddress listen,
-            List<SocketAddress> members,
+            MetadataMembers members,
             Optional<MetaMember> member,
             NodeLocal local,
             Optional<LiveIdentity> identity,
             Optional<Issuing> issuing,
             Optional<Path> audited,
             Membership membership) {
-        NodeCalls calls = new NodeCalls(vertx, identity);
-        GrpcServer server =
-                GrpcServer.server(vertx, new GrpcServerOptions().setMaxMessageSize(NodeCalls.MAX_MESSAGE_BYTES));
-        Optional<MetaGroup> ownGroup = member.map(own -> new MetaGroup(vertx, own));
-        Optional<TokenCalls> tokens = ownGroup.map(own -> new TokenCalls(own, identity));
-        Gate gate = identity.isEmpty()
-                ? Gate.open()
-                : Gate.asking(
-                        tokens.isPresent() ? tokens.get()::whoHas : ForwardingManagement.whoHas(calls, members),
-                        identity.get()::revocations);
-        Optional<AuditLog> audit = member.flatMap(own -> audited).map(AuditLog::new);
-        Door grpc = new Door(server, gate, audit);
-        Services.nodeControl(grpc, local);
-        LoadCalls loads = new LoadCalls(vertx, membership, local);
-        Runnable every = () -> {};
-        Runnable plan = () -> {};
-        if (member.isPresent()) {
-            MetaGroup group = ownGroup.orElseThrow();
-            Sightings sightings = new Sightings(System::nanoTime);
-            StatusReport report = new StatusReport(group, sightings, calls, members, membership);
-            Services.truth(grpc, new TruthEndpoint(group, sightings));
-            ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local, loads);
-            Services.management(grpc, management, management::verifyVolume);
-            Services.metadata(grpc, new MetadataCalls(group, calls, members));
-            SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
-            Services.tokens(grpc, tokens.orElseThrow());
-            issuing.ifPresent(own -> Services.certificates(
-                    grpc,
-                    new CertificateCalls(vertx, own),
-                    node -> member.get()
-                            .read(state -> state.cluster().isEmpty()
-                                    || state.node(node).isPresent())));
-            RebuildLoop planner = new RebuildLoop(group, sightings, calls);
-            plan = planner::round;
-            every = () -> {
-                var _ = report.heard().compose(silence::look);
-            };
-        } else {
-            ForwardingManagement.serve(
-                    grpc, calls, members, local, loads, new ViewCalls(vertx, membership, members.size()));
-        }
-        Runnable often = every;
-        Runnable planned = plan;
+        ApiServer api = new ApiServer(vertx, members, local, identity, issuing, membership);
+        Services.nodeControl(api.door, local, api::knownMembers);
+        api.forward();
+        member.ifPresent(own -> {
+            api.takesPart(own.peer());
+            api.serve(own, audited);
+        });
+        return api.listen(listen).map(listening -> api).onFailure(refused -> api.calls.close());
+    }
+
+    private Future<Void> listen(SocketAddress address) {
         HttpServerOptions options = new HttpServerOptions().setTcpNoDelay(true).setAcceptBacklog(ACCEPT_BACKLOG);
         identity.ifPresent(shown -> ManagementTls.server(options, shown));
-        HttpServer http = vertx.createHttpServer(options);
-        return http.requestHandler(server)
+        HttpServer server = vertx.createHttpServer(options);
+        return server.requestHandler(grpc)
                 .exceptionHandler(ApiServer::refused)
-                .listen(listen)
-                .map(listening -> new ApiServer(vertx, listening, calls, often, planned, audit))
-                .onFailure(refused -> calls.close());
+                .listen(address)
+                .map(listening -> {
+                    http = listening;
+                    timer = vertx.setPeriodic(SIGHTINGS_MILLIS, fired -> often.run());
+                    planning = vertx.setPeriodic(RebuildLoop.ROUND_MILLIS, fired -> plan.run());
+                    return null;
+                });
+    }
+
+    private KnownMembers knownMembers() {
+        return KnownMembers.newBuilder()
+                .setGroup(members.group())
+                .setRunning(running)
+                .build();
+    }
+
+    /** As which peer the node takes part in the metadata group, whether it is a member yet or not; empty: it does not. */
+    public void takesPart(String peer) {
+        running = peer;
+    }
+
+    /** From now on this node answers as a metadata member. */
+    public void serve(MetaMember member, Optional<Path> audited) {
+        MetaGroup group = new MetaGroup(vertx, member);
+        TokenCalls own = new TokenCalls(group, identity);
+        audit(audited.map(AuditLog::new));
+        Sightings sightings = new Sightings(System::nanoTime);
+        StatusReport report = new StatusReport(group, sightings, calls, members, membership);
+        MembersLoop changing = new MembersLoop(group, member, sightings, calls, members);
+        Services.truth(door, new TruthEndpoint(group, sightings));
+        ManagementEndpoint management = new ManagementEndpoint(group, report, calls, local, loads);
+        Services.management(door, management, management::verifyVolume);
+        Services.metadata(door, new MetadataCalls(group, calls, members, changing));
+        SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
+        Services.tokens(door, own);
+        tokens = own::whoHas;
+        issuing.ifPresent(issues -> Services.certificates(
+                door,
+                new CertificateCalls(vertx, issues, node -> isMember(issues, node)),
+                node -> member.read(
+                        state -> state.cluster().isEmpty() || state.node(node).isPresent()),
+                () -> group.lookUpToDate(ApiServer::listed)));
+        RebuildLoop planner = new RebuildLoop(group, sightings, calls);
+        plan = () -> {
+            planner.round();
+            changing.round();
+        };
+        often = () -> {
+            var _ = report.heard().compose(silence::look);
+        };
+    }
+
+    /** From now on this node passes on what people ask. */
+    public void forward() {
+        often = () -> {};
+        plan = () -> {};
+        tokens = ForwardingManagement.whoHas(calls, members);
+        Services.nobody(door);
+        ForwardingManagement.serve(door, calls, members, local, loads, new ViewCalls(vertx, membership, members));
+        audit(Optional.empty());
+    }
+
+    private void audit(Optional<AuditLog> next) {
+        Optional<AuditLog> former = audit;
+        audit = next;
+        door.auditBy(next);
+        former.ifPresent(AuditLog::close);
+    }
+
+    private boolean isMember(Issuing issues, String node) {
+        return members.group().getVersion() == 0
+                ? issues.members().contains(node)
+                : members.nodes().contains(node);
+    }
+
+    /** The nodes that are members, or become such. */
+    private static Set<String> listed(MetaState state) {
+        MetadataGroup now = state.metadata().orElse(MetadataGroup.getDefaultInstance());
+        return Stream.concat(now.getMembersList().stream(), now.getJoiningList().stream())
+                .map(GroupMember::getNode)
+                .collect(Collectors.toSet());
     }
 
     /** Before it is a connection: mostly a handshake that failed, because of the certificate that was shown. */
@@ -142,14 +224,15 @@ public final class ApiServer {
 
     /** The port listened on. */
     public int port() {
-        return http.actualPort();
+        return java.util.Objects.requireNonNull(http).actualPort();
     }
 
     /** Stops listening and ends what is under way. */
     public Future<Void> close() {
         vertx.cancelTimer(timer);
         vertx.cancelTimer(planning);
-        return http.close()
+        return java.util.Objects.requireNonNull(http)
+                .close()
                 .eventually(calls::close)
                 .eventually(() -> vertx.executeBlocking(
                         () -> {

@@ -20,6 +20,9 @@ final class CallBinding {
 
     /** One question, one answer. The function runs on the server's event loop, and may complete on any context of it. */
     static <Q, R> void bind(Door door, ServiceMethod<Q, R> method, Function<Q, Future<R>> answer) {
+        if (door.answerBy(method, answer)) {
+            return;
+        }
         door.server().callHandler(method, request -> {
             Caller caller = new Caller(request);
             Context context = Objects.requireNonNull(Vertx.currentContext());
@@ -30,7 +33,11 @@ final class CallBinding {
                                     visitor,
                                     method.fullMethodName(),
                                     question,
-                                    answered(visitor, question, () -> answer.apply(question)))))
+                                    answered(
+                                            visitor,
+                                            question,
+                                            () -> CallBinding.<Q, R>single(door, method)
+                                                    .apply(question)))))
                     .onComplete(
                             value -> caller.ifThere(() -> request.response().end(value)),
                             failure -> caller.ifThere(() -> request.response().fail(Failures.status(failure)))));
@@ -63,6 +70,9 @@ final class CallBinding {
 
     /** One question, many answers, no faster than the caller reads them; ended with the status that the work ended with. */
     static <Q, R> void bindStream(Door door, ServiceMethod<Q, R> method, StreamAnswer<Q, R> answer) {
+        if (door.answerBy(method, answer)) {
+            return;
+        }
         door.server().callHandler(method, request -> {
             Caller caller = new Caller(request);
             GrpcServerResponse<Q, R> response = request.response();
@@ -77,12 +87,24 @@ final class CallBinding {
                                     answered(
                                             visitor,
                                             question,
-                                            () -> answer.answer(
-                                                    question, each -> on(context, caller.next(response, each)))))))
+                                            () -> CallBinding.<Q, R>stream(door, method)
+                                                    .answer(
+                                                            question,
+                                                            each -> on(context, caller.next(response, each)))))))
                     .onComplete(
                             done -> caller.ifThere(response::end),
                             failure -> caller.ifThere(() -> response.fail(Failures.status(failure)))));
         });
+    }
+
+    @SuppressWarnings("unchecked") // as bind put it there
+    private static <Q, R> Function<Q, Future<R>> single(Door door, ServiceMethod<Q, R> method) {
+        return (Function<Q, Future<R>>) door.answer(method);
+    }
+
+    @SuppressWarnings("unchecked") // as bindStream put it there
+    private static <Q, R> StreamAnswer<Q, R> stream(Door door, ServiceMethod<Q, R> method) {
+        return (StreamAnswer<Q, R>) door.answer(method);
     }
 
     /** Answers a question by many reports. */

@@ -1,6 +1,7 @@
 package io.varve.control.api;
 
 import com.google.protobuf.ByteString;
+import io.varve.api.AuthorityKey;
 import io.varve.api.Certificates;
 import io.varve.api.CreateJoinTokenRequest;
 import io.varve.api.JoinRequest;
@@ -22,8 +23,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,8 +40,10 @@ final class CertificateCalls {
     private final Vertx vertx;
     private final Issuing issuing;
     private final JoinTokens tokens;
+    private final Predicate<String> isMember;
 
-    CertificateCalls(Vertx vertx, Issuing issuing) {
+    CertificateCalls(Vertx vertx, Issuing issuing, Predicate<String> isMember) {
+        this.isMember = isMember;
         this.vertx = vertx;
         this.issuing = issuing;
         this.tokens = new JoinTokens(issuing.directory().path().resolve("join-tokens"));
@@ -90,7 +95,7 @@ final class CertificateCalls {
                     request.getNode(),
                     request.getNodeKey(),
                     request.getAdminKey(),
-                    issuing.members().contains(request.getNode()));
+                    isMember.test(request.getNode()));
         });
     }
 
@@ -106,6 +111,28 @@ final class CertificateCalls {
                         GrpcStatus.PERMISSION_DENIED, "node " + who.get().name() + " is no longer of this cluster");
             }
             return issue(authority(), who.get().name(), request.getNodeKey(), request.getAdminKey(), false);
+        });
+    }
+
+    /** The authority's key, for a node that asks for itself. {@code members}: nodes that are members or become such, by the newest truth. */
+    Future<AuthorityKey> authorityFor(Supplier<Future<Set<String>>> members) {
+        Optional<Principal> who = Visitor.CURRENT.orElse(Visitor.ANYONE).principal();
+        if (who.isEmpty()) {
+            return Future.failedFuture(new RefusedException("there are no certificates on a plaintext network"));
+        }
+        String node = who.get().name();
+        return members.get().compose(allowed -> {
+            if (!allowed.contains(node)) {
+                LOG.warn("authority's key refused node={} reason=\"it is no metadata member\"", node);
+                return Future.failedFuture(new RefusedException(
+                        GrpcStatus.PERMISSION_DENIED, "node " + node + " is no member of the metadata group"));
+            }
+            return blocking(() -> {
+                LOG.info("authority's key given node={}", node);
+                return AuthorityKey.newBuilder()
+                        .setKey(ByteString.copyFrom(authority().key().getEncoded()))
+                        .build();
+            });
         });
     }
 

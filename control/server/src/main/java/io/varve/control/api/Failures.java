@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.control.meta.MetaResult;
 import io.varve.control.raft.MetaUnavailableException;
+import io.varve.control.raft.StoreClosedException;
 import io.varve.control.truth.CallFailedException;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
@@ -23,6 +24,7 @@ final class Failures {
             case RefusedException refused -> new StatusException(refused.status(), refused.getMessage());
             case CallFailedException call -> new StatusException(call.status(), call.getMessage());
             case MetaUnavailableException down -> new StatusException(GrpcStatus.UNAVAILABLE, down.getMessage());
+            case StoreClosedException closed -> new StatusException(GrpcStatus.UNAVAILABLE, closed.getMessage());
             case CompletionException wrapped when wrapped.getCause() != null -> status(wrapped.getCause());
             default -> {
                 LOG.error("request failed", failure);

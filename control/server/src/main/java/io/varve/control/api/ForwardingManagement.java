@@ -14,6 +14,7 @@ import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.WhoIsRequest;
 import io.varve.control.truth.CallFailedException;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.varve.identity.Principal;
 import io.vertx.core.Future;
@@ -36,12 +37,12 @@ final class ForwardingManagement {
     private static final Duration DEADLINE = Duration.ofMinutes(11);
 
     private final NodeCalls calls;
-    private final List<SocketAddress> members;
+    private final MetadataMembers members;
 
     /** Empty where only questions are passed on. */
     private final Optional<ViewCalls> view;
 
-    private ForwardingManagement(NodeCalls calls, List<SocketAddress> members, Optional<ViewCalls> view) {
+    private ForwardingManagement(NodeCalls calls, MetadataMembers members, Optional<ViewCalls> view) {
         this.calls = calls;
         this.members = members;
         this.view = view;
@@ -49,12 +50,7 @@ final class ForwardingManagement {
 
     /** Has the server answer the whole Management service. */
     static void serve(
-            Door server,
-            NodeCalls calls,
-            List<SocketAddress> members,
-            NodeLocal local,
-            LoadCalls loads,
-            ViewCalls view) {
+            Door server, NodeCalls calls, MetadataMembers members, NodeLocal local, LoadCalls loads, ViewCalls view) {
         ForwardingManagement passing = new ForwardingManagement(calls, members, Optional.of(view));
         bind(server, ManagementGrpcService.InitCluster, passing.to(ManagementGrpcClient.InitCluster));
         bind(server, ManagementGrpcService.GetStatus, passing::getStatus);
@@ -90,22 +86,36 @@ final class ForwardingManagement {
         bind(server, ManagementGrpcService.CollectDiagnostics, request -> local.diagnostics());
         bind(server, ManagementGrpcService.CheckNodeRestart, passing.to(ManagementGrpcClient.CheckNodeRestart));
         bind(server, ManagementGrpcService.GetMetadata, passing.to(ManagementGrpcClient.GetMetadata));
+        bind(
+                server,
+                ManagementGrpcService.ChangeMetadataMembers,
+                passing.to(ManagementGrpcClient.ChangeMetadataMembers));
         bind(server, ManagementGrpcService.RecoverMetadata, passing.to(ManagementGrpcClient.RecoverMetadata));
         bindStream(
                 server,
                 ManagementGrpcService.BackupMetadata,
                 (request, report) -> passing.followAt(
-                        0, ManagementGrpcClient.BackupMetadata, request, report, Visitor.currentForOthers()));
+                        members.addresses(),
+                        0,
+                        ManagementGrpcClient.BackupMetadata,
+                        request,
+                        report,
+                        Visitor.currentForOthers()));
         bindStream(
                 server,
                 ManagementGrpcService.VerifyVolume,
                 (request, report) -> passing.followAt(
-                        0, ManagementGrpcClient.VerifyVolume, request, report, Visitor.currentForOthers()));
+                        members.addresses(),
+                        0,
+                        ManagementGrpcClient.VerifyVolume,
+                        request,
+                        report,
+                        Visitor.currentForOthers()));
     }
 
     /** Nobody who knows can be asked: what was last known, and that it may be old. */
     private Future<ClusterStatus> getStatus(GetStatusRequest request) {
-        return passTo(0, ManagementGrpcClient.GetStatus, request, Visitor.currentForOthers())
+        return passTo(ManagementGrpcClient.GetStatus, request, Visitor.currentForOthers())
                 .recover(failure -> isUnreachable(failure) && view.isPresent()
                         ? view.get().status(failure)
                         : Future.failedFuture(failure));
@@ -116,7 +126,7 @@ final class ForwardingManagement {
         return view.map(at -> at.volume(request))
                 .orElse(Future.succeededFuture(Optional.empty()))
                 .compose(found -> found.map(Future::succeededFuture)
-                        .orElseGet(() -> passTo(0, ManagementGrpcClient.GetVolume, request, onBehalf)));
+                        .orElseGet(() -> passTo(ManagementGrpcClient.GetVolume, request, onBehalf)));
     }
 
     /** A member may make it and fail before it answers: the next one must know that it is the same request. */
@@ -124,7 +134,7 @@ final class ForwardingManagement {
         CreateVolumeRequest recognisable = request.getRequestId().isEmpty()
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
-        return passTo(0, ManagementGrpcClient.CreateVolume, recognisable, Visitor.currentForOthers());
+        return passTo(ManagementGrpcClient.CreateVolume, recognisable, Visitor.currentForOthers());
     }
 
     /** A second one that chooses would move it on to a third node. */
@@ -132,34 +142,43 @@ final class ForwardingManagement {
         MoveVolumeRequest recognisable = request.getRequestId().isEmpty()
                 ? request.toBuilder().setRequestId(UUID.randomUUID().toString()).build()
                 : request;
-        return passTo(0, ManagementGrpcClient.MoveVolume, recognisable, Visitor.currentForOthers());
+        return passTo(ManagementGrpcClient.MoveVolume, recognisable, Visitor.currentForOthers());
     }
 
     private <Q, R> Future<Void> followAt(
-            int member, ServiceMethod<R, Q> method, Q request, Function<R, Future<Void>> report, String onBehalf) {
-        return calls.follow(members.get(member), method, request, report::apply, onBehalf)
-                .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? followAt(member + 1, method, request, report, onBehalf)
+            List<SocketAddress> servers,
+            int member,
+            ServiceMethod<R, Q> method,
+            Q request,
+            Function<R, Future<Void>> report,
+            String onBehalf) {
+        return calls.follow(servers.get(member), method, request, report::apply, onBehalf)
+                .recover(failure -> isUnreachable(failure) && member + 1 < servers.size()
+                        ? followAt(servers, member + 1, method, request, report, onBehalf)
                         : Future.failedFuture(failure));
     }
 
     private <Q, R> Function<Q, Future<R>> to(ServiceMethod<R, Q> method) {
-        return request -> passTo(0, method, request, Visitor.currentForOthers());
+        return request -> passTo(method, request, Visitor.currentForOthers());
     }
 
     /** {@code onBehalf}: who asked, for the member to judge and to keep. */
-    private <Q, R> Future<R> passTo(int member, ServiceMethod<R, Q> method, Q request, String onBehalf) {
-        return calls.ask(members.get(member), method, request, DEADLINE, onBehalf)
-                .recover(failure -> isUnreachable(failure) && member + 1 < members.size()
-                        ? passTo(member + 1, method, request, onBehalf)
+    private <Q, R> Future<R> passTo(ServiceMethod<R, Q> method, Q request, String onBehalf) {
+        return passTo(members.addresses(), 0, method, request, onBehalf);
+    }
+
+    private <Q, R> Future<R> passTo(
+            List<SocketAddress> servers, int member, ServiceMethod<R, Q> method, Q request, String onBehalf) {
+        return calls.ask(servers.get(member), method, request, DEADLINE, onBehalf)
+                .recover(failure -> isUnreachable(failure) && member + 1 < servers.size()
+                        ? passTo(servers, member + 1, method, request, onBehalf)
                         : Future.failedFuture(failure));
     }
 
     /** Asks the members who has an API token. */
-    static Function<String, Future<Optional<Principal>>> whoHas(NodeCalls calls, List<SocketAddress> members) {
+    static Function<String, Future<Optional<Principal>>> whoHas(NodeCalls calls, MetadataMembers members) {
         ForwardingManagement passing = new ForwardingManagement(calls, members, Optional.empty());
         return secret -> passing.passTo(
-                        0,
                         IdentityGrpcClient.WhoIs,
                         WhoIsRequest.newBuilder().setSecret(secret).build(),
                         "")

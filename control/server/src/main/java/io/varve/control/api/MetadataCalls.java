@@ -2,8 +2,11 @@ package io.varve.control.api;
 
 import com.google.protobuf.ByteString;
 import io.varve.api.BackupPart;
+import io.varve.api.ChangeMetadataMembersRequest;
 import io.varve.api.GetNodeStatsRequest;
+import io.varve.api.GroupMember;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.MetadataGroup;
 import io.varve.api.MetadataMember;
 import io.varve.api.MetadataStatus;
 import io.varve.api.Node;
@@ -20,10 +23,12 @@ import io.varve.control.membership.MembershipKey;
 import io.varve.control.meta.FoundCopy;
 import io.varve.control.meta.FoundNode;
 import io.varve.control.meta.MapKeyValues;
+import io.varve.control.meta.MemberPlan;
 import io.varve.control.meta.MetaCommand.Entry;
 import io.varve.control.meta.MetaCommand.RestoreState;
 import io.varve.control.meta.MetaState;
 import io.varve.control.meta.Recovery;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
 import io.vertx.core.net.SocketAddress;
@@ -48,6 +53,8 @@ final class MetadataCalls {
     /** A node with tens of thousands of copies needs a moment to tell of them. */
     private static final Duration NODE_DEADLINE = Duration.ofSeconds(20);
 
+    private static final String ASKED_FOR = "somebody asked for it";
+
     private static final int PART_BYTES = 256 << 10;
 
     /** A command of the log must fit into what Ratis sends at once (4 MiB). */
@@ -55,9 +62,11 @@ final class MetadataCalls {
 
     private final MetaGroup group;
     private final NodeCalls calls;
-    private final List<SocketAddress> members;
+    private final MetadataMembers members;
+    private final MembersLoop loop;
 
-    MetadataCalls(MetaGroup group, NodeCalls calls, List<SocketAddress> members) {
+    MetadataCalls(MetaGroup group, NodeCalls calls, MetadataMembers members, MembersLoop loop) {
+        this.loop = loop;
         this.group = group;
         this.calls = calls;
         this.members = members;
@@ -66,12 +75,51 @@ final class MetadataCalls {
     // ------------------------------------------------------------------ how it stands
 
     Future<MetadataStatus> show() {
-        return answers().map(this::status);
+        List<SocketAddress> asked = members.addresses();
+        return answers(asked).compose(answers -> loop.plan().map(plan -> status(asked, answers, plan)));
+    }
+
+    /** Whoever has to know why it cannot be, is told by the rules; whom the server shall choose, by the plan. */
+    Future<MetadataStatus> changeMembers(ChangeMetadataMembersRequest request) {
+        return loop.begin(facts -> change(request, facts)).compose(begun -> show());
+    }
+
+    private static MemberPlan.Change change(ChangeMetadataMembersRequest request, MemberPlan.Facts facts)
+            throws RefusedException {
+        List<GroupMember> leaving = new ArrayList<>();
+        for (String name : request.getRemoveList()) {
+            leaving.add(facts.group().getMembersList().stream()
+                    .filter(member -> member.getNode().equals(name))
+                    .findFirst()
+                    .orElseThrow(() -> new RefusedException(
+                            GrpcStatus.NOT_FOUND, "node '" + name + "' is no member of the metadata group")));
+        }
+        if (request.getChoose()) {
+            if (leaving.size() != 1 || request.getAddCount() > 0) {
+                throw new RefusedException(GrpcStatus.INVALID_ARGUMENT, "one node at a time is replaced");
+            }
+            MemberPlan plan = MemberPlan.replace(facts, leaving.getFirst(), ASKED_FOR);
+            return plan.change().orElseThrow(() -> new RefusedException(plan.obstacle()));
+        }
+        List<Node> joining = new ArrayList<>();
+        for (String name : request.getAddList()) {
+            Node node = facts.nodes().stream()
+                    .filter(each -> each.getId().equals(name))
+                    .findFirst()
+                    .orElseThrow(() -> new RefusedException(
+                            GrpcStatus.NOT_FOUND,
+                            "there is no node '" + name + "': varve node list shows those that there are"));
+            if (facts.silentMillis().getOrDefault(name, Long.MAX_VALUE) >= MemberPlan.THERE_MILLIS) {
+                throw new RefusedException("node '" + name + "' is not there: it could not join");
+            }
+            joining.add(node);
+        }
+        return new MemberPlan.Change(joining, leaving, ASKED_FOR);
     }
 
     /** One answer for each member, in their order; empty where there is none. */
-    private Future<List<Optional<SightingsResponse>>> answers() {
-        List<Future<Optional<SightingsResponse>>> asked = members.stream()
+    private Future<List<Optional<SightingsResponse>>> answers(List<SocketAddress> servers) {
+        List<Future<Optional<SightingsResponse>>> asked = servers.stream()
                 .map(member -> calls.ask(
                                 member,
                                 TruthGrpcClient.Sightings,
@@ -83,7 +131,8 @@ final class MetadataCalls {
         return Future.all(asked).map(all -> asked.stream().map(Future::result).toList());
     }
 
-    private MetadataStatus status(List<Optional<SightingsResponse>> answers) {
+    private MetadataStatus status(
+            List<SocketAddress> servers, List<Optional<SightingsResponse>> answers, MemberPlan plan) {
         long furthest = answers.stream()
                 .flatMap(Optional::stream)
                 .mapToLong(SightingsResponse::getAppliedIndex)
@@ -94,7 +143,8 @@ final class MetadataCalls {
         int up = 0;
         for (int i = 0; i < answers.size(); i++) {
             MetadataMember.Builder member =
-                    MetadataMember.newBuilder().setAddress(members.get(i).toString());
+                    MetadataMember.newBuilder().setAddress(servers.get(i).toString());
+            nameOf(servers.get(i)).ifPresent(member::setNode);
             Optional<SightingsResponse> answer = answers.get(i);
             if (answer.isPresent()) {
                 up++;
@@ -106,15 +156,19 @@ final class MetadataCalls {
             }
             status.addMembers(member);
         }
-        int needed = members.size() / 2 + 1;
-        return status.setNeeded(needed)
+        MetadataGroup now = members.group();
+        now.getJoiningList().forEach(each -> status.addJoining(each.getNode()));
+        now.getLeavingList().forEach(peer -> status.addLeaving(MemberPlan.nodeOf(peer)));
+        int needed = servers.size() / 2 + 1;
+        return status.setChange(now.getWhy().isEmpty() ? plan.obstacle() : now.getWhy())
+                .setNeeded(needed)
                 .setSafe(up > needed && !leader.isEmpty())
-                .setHealth(health(up, needed, leader))
+                .setHealth(health(up, servers.size(), needed, leader))
                 .build();
     }
 
-    private String health(int up, int needed, String leader) {
-        String counted = up + " of " + members.size() + " members answer";
+    private static String health(int up, int total, int needed, String leader) {
+        String counted = up + " of " + total + " members answer";
         if (up < needed) {
             return counted + ", " + needed + " must for a decision: nothing can change, volumes that are open go on";
         }
@@ -125,6 +179,13 @@ final class MetadataCalls {
             return counted + ": it decides, and none of them may go";
         }
         return counted + ": " + (up - needed) + " more may go";
+    }
+
+    private Optional<String> nameOf(SocketAddress address) {
+        return members.group().getMembersList().stream()
+                .filter(member -> Addresses.parse(member.getManagementAddress()).equals(address))
+                .map(GroupMember::getNode)
+                .findFirst();
     }
 
     // ------------------------------------------------------------------ backup
@@ -213,7 +274,7 @@ final class MetadataCalls {
         for (Node node : new MetaState(backup.entries()).nodes()) {
             nodes.put(node.getId(), node.getManagementAddress());
         }
-        return answers().map(answers -> {
+        return answers(members.addresses()).map(answers -> {
             answers.stream()
                     .flatMap(Optional::stream)
                     .flatMap(answer -> answer.getWaitingList().stream())

@@ -4,6 +4,7 @@ import static io.varve.control.api.CallBinding.bind;
 import static io.varve.control.api.CallBinding.bindStream;
 
 import io.varve.api.IdentityGrpcService;
+import io.varve.api.KnownMembers;
 import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
 import io.varve.api.NodeControlGrpcService;
@@ -11,7 +12,11 @@ import io.varve.api.TruthGrpcService;
 import io.varve.api.TruthService;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
+import io.vertx.core.Future;
+import io.vertx.grpc.common.GrpcStatus;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** Which method of which service is answered by what. */
 final class Services {
@@ -72,7 +77,33 @@ final class Services {
     static void metadata(Door server, MetadataCalls metadata) {
         bind(server, ManagementGrpcService.GetMetadata, request -> metadata.show());
         bind(server, ManagementGrpcService.RecoverMetadata, metadata::recover);
+        bind(server, ManagementGrpcService.ChangeMetadataMembers, metadata::changeMembers);
         bindStream(server, ManagementGrpcService.BackupMetadata, (request, report) -> metadata.backup(report));
+    }
+
+    /** What only a metadata member answers, at a node that is none: whoever asks goes on to the next. */
+    static void nobody(Door server) {
+        bind(server, TruthGrpcService.RegisterNode, request -> noMember());
+        bind(server, TruthGrpcService.RegisterGroup, request -> noMember());
+        bind(server, TruthGrpcService.WatchNode, request -> noMember());
+        bind(server, TruthGrpcService.ReplicasCreated, request -> noMember());
+        bind(server, TruthGrpcService.ReplicasDeleted, request -> noMember());
+        bind(server, TruthGrpcService.Attach, request -> noMember());
+        bind(server, TruthGrpcService.Open, request -> noMember());
+        bind(server, TruthGrpcService.ChangeIsr, request -> noMember());
+        bind(server, TruthGrpcService.Opened, request -> noMember());
+        bind(server, TruthGrpcService.Detached, request -> noMember());
+        bind(server, TruthGrpcService.ReportEvent, request -> noMember());
+        bind(server, TruthGrpcService.Sightings, request -> noMember());
+        bind(server, IdentityGrpcService.Join, request -> noMember());
+        bind(server, IdentityGrpcService.Renew, request -> noMember());
+        bind(server, IdentityGrpcService.WhoIs, request -> noMember());
+        bind(server, IdentityGrpcService.GetAuthority, request -> noMember());
+    }
+
+    private static <R> Future<R> noMember() {
+        return Future.failedFuture(
+                new RefusedException(GrpcStatus.UNAVAILABLE, "this node is no member of the metadata group"));
     }
 
     /** API tokens and who may join, at a metadata member. */
@@ -83,14 +114,20 @@ final class Services {
         bind(server, IdentityGrpcService.WhoIs, tokens::whoIs);
     }
 
-    /** Certificates, on a node that issues them. {@code stillBelongs}: whether a node of that name may stay. */
-    static void certificates(Door server, CertificateCalls certificates, Predicate<String> stillBelongs) {
+    /** Certificates, on a node that issues them. {@code stillBelongs}: whether a node of that name may stay; {@code members}: who may have the key. */
+    static void certificates(
+            Door server,
+            CertificateCalls certificates,
+            Predicate<String> stillBelongs,
+            Supplier<Future<Set<String>>> members) {
         bind(server, ManagementGrpcService.CreateJoinToken, certificates::createJoinToken);
         bind(server, IdentityGrpcService.Join, certificates::join);
         bind(server, IdentityGrpcService.Renew, request -> certificates.renew(request, stillBelongs));
+        bind(server, IdentityGrpcService.GetAuthority, request -> certificates.authorityFor(members));
     }
 
-    static void nodeControl(Door server, NodeLocal local) {
+    static void nodeControl(Door server, NodeLocal local, Supplier<KnownMembers> members) {
+        bind(server, NodeControlGrpcService.GetMembers, request -> Future.succeededFuture(members.get()));
         bind(server, NodeControlGrpcService.AddDevice, local::addDevice);
         bind(server, NodeControlGrpcService.RetryDevice, local::retryDevice);
         bindStream(

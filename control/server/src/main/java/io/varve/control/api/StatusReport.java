@@ -4,6 +4,7 @@ import io.varve.api.AttachedThere;
 import io.varve.api.ClusterStatus;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.MetadataGroup;
 import io.varve.api.Node;
 import io.varve.api.NodeRestartCheck;
 import io.varve.api.SightingsRequest;
@@ -16,10 +17,11 @@ import io.varve.control.health.ClusterHealth;
 import io.varve.control.health.RestartCheck;
 import io.varve.control.health.SuspectedNodes;
 import io.varve.control.membership.Membership;
+import io.varve.control.meta.MemberPlan;
 import io.varve.control.meta.MetaState;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.vertx.core.Future;
-import io.vertx.core.net.SocketAddress;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,11 +45,11 @@ final class StatusReport {
     private final MetaGroup group;
     private final Sightings sightings;
     private final NodeCalls calls;
-    private final List<SocketAddress> members;
+    private final MetadataMembers members;
     private final Membership membership;
 
     StatusReport(
-            MetaGroup group, Sightings sightings, NodeCalls calls, List<SocketAddress> members, Membership membership) {
+            MetaGroup group, Sightings sightings, NodeCalls calls, MetadataMembers members, Membership membership) {
         this.group = group;
         this.sightings = sightings;
         this.calls = calls;
@@ -148,7 +150,7 @@ final class StatusReport {
                 truth.groups,
                 truth.volumes,
                 heard.silentMillis,
-                members.size(),
+                members.addresses().size(),
                 heard.membersUp());
     }
 
@@ -162,16 +164,25 @@ final class StatusReport {
                 .setHeadline(health.headline())
                 .addAllProblems(health.problems())
                 .addAllProblems(SuspectedNodes.told(nodes, heard.silentMillis))
+                .addAllProblems(changeOfMembers(members.group()))
                 .addAllNodes(nodes)
                 .addAllGroups(truth.groups)
                 .addAllVolumes(truth.volumes)
                 .setMetadataLeader(group.leader().orElse(""))
-                .setMetadataMembers(members.size())
+                .setMetadataMembers(members.addresses().size())
                 .setMetadataMembersUp(heard.membersUp())
                 .setMembership(membership.told());
         truth.cluster.ifPresent(
                 cluster -> status.setClusterUuid(cluster.getUuid()).setName(cluster.getName()));
         return status.build();
+    }
+
+    private static List<String> changeOfMembers(MetadataGroup now) {
+        if (!MemberPlan.isUnderWay(now)) {
+            return List.of();
+        }
+        return List.of("the metadata group is getting other members, because " + now.getWhy()
+                + ": varve metadata show tells how far it is");
     }
 
     /** The nodes, with when they were last heard from and how they stand in the membership. */
@@ -197,7 +208,7 @@ final class StatusReport {
 
     /** Asks every member, this one included by its own address, so that "answers" means the same for all. */
     Future<Heard> heard() {
-        List<Future<Optional<SightingsResponse>>> answers = members.stream()
+        List<Future<Optional<SightingsResponse>>> answers = members.addresses().stream()
                 .map(member -> calls.ask(
                                 member,
                                 TruthGrpcClient.Sightings,

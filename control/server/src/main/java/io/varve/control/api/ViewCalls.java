@@ -8,6 +8,7 @@ import io.varve.control.health.ClusterFacts;
 import io.varve.control.health.ClusterHealth;
 import io.varve.control.membership.Membership;
 import io.varve.control.membership.PlacementView;
+import io.varve.control.truth.MetadataMembers;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.HashMap;
@@ -19,12 +20,12 @@ import java.util.Optional;
 final class ViewCalls {
     private final Vertx vertx;
     private final Membership membership;
-    private final int metadataMembers;
+    private final MetadataMembers members;
 
-    ViewCalls(Vertx vertx, Membership membership, int metadataMembers) {
+    ViewCalls(Vertx vertx, Membership membership, MetadataMembers members) {
         this.vertx = vertx;
         this.membership = membership;
-        this.metadataMembers = metadataMembers;
+        this.members = members;
     }
 
     /** Empty unless the asker says how old the answer may be, and the view has it as new as that. */
@@ -58,8 +59,15 @@ final class ViewCalls {
             }
         }
         long now = System.currentTimeMillis();
-        ClusterHealth health = ClusterHealth.of(
-                new ClusterFacts(true, false, nodes, all.groups(), all.volumes(), silent, metadataMembers, 0));
+        ClusterHealth health = ClusterHealth.of(new ClusterFacts(
+                true,
+                false,
+                nodes,
+                all.groups(),
+                all.volumes(),
+                silent,
+                members.addresses().size(),
+                0));
         return ClusterStatus.newBuilder()
                 .setInitialized(true)
                 .setSafe(health.safe())
@@ -75,7 +83,7 @@ final class ViewCalls {
                         .toList())
                 .addAllGroups(all.groups())
                 .addAllVolumes(all.volumes())
-                .setMetadataMembers(metadataMembers)
+                .setMetadataMembers(members.addresses().size())
                 .setMembership(membership.told())
                 .build();
     }

@@ -13,6 +13,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
+import io.varve.api.meta.ChangeMembersRecord;
 import io.varve.api.meta.CommandRecord;
 import io.varve.api.meta.CopiesRecord;
 import io.varve.api.meta.CopyRecord;
@@ -37,6 +38,7 @@ import io.varve.api.meta.TellSilenceRecord;
 import io.varve.api.meta.WantNodeRecord;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeMembers;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
@@ -186,6 +188,15 @@ public final class CommandCodec {
             case RemoveNode c -> record.setRemoveNode(NameRecord.newBuilder().setId(c.node()));
             case RemoveGroup c -> record.setRemoveGroup(NameRecord.newBuilder().setId(c.group()));
             case RestoreState c -> record.setRestoreState(encodeRestore(c));
+            case ChangeMembers c ->
+                record.setChangeMembers(ChangeMembersRecord.newBuilder()
+                        .setStep(c.step().number())
+                        .setExpectedVersion(c.expectedVersion())
+                        .setVersion(c.version())
+                        .addAllMembers(c.members())
+                        .addAllLeaving(c.leaving())
+                        .setWhy(c.why())
+                        .setGroupUuid(c.groupUuid()));
         }
         return record.build().toByteArray();
     }
@@ -257,6 +268,7 @@ public final class CommandCodec {
                         record.getEvictGroup().getId(), record.getEvictGroup().getOn());
             case REMOVE_NODE -> new RemoveNode(record.getRemoveNode().getId());
             case REMOVE_GROUP -> new RemoveGroup(record.getRemoveGroup().getId());
+            case CHANGE_MEMBERS -> decodeMembers(record.getChangeMembers());
             case RESTORE_STATE -> decodeRestore(record.getRestoreState());
             case COMMAND_NOT_SET ->
                 throw new IllegalStateException("a command in the metadata log is unknown here: upgrade this node");
@@ -414,6 +426,20 @@ public final class CommandCodec {
                         .map(entry -> new Entry(entry.getKey(), entry.getValue()))
                         .toList(),
                 record.getLast());
+    }
+
+    private static ChangeMembers decodeMembers(ChangeMembersRecord r) {
+        ChangeMembers.Step step = ChangeMembers.Step.of(r.getStep())
+                .orElseThrow(() ->
+                        new IllegalStateException("a command in the metadata log is unknown here: upgrade this node"));
+        return new ChangeMembers(
+                step,
+                r.getExpectedVersion(),
+                r.getVersion(),
+                r.getMembersList(),
+                r.getLeavingList(),
+                r.getWhy(),
+                r.getGroupUuid());
     }
 
     private static SettingsRecord encodeSettings(ChangeSettings c) {

@@ -101,7 +101,7 @@ public final class Departures {
         }
         if (member) {
             reasons.add(
-                    "it is a member of the metadata group, which would have one less: a node that is a member cannot be removed");
+                    "it is a member of the metadata group, which would have one less: varve node drain, or varve metadata replace, has another node take its place first");
         }
         return departure.setSafe(reasons.isEmpty()).addAllReasons(reasons).build();
     }

@@ -89,6 +89,9 @@ final class MemberRules {
         // What people told about the node is not the node's to say.
         Node stored = node.toBuilder()
                 .clearLastSeenUnixMillis()
+                .setMetadataMember(state.metadata()
+                        .map(group -> GroupRules.isMember(group, node.getId()))
+                        .orElse(node.getMetadataMember()))
                 .setDraining(known.map(Node::getDraining).orElse(false))
                 .build();
         MetaResult ok = MetaResult.ok(index).withCluster(cluster.getUuid());

@@ -3,14 +3,17 @@ package io.varve.control.meta;
 import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
+import io.varve.api.GroupMember;
 import io.varve.api.Label;
 import io.varve.api.Node;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** A change of the truth, as it stands in the Raft log. What each compares and does is told in docs/internals/metadata.md. */
@@ -253,6 +256,62 @@ public sealed interface MetaCommand {
 
     /** One entry of the map. */
     record Entry(ByteString key, ByteString value) {}
+
+    /**
+     * A step in a change of the metadata group's own members: docs/internals/metadata-group.md.
+     *
+     * @param expectedVersion of the list as the proposer saw it; 0: there is none
+     * @param version of the list afterwards
+     * @param members with BEGIN who joins, with RECORD all of them
+     * @param leaving with BEGIN the peers that go
+     * @param groupUuid with RECORD
+     */
+    record ChangeMembers(
+            Step step,
+            long expectedVersion,
+            long version,
+            List<GroupMember> members,
+            List<String> leaving,
+            String why,
+            String groupUuid)
+            implements MetaCommand {
+        public ChangeMembers {
+            members = List.copyOf(members);
+            leaving = List.copyOf(leaving);
+        }
+
+        /** Which one it is. */
+        public enum Step {
+            /** The list is set to what Raft's configuration is. */
+            RECORD(1),
+            BEGIN(2),
+            FINISH(3),
+            ABANDON(4);
+
+            private final int number;
+
+            Step(int number) {
+                this.number = number;
+            }
+
+            /** As which it stands in the log. */
+            public int number() {
+                return number;
+            }
+
+            /** The step of that number; empty for one of a later version. */
+            static Optional<Step> of(int number) {
+                return Arrays.stream(values())
+                        .filter(step -> step.number == number)
+                        .findFirst();
+            }
+        }
+
+        /** The end of the change that is under way; {@code why}: only of one that is given up. */
+        public static ChangeMembers end(Step step, long expectedVersion, long version, String why) {
+            return new ChangeMembers(step, expectedVersion, version, List.of(), List.of(), why, "");
+        }
+    }
 
     /** A node goes for good, with its disk groups, when nothing depends on it any more. */
     record RemoveNode(String node) implements MetaCommand {}

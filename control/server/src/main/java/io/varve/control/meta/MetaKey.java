@@ -9,6 +9,7 @@ final class MetaKey {
     static final byte[] CLUSTER = {'c'};
     static final byte[] RESTORING = {'z'};
     static final byte[] EVENT_BOUNDS = {'E'};
+    static final byte[] METADATA = {'M'};
     static final byte[] NODES = {'n'};
     static final byte[] GROUPS = {'g'};
     static final byte[] VOLUMES = {'v'};

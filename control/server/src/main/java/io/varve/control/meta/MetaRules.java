@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeMembers;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
@@ -86,6 +87,7 @@ public final class MetaRules {
             case CreateToken create -> TokenRules.create(state, index, create);
             case RevokeToken revoke -> TokenRules.revoke(state, index, revoke);
             case ChangeSettings change -> SettingsRules.change(state, index, change);
+            case ChangeMembers change -> GroupRules.change(state, index, unixMillis, change);
             case DrainNode drain -> DepartureRules.drain(state, index, drain);
             case EvictGroup evict -> DepartureRules.evict(state, index, evict);
             case RemoveNode remove -> DepartureRules.removeNode(state, index, unixMillis, remove);

@@ -6,6 +6,7 @@ import com.google.protobuf.Parser;
 import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Event;
+import io.varve.api.MetadataGroup;
 import io.varve.api.Node;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
@@ -226,6 +227,15 @@ public final class MetaState {
 
     public Optional<RemovedRecord> removedGroup(String uuid) {
         return find(MetaKey.removedGroup(uuid), RemovedRecord.parser());
+    }
+
+    /** Who is in the metadata group; empty until it was recorded. */
+    public Optional<MetadataGroup> metadata() {
+        return find(MetaKey.METADATA, MetadataGroup.parser());
+    }
+
+    void putMetadata(MetadataGroup group) {
+        map.put(MetaKey.METADATA, group.toByteArray());
     }
 
     /** Every entry but the place in the log, in order of the keys. */

@@ -1,6 +1,8 @@
 package io.varve.control.meta;
 
 import io.varve.api.DiskGroup;
+import io.varve.api.MetadataGroup;
+import io.varve.api.Node;
 import io.varve.api.NodeView;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.RevokedCertificates;
@@ -16,6 +18,8 @@ import java.util.stream.Stream;
 
 /** What one node needs to see of the truth. */
 public final class NodeViews {
+    private static final int MAX_OTHERS = 64;
+
     private NodeViews() {}
 
     /** Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those. */
@@ -42,7 +46,20 @@ public final class NodeViews {
             view.addRevoked(
                     RevokedCertificates.newBuilder().setNode(revoked.getName()).setUnixMillis(revoked.getUnixMillis()));
         }
+        state.metadata().ifPresent(group -> view.setMetadata(withOthers(state, group)));
         return view.addAllGroups(groups.values()).build();
+    }
+
+    /** And other nodes, to be asked who the members are when none of those that are known answers. */
+    private static MetadataGroup withOthers(MetaState state, MetadataGroup group) {
+        return group.toBuilder()
+                .addAllOthers(state.nodes().stream()
+                        .filter(node -> !GroupRules.isMember(group, node.getId()))
+                        .map(Node::getManagementAddress)
+                        .filter(address -> !address.isEmpty())
+                        .limit(MAX_OTHERS)
+                        .toList())
+                .build();
     }
 
     /**

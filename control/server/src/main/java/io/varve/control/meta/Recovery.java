@@ -98,6 +98,8 @@ public final class Recovery {
         Recovery recovery = new Recovery(backup, asked, found);
         recovery.objectToWhatIsMissing();
         recovery.recover();
+        // The group is another one, and records who is in it.
+        backup.delete(MetaKey.METADATA);
         return new Plan(backup, recovery.volumes, recovery.warnings, recovery.objections);
     }
 

@@ -19,8 +19,16 @@ import java.util.stream.Collectors;
  * @param limitBytesPerSecond what all access points together may give to copies that are filled; 0: no limit but their clients' latency
  * @param paused nothing new is begun; what is under way ends
  * @param balance copies move from full disk groups to empty ones
+ * @param memberGraceMillis how long a metadata member's node may be silent until another one takes its place
+ * @param members how many metadata members there should be; 0: as many as there are
  */
-public record Settings(long graceMillis, long limitBytesPerSecond, boolean paused, boolean balance) {
+public record Settings(
+        long graceMillis,
+        long limitBytesPerSecond,
+        boolean paused,
+        boolean balance,
+        long memberGraceMillis,
+        int members) {
     /** Shorter than a restart of a node's process, and every restart would be taken for a loss. */
     static final long MIN_GRACE_MILLIS = 15_000;
 
@@ -31,6 +39,8 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
 
     /** 1 TiB/s: more than any cluster moves, so a mistyped unit. */
     static final long MAX_LIMIT_BYTES = 1L << 40;
+
+    private static final String KEEP = "keep";
 
     private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(s|m|h|d)");
 
@@ -47,7 +57,17 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
                 "0 (none), or 8MiB to 1TiB",
                 "bytes per second for copying in the whole cluster, beside what clients' latency allows"),
         PAUSED("rebuild.paused", "false", "true, false", "begin no copy; those under way end"),
-        BALANCE("balance.enabled", "true", "true, false", "move copies from full disk groups to empty ones");
+        BALANCE("balance.enabled", "true", "true, false", "move copies from full disk groups to empty ones"),
+        MEMBER_GRACE(
+                "metadata.grace",
+                "10m",
+                "15s to 7d",
+                "how long a metadata member's node may be silent until another one takes its place"),
+        MEMBERS(
+                "metadata.members",
+                KEEP,
+                "keep, 3, 5",
+                "how many metadata members there should be; keep: as many as there are");
 
         private final String text;
         private final String byDefault;
@@ -68,7 +88,7 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
         /** The value as it is stored, or empty when it is none. */
         Optional<String> canonical(String value) {
             return switch (this) {
-                case GRACE ->
+                case GRACE, MEMBER_GRACE ->
                     millis(value)
                             .filter(millis -> millis >= MIN_GRACE_MILLIS && millis <= MAX_GRACE_MILLIS)
                             .map(Settings::duration);
@@ -76,6 +96,10 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
                     bytes(value)
                             .filter(bytes -> bytes == 0 || (bytes >= MIN_LIMIT_BYTES && bytes <= MAX_LIMIT_BYTES))
                             .map(bytes -> bytes == 0 ? "0" : new ByteSize(bytes).toString());
+                case MEMBERS ->
+                    value.equals(KEEP) || value.equals("3") || value.equals("5")
+                            ? Optional.of(value)
+                            : Optional.empty();
                 case PAUSED, BALANCE ->
                     value.equals("true") || value.equals("false") ? Optional.of(value) : Optional.empty();
             };
@@ -89,7 +113,9 @@ public record Settings(long graceMillis, long limitBytesPerSecond, boolean pause
                 millis(value(stored, Key.GRACE)).orElseThrow(),
                 bytes(value(stored, Key.LIMIT)).orElseThrow(),
                 Boolean.parseBoolean(value(stored, Key.PAUSED)),
-                Boolean.parseBoolean(value(stored, Key.BALANCE)));
+                Boolean.parseBoolean(value(stored, Key.BALANCE)),
+                millis(value(stored, Key.MEMBER_GRACE)).orElseThrow(),
+                value(stored, Key.MEMBERS).equals(KEEP) ? 0 : Integer.parseInt(value(stored, Key.MEMBERS)));
     }
 
     /** All of them for people and scripts. */

@@ -1,24 +1,37 @@
 package io.varve.control.raft;
 
+import io.varve.control.meta.MemberPlan;
 import io.varve.identity.LiveIdentity;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /**
- * The metadata group as one of its members is told about it. Members and their addresses are fixed for the cluster's life.
+ * The metadata group as one of its members is told about it at its start. Who is in it later is Raft's own matter.
  *
  * @param self id of this member; one of {@code members}
- * @param members all members, 1, 3 or 5
+ * @param members all members as they are known, 1, 3 or 5, with the id of each
+ * @param groupUuid the same on all members
+ * @param joins this member came later than the group: with an empty log it waits until the leader takes it in
  * @param storageDir where this member keeps its log, snapshots and map; owned by one process
  * @param snapshotEvery a snapshot is taken each time so many log entries were applied
  * @param identity what this member shows the others by TLS; empty: plaintext
+ * @param admitted the nodes that may call, at every moment
  */
 public record MetaConfig(
-        String self, List<Member> members, Path storageDir, int snapshotEvery, Optional<LiveIdentity> identity) {
+        String self,
+        List<Member> members,
+        UUID groupUuid,
+        boolean joins,
+        Path storageDir,
+        int snapshotEvery,
+        Optional<LiveIdentity> identity,
+        Supplier<Set<String>> admitted) {
     /**
      * A snapshot copies the whole map (26 MiB for 1 PB, in a tenth of a second); 1 024 entries are replayed in about a second at start.
      */
@@ -27,12 +40,12 @@ public record MetaConfig(
     /**
      * One member of the group.
      *
-     * @param id the node's name
+     * @param id the node's name, or one that begins with it: docs/internals/metadata-group.md
      * @param host where the member listens for the others
      * @param port its port
      */
     public record Member(String id, String host, int port) {
-        String address() {
+        public String address() {
             return host + ":" + port;
         }
     }
@@ -54,8 +67,9 @@ public record MetaConfig(
         }
     }
 
+    /** One of the first members of a group. */
     public MetaConfig(String self, List<Member> members, Path storageDir, int snapshotEvery) {
-        this(self, members, storageDir, snapshotEvery, Optional.empty());
+        this(self, members, groupOf(members), false, storageDir, snapshotEvery, Optional.empty(), () -> nodes(members));
     }
 
     public MetaConfig(String self, List<Member> members, Path storageDir) {
@@ -64,7 +78,7 @@ public record MetaConfig(
 
     /** The same member, which shows this identity. */
     public MetaConfig shown(Optional<LiveIdentity> by) {
-        return new MetaConfig(self, members, storageDir, snapshotEvery, by);
+        return new MetaConfig(self, members, groupUuid, joins, storageDir, snapshotEvery, by, admitted);
     }
 
     Member selfMember() {
@@ -74,9 +88,13 @@ public record MetaConfig(
                 .orElseThrow();
     }
 
-    /** The same on all members, and another for any other set of members: a stray process is not taken for one of ours. */
-    UUID groupUuid() {
-        String ids = members.stream().map(Member::id).sorted().collect(Collectors.joining("/"));
+    /** Of the group that begins with these members, and another for any other set: a stray process is not taken for one of ours. */
+    public static UUID groupOf(List<Member> first) {
+        String ids = first.stream().map(Member::id).sorted().collect(Collectors.joining("/"));
         return UUID.nameUUIDFromBytes(("varve metadata group " + ids).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static Set<String> nodes(List<Member> members) {
+        return members.stream().map(Member::id).map(MemberPlan::nodeOf).collect(Collectors.toSet());
     }
 }

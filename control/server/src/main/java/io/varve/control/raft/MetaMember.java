@@ -1,6 +1,7 @@
 package io.varve.control.raft;
 
 import io.varve.control.meta.CommandCodec;
+import io.varve.control.meta.MemberPlan;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
@@ -9,20 +10,26 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.logging.Level;
 import org.apache.ratis.client.RaftClient;
+import org.apache.ratis.protocol.ClientId;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientReply;
 import org.apache.ratis.protocol.RaftGroup;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.protocol.SetConfigurationRequest;
+import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.storage.RaftStorage;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
@@ -53,6 +60,7 @@ public final class MetaMember implements AutoCloseable {
     private final Touches touches;
     private final RaftServer server;
     private final RaftClient client;
+    private final AtomicLong reconfigurations = new AtomicLong();
     private final AtomicInteger spreading = new AtomicInteger();
     private final Semaphore pending = new Semaphore(MAX_PENDING);
     private final LeaderLoss leaderLoss;
@@ -92,12 +100,7 @@ public final class MetaMember implements AutoCloseable {
      */
     public static MetaMember start(MetaConfig config) throws IOException {
         GRPC_LOG.setLevel(Level.WARNING);
-        List<RaftPeer> peers = config.members().stream()
-                .map(member -> RaftPeer.newBuilder()
-                        .setId(member.id())
-                        .setAddress(member.address())
-                        .build())
-                .toList();
+        List<RaftPeer> peers = peers(config.members());
         RaftGroup group = RaftGroup.valueOf(RaftGroupId.valueOf(config.groupUuid()), peers);
         boolean existing =
                 Files.isDirectory(config.storageDir().resolve(config.groupUuid().toString()));
@@ -108,7 +111,8 @@ public final class MetaMember implements AutoCloseable {
         LeaderLoss leaderLoss = new LeaderLoss(threads);
         RaftServer server = RaftServer.newBuilder()
                 .setServerId(RaftPeerId.valueOf(config.self()))
-                .setGroup(group)
+                // With peers of its own it would elect itself out of an empty log.
+                .setGroup(config.joins() ? RaftGroup.valueOf(group.getGroupId()) : group)
                 .setProperties(MetaProperties.server(config))
                 .setParameters(RaftTls.parameters(config, leaderLoss))
                 .setStateMachine(machine)
@@ -202,18 +206,84 @@ public final class MetaMember implements AutoCloseable {
         return touches;
     }
 
-    /** The member that leads, as far as this one knows. */
-    public Optional<String> leader() {
+    /** The Raft group that it is in. */
+    public UUID groupUuid() {
+        return groupId.getUuid();
+    }
+
+    /** The members by Raft's own configuration as this one has it; empty while it changes. */
+    public Optional<List<MetaConfig.Member>> configuration() {
         try {
-            RaftPeerId leader = server.getDivision(groupId).getInfo().getLeaderId();
-            return Optional.ofNullable(leader).map(RaftPeerId::toString);
+            RaftConfiguration now = server.getDivision(groupId).getRaftConf();
+            return now.getPreviousPeers().isEmpty()
+                    ? Optional.of(now.getCurrentPeers().stream()
+                            .map(MetaMember::member)
+                            .toList())
+                    : Optional.empty();
         } catch (IOException e) {
             return Optional.empty();
         }
     }
 
-    /** Name of this member. */
+    /**
+     * Has Raft change its configuration, if it is still the one that was seen and this member leads. New members catch up before they count.
+     *
+     * @return completes when it is done; a failure leaves open whether it will be: {@link #configuration} tells
+     */
+    public CompletableFuture<Void> reconfigure(List<MetaConfig.Member> from, List<MetaConfig.Member> to) {
+        SetConfigurationRequest.Arguments change = SetConfigurationRequest.Arguments.newBuilder()
+                .setServersInCurrentConf(peers(from))
+                .setServersInNewConf(peers(to))
+                .setMode(SetConfigurationRequest.Mode.COMPARE_AND_SET)
+                .build();
+        try {
+            return server.setConfigurationAsync(new SetConfigurationRequest(
+                            ClientId.randomId(), self, groupId, reconfigurations.incrementAndGet(), change))
+                    .thenApply(reply -> {
+                        if (!reply.isSuccess()) {
+                            throw new CompletionException(new MetaUnavailableException(
+                                    "the configuration did not change: " + reply.getException()));
+                        }
+                        return null;
+                    });
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private static List<RaftPeer> peers(List<MetaConfig.Member> members) {
+        return members.stream()
+                .map(member -> RaftPeer.newBuilder()
+                        .setId(member.id())
+                        .setAddress(member.address())
+                        .build())
+                .toList();
+    }
+
+    private static MetaConfig.Member member(RaftPeer peer) {
+        String address = peer.getAddress();
+        int colon = address.lastIndexOf(':');
+        return new MetaConfig.Member(
+                peer.getId().toString(), address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)));
+    }
+
+    /** Node of the member that leads, as far as this one knows. */
+    public Optional<String> leader() {
+        try {
+            RaftPeerId leader = server.getDivision(groupId).getInfo().getLeaderId();
+            return Optional.ofNullable(leader).map(RaftPeerId::toString).map(MemberPlan::nodeOf);
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    /** The node that this member is on. */
     public String self() {
+        return MemberPlan.nodeOf(self.toString());
+    }
+
+    /** Its id in the group. */
+    public String peer() {
         return self.toString();
     }
 

@@ -33,6 +33,9 @@ final class MetaProperties {
         // A process that was stopped for a minute (debugger, paused machine) must go on, not close itself.
         RaftServerConfigKeys.setCloseThreshold(p, TimeDuration.valueOf(365, TimeUnit.DAYS));
 
+        // One member becomes three.
+        RaftServerConfigKeys.LeaderElection.setMemberMajorityAdd(p, true);
+
         // Both are off by default: without them the log grows for ever.
         RaftServerConfigKeys.Snapshot.setAutoTriggerEnabled(p, true);
         RaftServerConfigKeys.Snapshot.setAutoTriggerThreshold(p, config.snapshotEvery());

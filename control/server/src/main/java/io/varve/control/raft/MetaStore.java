@@ -126,7 +126,7 @@ final class MetaStore implements AutoCloseable {
         }
     }
 
-    /** Later calls of {@link #read} and {@link #write} throw {@link IllegalStateException}. */
+    /** Later calls of {@link #read} and {@link #write} throw {@link StoreClosedException}. */
     @Override
     public void close() {
         openness.writeLock().lock();
@@ -147,14 +147,14 @@ final class MetaStore implements AutoCloseable {
 
     private Env<byte[]> env() {
         if (env == null) {
-            throw new IllegalStateException("the metadata store is closed");
+            throw new StoreClosedException();
         }
         return env;
     }
 
     private Dbi<byte[]> entries() {
         if (entries == null) {
-            throw new IllegalStateException("the metadata store is closed");
+            throw new StoreClosedException();
         }
         return entries;
     }

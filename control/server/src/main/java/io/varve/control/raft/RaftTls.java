@@ -1,5 +1,6 @@
 package io.varve.control.raft;
 
+import io.varve.control.meta.MemberPlan;
 import io.varve.identity.LiveIdentity;
 import io.varve.identity.Principal;
 import io.varve.identity.Role;
@@ -7,10 +8,10 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
-import java.util.stream.Collectors;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -81,13 +82,11 @@ final class RaftTls {
         } catch (SSLException e) {
             throw new IllegalStateException("TLS 1.3 cannot be set up for the metadata group: " + e.getMessage(), e);
         }
-        Set<String> members =
-                config.members().stream().map(MetaConfig.Member::id).collect(Collectors.toSet());
         GrpcConfigKeys.Server.setServicesCustomizer(
                 parameters,
                 (builder, types) -> builder.sslContext(accepting)
                         .addTransportFilter(connections)
-                        .intercept(new MembersOnly(members)));
+                        .intercept(new MembersOnly(config.admitted())));
         tellOfHandshakes();
     }
 
@@ -133,9 +132,9 @@ final class RaftTls {
 
     /** Judges every call by the certificate of its connection. */
     static final class MembersOnly implements ServerInterceptor {
-        private final Set<String> members;
+        private final Supplier<Set<String>> members;
 
-        MembersOnly(Set<String> members) {
+        MembersOnly(Supplier<Set<String>> members) {
             this.members = members;
         }
 
@@ -143,7 +142,7 @@ final class RaftTls {
         public <Q, R> ServerCall.Listener<Q> interceptCall(
                 ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
             String node = node(call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION));
-            if (node == null || !members.contains(node)) {
+            if (node == null || !members.get().contains(node)) {
                 refuse(call, "node " + node + " is no member of the metadata group");
                 return new ServerCall.Listener<>() {};
             }
@@ -201,6 +200,7 @@ final class RaftTls {
         };
         return senders.stream()
                 .map(sender -> sender.getRequestorId().toStringUtf8())
+                .map(MemberPlan::nodeOf)
                 .filter(sender -> !sender.equals(node))
                 .map(sender -> "the certificate is of node " + node + ", but the message is of node " + sender)
                 .findFirst();

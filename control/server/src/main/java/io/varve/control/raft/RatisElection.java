@@ -31,7 +31,8 @@ final class RatisElection implements LeaderLoss.Election {
             DivisionInfo info = division.getInfo();
             RaftPeerId leader = info.getLeaderId();
             RaftPeer peer = leader == null ? null : division.getRaftConf().getPeer(leader);
-            if (!info.isFollower() || peer == null || leader.equals(server.getId())) {
+            boolean isMember = division.getRaftConf().getPeer(server.getId()) != null;
+            if (!info.isFollower() || peer == null || leader.equals(server.getId()) || !isMember) {
                 return Optional.empty();
             }
             String self = server.getId().toString();

@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntFunction;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -31,7 +31,7 @@ final class Asking<R> {
 
     private final Vertx vertx;
     private final List<SocketAddress> servers;
-    private final IntFunction<Future<R>> call;
+    private final Function<SocketAddress, Future<R>> call;
     private final Duration patience;
     private final Duration givesUpAfter;
     private final long endNanos;
@@ -47,17 +47,17 @@ final class Asking<R> {
     private Duration pause = FIRST_PAUSE;
     private boolean over;
     private int answeredBy = NONE;
-    private List<Integer> silent = List.of();
+    private List<SocketAddress> silent = List.of();
 
     /**
-     * @param call asks the member in that place; fails with {@link CallFailedException}, within bounds
+     * @param call asks the member at that address; fails with {@link CallFailedException}, within bounds
      * @param first the member to begin with
      * @param patience how long a healthy member needs at most
      */
     Asking(
             Vertx vertx,
             List<SocketAddress> servers,
-            IntFunction<Future<R>> call,
+            Function<SocketAddress, Future<R>> call,
             int first,
             Duration patience,
             Duration givesUpAfter) {
@@ -78,12 +78,12 @@ final class Asking<R> {
     }
 
     /** Who gave the answer; only once there is one. */
-    synchronized int answeredBy() {
-        return answeredBy;
+    synchronized SocketAddress answeredBy() {
+        return servers.get(answeredBy);
     }
 
     /** Who had been asked before whoever answered, and said nothing. */
-    synchronized List<Integer> silent() {
+    synchronized List<SocketAddress> silent() {
         return silent;
     }
 
@@ -93,11 +93,14 @@ final class Asking<R> {
     }
 
     /** That member does not answer others either: do not wait for it. */
-    void leave(int server) {
+    void leave(SocketAddress address) {
         boolean waited;
         synchronized (this) {
-            waited = under[server] != NONE;
-            under[server] = NONE;
+            int server = servers.indexOf(address);
+            waited = server >= 0 && under[server] != NONE;
+            if (waited) {
+                under[server] = NONE;
+            }
         }
         if (waited) {
             askNext();
@@ -121,7 +124,7 @@ final class Asking<R> {
             wakeIn(patience);
         }
         int asked = server;
-        call.apply(asked).onComplete(told -> told(asked, number, told));
+        call.apply(servers.get(asked)).onComplete(told -> told(asked, number, told));
     }
 
     /** One timer at a time: either a member takes its time, or all have failed and are left in peace for a moment. */
@@ -149,10 +152,10 @@ final class Asking<R> {
         over = true;
         vertx.cancelTimer(timer);
         answeredBy = server;
-        List<Integer> before = new ArrayList<>();
+        List<SocketAddress> before = new ArrayList<>();
         for (int other = 0; other < under.length; other++) {
             if (under[other] != NONE && under[other] < number) {
-                before.add(other);
+                before.add(servers.get(other));
             }
         }
         silent = List.copyOf(before);

@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A data node's way to the truth: asks one metadata member and the others when that one fails or hesitates, until one answers or
@@ -67,10 +68,12 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     private final Vertx vertx;
     private final NodeCalls calls;
-    private final List<SocketAddress> servers;
+    private final MetadataMembers members;
 
     /** The one that answered last. A race between threads only costs a detour. */
-    private volatile int preferred;
+    private volatile @Nullable SocketAddress preferred;
+
+    private volatile long answeredNanos = System.nanoTime();
 
     /** With the index that each has seen. */
     private final Map<Asking<?>, Long> polls = new ConcurrentHashMap<>();
@@ -86,12 +89,14 @@ public final class TruthClient implements io.varve.api.TruthClient {
 
     /** {@code identity}: what this node shows, by TLS; empty: plaintext. */
     public TruthClient(Vertx vertx, List<SocketAddress> servers, Optional<LiveIdentity> identity) {
-        if (servers.isEmpty()) {
-            throw new IllegalArgumentException("no metadata member to ask");
-        }
+        this(vertx, MetadataMembers.fixed(servers), identity);
+    }
+
+    /** Asks whoever is a member, as it is known at every moment; what the answers tell of that is taken over. */
+    public TruthClient(Vertx vertx, MetadataMembers members, Optional<LiveIdentity> identity) {
         this.vertx = vertx;
         this.calls = new NodeCalls(vertx, identity);
-        this.servers = List.copyOf(servers);
+        this.members = members;
     }
 
     @Override
@@ -133,7 +138,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
         Asking<NodeView> poll =
                 asking(TruthGrpcClient.WatchNode, request, wait.plus(POLL_PATIENCE), wait.plus(POLL_GRACE));
         polls.put(poll, request.getAfterIndex());
-        return begin(poll).onComplete(ended -> polls.remove(poll));
+        return begin(poll).onComplete(ended -> polls.remove(poll)).onSuccess(view -> {
+            if (view.hasMetadata()) {
+                members.heard(view.getMetadata());
+            }
+        });
     }
 
     @Override
@@ -187,13 +196,15 @@ public final class TruthClient implements io.varve.api.TruthClient {
     }
 
     private <Q, R> Asking<R> asking(ServiceMethod<R, Q> method, Q request, Duration patience, Duration oneMember) {
+        List<SocketAddress> servers = members.addresses();
+        SocketAddress last = preferred;
         return new Asking<>(
                 vertx,
                 servers,
                 server -> closed
                         ? Future.failedFuture(new CallFailedException(GrpcStatus.CANCELLED, "this node is stopping"))
-                        : calls.ask(servers.get(server), method, request, oneMember),
-                preferred,
+                        : calls.ask(server, method, request, oneMember),
+                last == null ? 0 : Math.max(0, servers.indexOf(last)),
                 patience,
                 GIVES_UP_AFTER);
     }
@@ -201,11 +212,17 @@ public final class TruthClient implements io.varve.api.TruthClient {
     private <R> Future<R> begin(Asking<R> asking) {
         return asking.begin().onSuccess(answer -> {
             preferred = asking.answeredBy();
+            answeredNanos = System.nanoTime();
             // Who waits there for news would wait in vain, and not know.
-            for (int server : asking.silent()) {
+            for (SocketAddress server : asking.silent()) {
                 polls.keySet().forEach(poll -> poll.leave(server));
             }
         });
+    }
+
+    /** For how long no member has answered anything. */
+    public Duration unanswered() {
+        return Duration.ofNanos(System.nanoTime() - answeredNanos);
     }
 
     /** Cancels calls under way; later ones fail at once. */

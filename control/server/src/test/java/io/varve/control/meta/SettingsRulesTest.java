@@ -22,7 +22,7 @@ class SettingsRulesTest {
 
     @Test
     void everythingHasADefault() {
-        assertThat(now()).isEqualTo(new Settings(600_000, 0, false, true));
+        assertThat(now()).isEqualTo(new Settings(600_000, 0, false, true, 600_000, 0));
         assertThat(Settings.told(truths.state.cluster()).getSettingsList())
                 .extracting(Setting::getValue)
                 .isEqualTo(Settings.told(truths.state.cluster()).getSettingsList().stream()
@@ -34,7 +34,7 @@ class SettingsRulesTest {
     void whatIsChangedStaysAndIsShownAsPeopleWriteIt() {
         truths.must(new ChangeSettings(Map.of("rebuild.grace", "120s", "rebuild.limit", "200MiB")));
         truths.must(new ChangeSettings(Map.of("rebuild.paused", "true", "balance.enabled", "false")));
-        assertThat(now()).isEqualTo(new Settings(120_000, 200L << 20, true, false));
+        assertThat(now()).isEqualTo(new Settings(120_000, 200L << 20, true, false, 600_000, 0));
         assertThat(Settings.told(truths.state.cluster()).getSettings(0).getValue())
                 .isEqualTo("2m");
         truths.must(new ChangeSettings(Map.of("rebuild.limit", "0")));
@@ -51,7 +51,9 @@ class SettingsRulesTest {
         assertThat(refusal("rebuild.paused", "yes")).contains("true, false");
         assertThat(refusal("rebuild.speed", "1"))
                 .isEqualTo("there is no setting 'rebuild.speed': there are rebuild.grace, rebuild.limit,"
-                        + " rebuild.paused, balance.enabled");
+                        + " rebuild.paused, balance.enabled, metadata.grace, metadata.members");
+        assertThat(refusal("metadata.grace", "5s")).contains("15s to 7d");
+        assertThat(refusal("metadata.members", "4")).contains("keep, 3, 5");
     }
 
     @Test

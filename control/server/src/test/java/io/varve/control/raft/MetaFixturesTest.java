@@ -8,6 +8,8 @@ import com.google.protobuf.Parser;
 import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.Event;
+import io.varve.api.GroupMember;
+import io.varve.api.MetadataGroup;
 import io.varve.api.Node;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
@@ -29,6 +31,8 @@ import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
+import io.varve.control.meta.MetaCommand.ChangeMembers;
+import io.varve.control.meta.MetaCommand.ChangeMembers.Step;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
@@ -105,7 +109,8 @@ class MetaFixturesTest {
             Map.entry('i', ApiToken.parser()),
             Map.entry('x', RemovedRecord.parser()),
             Map.entry('y', RemovedRecord.parser()),
-            Map.entry('k', RevokedRecord.parser()));
+            Map.entry('k', RevokedRecord.parser()),
+            Map.entry('M', MetadataGroup.parser()));
 
     private static final Set<CommandCase> EVERY_COMMAND = EnumSet.complementOf(EnumSet.of(CommandCase.COMMAND_NOT_SET));
 
@@ -199,7 +204,48 @@ class MetaFixturesTest {
         life.add(new CreateToken(
                 ApiToken.newBuilder().setName("former").setRole("csi").build()));
         life.add(new RevokeToken("former"));
+        life.addAll(members());
         return life;
+    }
+
+    /** The members are recorded; one is to be replaced, which is given up, and then done. */
+    private static List<MetaCommand> members() {
+        List<MetaCommand> steps = new ArrayList<>();
+        steps.add(new RegisterNode(
+                Node.newBuilder()
+                        .setId("n3")
+                        .setZone("z3")
+                        .setIncarnation(2)
+                        .setManagementAddress("n3:7400")
+                        .setRaftAddress("n3:7600")
+                        .setVersion("0.1.0")
+                        .build(),
+                ""));
+        List<GroupMember> first =
+                Stream.of("n1", "n2", "n3").map(node -> member(node, node)).toList();
+        steps.add(new ChangeMembers(Step.RECORD, 0, 10, first, List.of(), "", "uuid-of-raft"));
+        for (long version : List.of(10L, 12L)) {
+            steps.add(new ChangeMembers(
+                    Step.BEGIN,
+                    version,
+                    version + 1,
+                    List.of(member("n3", "n3#" + version)),
+                    List.of("n3"),
+                    "its storage was lost",
+                    ""));
+            steps.add(ChangeMembers.end(
+                    version == 10 ? Step.ABANDON : Step.FINISH, version + 1, version + 2, "not ready"));
+        }
+        return steps;
+    }
+
+    private static GroupMember member(String node, String peer) {
+        return GroupMember.newBuilder()
+                .setNode(node)
+                .setPeer(peer)
+                .setRaftAddress(node + ":7600")
+                .setManagementAddress(node + ":7400")
+                .build();
     }
 
     /** A fourth node comes, and goes for good. */
@@ -332,6 +378,9 @@ class MetaFixturesTest {
         assertThat(state.removedNode("n4")).isPresent();
         assertThat(state.revoked()).extracting(RevokedRecord::getName).containsExactly("n4");
         assertThat(state.removedGroup("uuid-of-g4")).isPresent();
+        assertThat(state.metadata().orElseThrow().getMembersList())
+                .extracting(GroupMember::getPeer)
+                .containsExactly("n1", "n2", "n3#12");
     }
 
     /** A command that is not recorded could change its meaning unseen: give it a place in {@link #life}, and record. */

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -217,6 +218,71 @@ class MetaGroupTest {
         stop(2);
         start(2);
         assertThat(nodesSeenBy(2)).isEqualTo(SNAPSHOT_EVERY * 12 + 5);
+    }
+
+    /** Under another id and with an empty log a fourth one takes the third one's place; that one comes back with all that it had. */
+    @Test
+    void aMemberIsReplacedAndTheOldOneDoesNoHarm() throws Exception {
+        start(0, 1, 2);
+        initialise(0);
+        register(0, 0, SNAPSHOT_EVERY * 12);
+        stop(2);
+        int port;
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = socket.getLocalPort();
+        }
+        Member later = new Member("n3#1", "127.0.0.1", port);
+        List<Member> after = List.of(members.get(0), members.get(1), later);
+        MetaConfig joining = new MetaConfig(
+                later.id(),
+                after,
+                MetaConfig.groupOf(members),
+                true,
+                dir.resolve("n3"),
+                SNAPSHOT_EVERY,
+                Optional.empty(),
+                Set::of);
+        try (MetaMember joined = MetaMember.start(joining)) {
+            int leader = awaitLeader();
+            List<Member> before = member(leader).configuration().orElseThrow();
+            member(leader).reconfigure(before, after).get(60, TimeUnit.SECONDS);
+            assertThat(member(leader).configuration().orElseThrow()).containsExactlyInAnyOrderElementsOf(after);
+            assertThat(joined.self()).isEqualTo("n3");
+            assertThat(nodesSeenBy(joined)).isEqualTo(SNAPSHOT_EVERY * 12);
+            assertThatThrownBy(() -> member(leader).reconfigure(before, members).get(60, TimeUnit.SECONDS))
+                    .as("who saw another configuration changes nothing")
+                    .isNotNull();
+            start(2);
+            stop(1 - leader);
+            register(leader, SNAPSHOT_EVERY * 12, SNAPSHOT_EVERY * 12 + 5);
+            assertThat(nodesSeenBy(joined))
+                    .as("two of the three that count: the old one does not")
+                    .isEqualTo(SNAPSHOT_EVERY * 12 + 5);
+            assertThat(isOut(member(2))).isTrue();
+            stop(2);
+        }
+        try (MetaMember again = MetaMember.start(joining)) {
+            assertThat(nodesSeenBy(again)).as("it knows its configuration").isEqualTo(SNAPSHOT_EVERY * 12 + 5);
+        }
+    }
+
+    /** The others tell it to stop, if it asks them for their votes; it may as well not have asked yet. */
+    private static boolean isOut(MetaMember former) {
+        try {
+            return former.read(MetaState::nodes).size() <= SNAPSHOT_EVERY * 12;
+        } catch (StoreClosedException told) {
+            return true;
+        }
+    }
+
+    private int awaitLeader() throws Exception {
+        member(0).upToDate().get(30, TimeUnit.SECONDS);
+        return Integer.parseInt(member(0).leader().orElseThrow().substring(1));
+    }
+
+    private static int nodesSeenBy(MetaMember member) throws Exception {
+        member.upToDate().get(30, TimeUnit.SECONDS);
+        return member.read(MetaState::nodes).size();
     }
 
     @Test

@@ -28,6 +28,11 @@ class RaftTlsTest {
             assertThat(RaftTls.impersonation("n2", message))
                     .hasValue("the certificate is of node n2, but the message is of node n1");
         }
+        RequestVoteRequestProto later = RequestVoteRequestProto.newBuilder()
+                .setServerRequest(RaftRpcRequestProto.newBuilder().setRequestorId(ByteString.copyFromUtf8("n1#7")))
+                .build();
+        assertThat(RaftTls.impersonation("n1", later)).as("a later peer of n1").isEmpty();
+        assertThat(RaftTls.impersonation("n2", later)).isPresent();
         assertThat(RaftTls.impersonation("n2", RaftClientRequestProto.getDefaultInstance()))
                 .isEmpty();
     }

@@ -1,0 +1,282 @@
+package io.varve.cli.server;
+
+import io.varve.api.GetMembersRequest;
+import io.varve.api.GroupMember;
+import io.varve.api.MetadataGroup;
+import io.varve.api.NodeControlGrpcClient;
+import io.varve.cli.config.Endpoint;
+import io.varve.cli.config.NodeConfig;
+import io.varve.control.ControlServer;
+import io.varve.control.meta.MemberPlan;
+import io.varve.control.raft.MetaConfig;
+import io.varve.control.truth.MetadataMembers;
+import io.varve.control.truth.NodeCalls;
+import io.varve.control.truth.TruthClient;
+import io.varve.identity.LiveIdentity;
+import io.vertx.core.Vertx;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The part of this node in the metadata group, as the newest list of its members says: none, one that joins, a member. What it does is done by one thread of
+ * its own, one step after the other: docs/internals/metadata-group.md.
+ */
+final class MemberPart implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(MemberPart.class);
+
+    private static final String STORAGE = "metadata";
+    private static final String RETIRED = "metadata-retired";
+
+    private static final Duration TRIES_AGAIN = Duration.ofSeconds(2);
+
+    /** Somebody answers a node every few seconds, as long as there is a majority of members that it knows. */
+    private static final Duration LOST = Duration.ofSeconds(6);
+
+    private static final Duration SEARCHES_EVERY = Duration.ofSeconds(3);
+
+    private static final Duration CALL_LIMIT = Duration.ofMillis(1_500);
+
+    private final NodeConfig config;
+    private final MetadataMembers members;
+    private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
+            1, task -> Thread.ofPlatform().name("metadata-part").daemon().unstarted(task));
+
+    // Of the thread alone, once it runs.
+    private Optional<String> running;
+    private boolean serving;
+    private long savedVersion;
+
+    private MemberPart(NodeConfig config, MetadataMembers members) {
+        this.config = config;
+        this.members = members;
+        this.running = Optional.empty();
+        this.savedVersion = members.group().getVersion();
+        thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    }
+
+    /**
+     * Finds what this node knew last.
+     *
+     * @throws IOException when that cannot be read
+     */
+    static MemberPart open(NodeConfig config) throws IOException {
+        var known = MembersFile.read(config.dataDir()).orElseGet(() -> configured(config));
+        var part = new MemberPart(
+                config, new MetadataMembers(config.fixed().node(), NodeWiring.metadataServersOwnFirst(config), known));
+        part.retireAllBut(part.listed(known).map(GroupMember::getPeer));
+        return part;
+    }
+
+    /** The first members, as long as nothing newer is known. */
+    private static MetadataGroup configured(NodeConfig config) {
+        var group = MetadataGroup.newBuilder();
+        for (var member : config.fixed().members()) {
+            group.addMembers(GroupMember.newBuilder()
+                    .setNode(member.node())
+                    .setPeer(member.node())
+                    .setRaftAddress(member.raft().toString())
+                    .setManagementAddress(member.management().toString()));
+        }
+        return group.build();
+    }
+
+    MetadataMembers members() {
+        return members;
+    }
+
+    /** The part to begin with at the node's start: that of a member, since others count on it. */
+    Optional<MetaConfig> first(Optional<LiveIdentity> identity) throws IOException {
+        var group = members.group();
+        var own = own(group.getMembersList());
+        if (own.isEmpty() || hasLost(group, own.get())) {
+            return Optional.empty();
+        }
+        running = own.map(GroupMember::getPeer);
+        serving = true;
+        return Optional.of(part(group, own.get(), identity));
+    }
+
+    /** With an empty log and an old name it could elect a leader that lacks what it once acknowledged. */
+    private boolean hasLost(MetadataGroup group, GroupMember own) {
+        boolean isLost = group.getVersion() > 0 && !Files.isDirectory(storage(own.getPeer()));
+        if (isLost) {
+            LOG.error(
+                    "metadata storage is lost peer={}: this node takes no part in the metadata group until another one takes"
+                            + " its place (varve metadata replace {})",
+                    own.getPeer(),
+                    own.getNode());
+        }
+        return isLost;
+    }
+
+    private Optional<GroupMember> own(List<GroupMember> list) {
+        return list.stream()
+                .filter(member -> member.getNode().equals(config.fixed().node()))
+                .findFirst();
+    }
+
+    /** As what this node is listed: as a member that stays, or as one that joins. */
+    private Optional<GroupMember> listed(MetadataGroup group) {
+        return own(group.getJoiningList()).or(() -> own(group.getMembersList()));
+    }
+
+    private MetaConfig part(MetadataGroup group, GroupMember own, Optional<LiveIdentity> identity) {
+        var isListed = group.getMembersList().stream().anyMatch(own::equals);
+        var all = (isListed ? group.getMembersList() : MemberPlan.after(group))
+                .stream().map(MemberPart::member).toList();
+        var uuid = group.getGroupUuid().isEmpty() ? MetaConfig.groupOf(all) : UUID.fromString(group.getGroupUuid());
+        return new MetaConfig(
+                own.getPeer(),
+                all,
+                uuid,
+                isLater(own.getPeer()),
+                storage(own.getPeer()),
+                MetaConfig.SNAPSHOT_EVERY,
+                identity,
+                members::nodes);
+    }
+
+    private static MetaConfig.Member member(GroupMember member) {
+        var address = Endpoint.parse(member.getRaftAddress());
+        return new MetaConfig.Member(member.getPeer(), address.host(), address.port());
+    }
+
+    private static boolean isLater(String peer) {
+        return !MemberPlan.nodeOf(peer).equals(peer);
+    }
+
+    private Path storage(String peer) {
+        return config.dataDir()
+                .resolve(isLater(peer) ? STORAGE + "-" + peer.substring(peer.indexOf('#') + 1) : STORAGE);
+    }
+
+    // ------------------------------------------------------------------ while the node runs
+
+    /** Follows the list from now on. */
+    void follow(ControlServer control, Optional<NodeCredentials> credentials, TruthClient client, Vertx vertx) {
+        var identity = credentials.map(NodeCredentials::live);
+        members.onChange(group -> soon(() -> settle(control, credentials, identity), Duration.ZERO));
+        soon(() -> settle(control, credentials, identity), Duration.ZERO);
+        var calls = new NodeCalls(vertx, identity);
+        vertx.setPeriodic(SEARCHES_EVERY.toMillis(), fired -> {
+            if (client.unanswered().compareTo(LOST) > 0) {
+                search(calls);
+            }
+        });
+    }
+
+    /** None of the members that are known answers: any node may know of newer ones. */
+    private void search(NodeCalls calls) {
+        for (var address : members.everybody()) {
+            calls.ask(address, NodeControlGrpcClient.GetMembers, GetMembersRequest.getDefaultInstance(), CALL_LIMIT)
+                    .onSuccess(told -> members.heard(told.getGroup()));
+        }
+    }
+
+    private void soon(Runnable step, Duration pause) {
+        try {
+            var _ = thread.schedule(step, pause.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("the node stops");
+        }
+    }
+
+    private void settle(ControlServer control, Optional<NodeCredentials> credentials, Optional<LiveIdentity> identity) {
+        try {
+            var group = members.group();
+            if (group.getVersion() == 0) {
+                return;
+            }
+            if (group.getVersion() >= savedVersion) {
+                MembersFile.write(config.dataDir(), group);
+                savedVersion = group.getVersion();
+            }
+            var wanted = listed(group);
+            var peer = wanted.map(GroupMember::getPeer);
+            if (running.isPresent() && !running.equals(peer)) {
+                LOG.info("metadata part ends peer={}: another one took its place", running.get());
+                control.leaveGroup();
+                running = Optional.empty();
+                serving = false;
+            }
+            if (running.isEmpty()) {
+                retireAllBut(peer);
+            }
+            if (wanted.isEmpty()) {
+                if (credentials.isPresent()) {
+                    credentials.get().dropAuthority();
+                }
+                return;
+            }
+            boolean isMember = group.getMembersList().contains(wanted.get());
+            if (running.isEmpty()) {
+                if (isMember && hasLost(group, wanted.get())) {
+                    return;
+                }
+                if (credentials.isPresent()) {
+                    credentials.get().fetchAuthority(members.addresses());
+                }
+                control.join(part(group, wanted.get(), identity));
+                running = peer;
+            }
+            if (isMember && !serving) {
+                control.serveAsMember();
+                serving = true;
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("metadata part is not as it should be, it is tried again reason=\"{}\"", e.getMessage());
+            soon(() -> settle(control, credentials, identity), TRIES_AGAIN);
+        }
+    }
+
+    /** What is left of a part that this node has no more: kept once, under a name under which nothing starts it. */
+    private void retireAllBut(Optional<String> peer) throws IOException {
+        var kept = peer.map(this::storage);
+        List<Path> found;
+        try (Stream<Path> entries = Files.list(config.dataDir())) {
+            found = entries.filter(Files::isDirectory)
+                    .filter(path -> path.getFileName().toString().equals(STORAGE)
+                            || path.getFileName().toString().startsWith(STORAGE + "-"))
+                    .filter(path -> !path.getFileName().toString().equals(RETIRED))
+                    .filter(path -> kept.filter(path::equals).isEmpty())
+                    .toList();
+        }
+        for (var path : found) {
+            var retired = config.dataDir().resolve(RETIRED);
+            delete(retired);
+            Files.move(path, retired);
+            LOG.info("metadata storage retired directory={}", path.getFileName());
+        }
+    }
+
+    private static void delete(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        List<Path> all;
+        try (Stream<Path> entries = Files.walk(directory)) {
+            all = entries.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (var path : all) {
+            Files.delete(path);
+        }
+    }
+
+    /** Begins nothing more. */
+    @Override
+    public void close() {
+        thread.shutdown();
+    }
+}

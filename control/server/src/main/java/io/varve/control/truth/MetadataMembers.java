@@ -1,0 +1,132 @@
+package io.varve.control.truth;
+
+import io.varve.api.GroupMember;
+import io.varve.api.MetadataGroup;
+import io.vertx.core.net.SocketAddress;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Who is in the metadata group, as this node knows it: the newest list that it heard. Safe from any thread. */
+public final class MetadataMembers {
+    private static final Logger LOG = LoggerFactory.getLogger(MetadataMembers.class);
+
+    private final String own;
+    private final List<SocketAddress> first;
+    private final List<Consumer<MetadataGroup>> listeners = new CopyOnWriteArrayList<>();
+    private volatile MetadataGroup group;
+    private volatile List<SocketAddress> addresses;
+
+    /**
+     * Begins with what was known at the start.
+     *
+     * @param own this node: its member is the best one to ask
+     * @param first management addresses of the first members, by the configuration
+     */
+    public MetadataMembers(String own, List<SocketAddress> first, MetadataGroup known) {
+        this.own = own;
+        this.first = List.copyOf(first);
+        this.group = known;
+        this.addresses = addresses(known);
+        if (addresses.isEmpty()) {
+            throw new IllegalArgumentException("at least one metadata member's management address is needed");
+        }
+    }
+
+    /** A list of addresses that nobody changes. */
+    public static MetadataMembers fixed(List<SocketAddress> addresses) {
+        return new MetadataMembers("", addresses, MetadataGroup.getDefaultInstance());
+    }
+
+    private List<SocketAddress> addresses(MetadataGroup known) {
+        if (known.getMembersCount() == 0) {
+            return first;
+        }
+        return known.getMembersList().stream()
+                .sorted((a, b) ->
+                        Boolean.compare(b.getNode().equals(own), a.getNode().equals(own)))
+                .map(GroupMember::getManagementAddress)
+                .map(MetadataMembers::address)
+                .toList();
+    }
+
+    private static SocketAddress address(String text) {
+        int colon = text.lastIndexOf(':');
+        String host = text.substring(0, colon);
+        String bare = host.startsWith("[") && host.endsWith("]") ? host.substring(1, host.length() - 1) : host;
+        return SocketAddress.inetSocketAddress(Integer.parseInt(text.substring(colon + 1)), bare);
+    }
+
+    public MetadataGroup group() {
+        return group;
+    }
+
+    /** Management addresses of the members, the own one first. */
+    public List<SocketAddress> addresses() {
+        return addresses;
+    }
+
+    /** Whom to ask who the members are, when none of those that are known answers. */
+    public List<SocketAddress> everybody() {
+        return Stream.of(
+                        addresses.stream(),
+                        first.stream(),
+                        group.getJoiningList().stream()
+                                .map(GroupMember::getManagementAddress)
+                                .map(MetadataMembers::address),
+                        group.getOthersList().stream().map(MetadataMembers::address))
+                .flatMap(each -> each)
+                .distinct()
+                .toList();
+    }
+
+    /** Nodes that are members, or are being taken in. */
+    public Set<String> nodes() {
+        MetadataGroup now = group;
+        return Stream.concat(now.getMembersList().stream(), now.getJoiningList().stream())
+                .map(GroupMember::getNode)
+                .collect(Collectors.toSet());
+    }
+
+    /** Takes a list over, if it is newer than what is known. */
+    public void heard(MetadataGroup told) {
+        synchronized (this) {
+            boolean isNewer = told.getVersion() > group.getVersion() && told.getMembersCount() > 0;
+            boolean knowsMore = told.getVersion() == group.getVersion()
+                    && told.getVersion() > 0
+                    && told.getOthersCount() > 0
+                    && !told.getOthersList().equals(group.getOthersList());
+            if (!isNewer && !knowsMore) {
+                return;
+            }
+            group = told.getOthersCount() == 0
+                    ? told.toBuilder().addAllOthers(group.getOthersList()).build()
+                    : told;
+            addresses = addresses(told);
+            if (isNewer) {
+                LOG.info(
+                        "metadata members version={} members={} joining={} leaving={}",
+                        told.getVersion(),
+                        peers(told.getMembersList()),
+                        peers(told.getJoiningList()),
+                        told.getLeavingList());
+            }
+        }
+        MetadataGroup now = group;
+        listeners.forEach(listener -> listener.accept(now));
+    }
+
+    private static List<String> peers(List<GroupMember> members) {
+        return members.stream().map(GroupMember::getPeer).toList();
+    }
+
+    /** Whom to tell of every newer list, on the thread that brought it; must not block. */
+    public void onChange(Consumer<MetadataGroup> listener) {
+        listeners.add(listener);
+    }
+}
