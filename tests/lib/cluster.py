@@ -198,7 +198,6 @@ class Cluster:
         return node
 
     def _yaml(self, node: Node) -> str:
-        raft = f"  raft: {node.host}:{node.raft}\n" if node in self.members else ""
         members = "\n".join(
             f'    - {{node: {n.name}, raft: "{n.host}:{n.raft}", management: "{n.host}:{n.management}"'
             + (f', membership: "{n.host}:{n.membership}"}}' if self.membership else "}") for n in self.members)
@@ -212,7 +211,8 @@ diskIo: {self.disk_io.get(node.name, "auto")}
 listen:
   management: {node.host}:{node.management}
   peer: {node.host}:{node.peer}
-{raft}  nbd: {node.host}:{node.nbd}
+  raft: {node.host}:{node.raft}
+  nbd: {node.host}:{node.nbd}
   metrics: {node.host}:{node.metrics}
 {f"  membership: {node.host}:{node.membership}" if self.membership else ""}
 metadata:
