@@ -42,15 +42,15 @@ public final class UserSpaceAttach implements Attach {
     private record State(@Nullable String volume, @Nullable String device, long sizeBytes, long pid) {}
 
     private final Path directory;
-    private final List<String> program;
+    private final AttachStarter starter;
 
     /**
      * @param directory of state, on this node's own disk; it survives this process, not the machine
-     * @param program {@code varve attach} with the servers and the credentials, to which a volume and its places are added
+     * @param starter of the process
      */
-    public UserSpaceAttach(Path directory, List<String> program) {
+    public UserSpaceAttach(Path directory, AttachStarter starter) {
         this.directory = directory;
-        this.program = List.copyOf(program);
+        this.starter = starter;
     }
 
     @Override
@@ -170,26 +170,21 @@ public final class UserSpaceAttach implements Attach {
             }
             return await(volume);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new CsiFailure(GrpcStatus.INTERNAL, "volume '" + volume + "' cannot be attached: " + e.getMessage());
         }
     }
 
     private void start(String volume) throws IOException {
         Files.createDirectories(directory);
-        List<String> command = new ArrayList<>(List.of("setsid"));
-        command.addAll(program);
-        command.addAll(List.of(
-                volume,
-                "--socket",
-                socket(volume).toString(),
-                "--state",
-                state(volume).toString()));
         Path log = log(volume);
-        new ProcessBuilder(command)
-                .redirectInput(Path.of("/dev/null").toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.to(log.toFile()))
-                .start();
+        starter.start(
+                List.of(
+                        volume,
+                        "--socket",
+                        socket(volume).toString(),
+                        "--state",
+                        state(volume).toString()),
+                log);
         LOG.info("attach started volume={} log={}", volume, log);
     }
 

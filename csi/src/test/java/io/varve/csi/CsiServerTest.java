@@ -49,7 +49,7 @@ class CsiServerTest {
                 "1.2.3",
                 new Unreachable(),
                 new CsiDriver.NodePart("n1", 0, directory),
-                new UserSpaceAttach(directory, List.of("false")));
+                new UserSpaceAttach(directory, new OwnSession(List.of("false"))));
         server.start();
     }
 

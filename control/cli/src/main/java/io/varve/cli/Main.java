@@ -2,8 +2,10 @@ package io.varve.cli;
 
 import io.varve.cli.attach.AttachCommand;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.csi.AttachHostCommand;
 import io.varve.cli.csi.CsiCommand;
 import io.varve.cli.demo.DemoCommand;
+import io.varve.cli.kubernetes.KubernetesInitCommand;
 import io.varve.cli.server.ServerCommand;
 import picocli.CommandLine;
 
@@ -17,6 +19,12 @@ public final class Main {
 
     /** All commands, ready to execute. */
     static CommandLine commandLine() {
-        return RootCommand.commandLine(new ServerCommand(), new AttachCommand(), new CsiCommand(), new DemoCommand());
+        return RootCommand.commandLine(
+                new ServerCommand(),
+                new AttachCommand(),
+                new CsiCommand(),
+                new AttachHostCommand(),
+                new KubernetesInitCommand(),
+                new DemoCommand());
     }
 }

@@ -25,6 +25,10 @@ public final class SecretFile {
 
     private SecretFile() {}
 
+    private static boolean isRoots(Path path) throws IOException {
+        return Files.getAttribute(path, "unix:uid").equals(0);
+    }
+
     /** Replaces the file; its directory is made, for its owner alone, when it is missing. Durable when it returns. */
     public static void write(Path file, String text) throws IOException {
         Path directory = file.toAbsolutePath().getParent();
@@ -65,12 +69,18 @@ public final class SecretFile {
         }
     }
 
-    /** The file's text. Refuses one that holds a private key or a token and that others may read or write. */
+    /**
+     * The file's text. Refuses one that holds a private key or a token and that others may read or write. Root's own file may
+     * be read by the group of a process that is not root's: so Kubernetes shows it a secret.
+     */
     public static String read(Path file) throws IOException {
         String text = Files.readString(file);
         if (text.contains("PRIVATE KEY-----") || text.contains("token:")) {
             Set<PosixFilePermission> permissions = EnumSet.copyOf(Files.getPosixFilePermissions(file));
             permissions.retainAll(OTHERS);
+            if (isRoots(file) && !isRoots(Path.of("/proc/self"))) {
+                permissions.remove(PosixFilePermission.GROUP_READ);
+            }
             if (!permissions.isEmpty()) {
                 throw new IOException(
                         file + " holds a secret and others than its owner may open it: chmod 600 " + file);

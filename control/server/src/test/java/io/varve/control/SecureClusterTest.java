@@ -45,6 +45,7 @@ import io.varve.api.VerifyVolumeRequest;
 import io.varve.api.Volume;
 import io.varve.api.WatchNodeRequest;
 import io.varve.control.api.Issuing;
+import io.varve.control.api.JoinProof;
 import io.varve.control.api.NodeLocal;
 import io.varve.control.raft.MetaConfig;
 import io.varve.control.raft.MetaConfig.Member;
@@ -144,7 +145,8 @@ class SecureClusterTest {
                                     issuer,
                                     HOUR,
                                     "127.0.0.1:" + management.get(i).port(),
-                                    Set.of("n0", "n1", "n2")))),
+                                    Set.of("n0", "n1", "n2"),
+                                    Optional.of(PODS)))),
                     vertx,
                     new Local("n" + i))));
         }
@@ -536,6 +538,26 @@ class SecureClusterTest {
                         .setNodeKey(spki)
                         .setAdminKey(spki)
                         .build());
+    }
+
+    /** Stands for Kubernetes: the secret is the name of the node, and a dot. */
+    private static final JoinProof PODS = (node, secret) ->
+            secret.equals(node + ".") ? Optional.empty() : Optional.of("the pod does not run on " + node);
+
+    @Test
+    void anotherProofLetsANodeInButNoMember() throws Exception {
+        JoinToken made = joinToken("n9");
+        JoinToken pods = new JoinToken("n9", made.address(), "n9.", made.authority());
+        Certificates granted = join(pods, "n9", CertificateAuthority.newKey());
+        assertThat(granted.getAuthorityKey().isEmpty()).isTrue();
+        assertThat(Principal.of(Pem.certificate(granted.getNode().toByteArray())))
+                .contains(Principal.node("n9"));
+        join(pods, "n9", CertificateAuthority.newKey());
+        assertThatThrownBy(() -> join(pods, "n8", CertificateAuthority.newKey()))
+                .hasMessageContaining("does not run on n8");
+        JoinToken ofMember = new JoinToken("n2", made.address(), "n2.", made.authority());
+        assertThatThrownBy(() -> join(ofMember, "n2", CertificateAuthority.newKey()))
+                .hasMessageContaining("not known here, was used");
     }
 
     @Test

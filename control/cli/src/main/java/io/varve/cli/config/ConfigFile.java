@@ -199,7 +199,8 @@ public final class ConfigFile {
                 tls.flatMap(section -> section.optional(
                                 "lifetime", text -> ConfigValues.duration(text, SHORTEST_LIFETIME, LONGEST_LIFETIME)))
                         .orElse(DEFAULT_LIFETIME),
-                token);
+                token,
+                tls.flatMap(section -> section.optional("kubernetesAccount", ConfigValues::account)));
     }
 
     /** All three or none. */

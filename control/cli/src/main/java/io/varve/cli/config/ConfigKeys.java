@@ -23,6 +23,7 @@ public final class ConfigKeys {
             "tls.certificate",
             "tls.key",
             "tls.lifetime",
+            "tls.kubernetesAccount",
             "join",
             "join.token",
             "listen",

@@ -26,6 +26,8 @@ public final class ConfigValues {
     /** IPv4 or IPv6, not a host's name. */
     private static final Pattern LITERAL = Pattern.compile("[0-9.]+|[0-9a-fA-F:.%]*:[0-9a-fA-F:.%]*");
 
+    private static final Pattern ACCOUNT = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}");
+
     private ConfigValues() {}
 
     public static String name(String text) {
@@ -33,6 +35,14 @@ public final class ConfigValues {
             throw new IllegalArgumentException(
                     "'" + text
                             + "' is not a name: use 1 to 63 letters, digits, '-', '_' and '.', beginning with a letter or digit");
+        }
+        return text;
+    }
+
+    /** A service account of Kubernetes with its namespace. */
+    static String account(String text) {
+        if (!ACCOUNT.matcher(text).matches()) {
+            throw new IllegalArgumentException("'" + text + "' is not NAMESPACE/NAME of a service account");
         }
         return text;
     }

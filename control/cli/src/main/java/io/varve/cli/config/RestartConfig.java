@@ -112,8 +112,14 @@ public record RestartConfig(
      * @param files the node's certificate, where something else than the cluster's own authority gives it; empty: in the data directory
      * @param lifetime how long the certificates are valid that this node issues
      * @param joinToken file with a token that another node made; read when this one has no certificate yet
+     * @param kubernetesAccount service account, {@code NAMESPACE/NAME}, whose pods this member lets in as nodes; empty: none
      */
-    public record Security(Network network, Optional<TlsFiles> files, Duration lifetime, Optional<Path> joinToken) {}
+    public record Security(
+            Network network,
+            Optional<TlsFiles> files,
+            Duration lifetime,
+            Optional<Path> joinToken,
+            Optional<String> kubernetesAccount) {}
 
     /** PEM files; certificate and key may be one. */
     public record TlsFiles(Path ca, Path certificate, Path key) {}

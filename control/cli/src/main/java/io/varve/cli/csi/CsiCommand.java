@@ -5,10 +5,13 @@ import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
 import io.varve.cli.process.Teardown;
+import io.varve.csi.AttachHost;
+import io.varve.csi.AttachStarter;
 import io.varve.csi.Cluster;
 import io.varve.csi.CsiDriver;
 import io.varve.csi.CsiFailure;
 import io.varve.csi.CsiServer;
+import io.varve.csi.OwnSession;
 import io.varve.csi.UserSpaceAttach;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -78,6 +82,15 @@ public final class CsiCommand implements Callable<Integer> {
             description = "What is attached here, on a disk of this machine. Default: /var/lib/varve-csi.")
     private Path directory = Path.of("/var/lib/varve-csi");
 
+    @Option(
+            names = "--attach-host",
+            paramLabel = "SOCKET",
+            description = {
+                "Where 'varve attach-host' starts what keeps volumes attached, when this process is in a container: what a container",
+                "started ends with it. Needs its process namespace. Default: this process starts it."
+            })
+    private @Nullable Path attachHost;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -111,7 +124,7 @@ public final class CsiCommand implements Callable<Integer> {
                     version(),
                     new OverManagement(connection),
                     new CsiDriver.NodePart(node, maxVolumes, directory.toAbsolutePath()),
-                    new UserSpaceAttach(directory.toAbsolutePath(), attachProgram(root)));
+                    new UserSpaceAttach(directory.toAbsolutePath(), starter(root)));
             server.start();
             root.out().println("Serving csi.varve.io on " + socket);
             root.out().flush();
@@ -145,8 +158,13 @@ public final class CsiCommand implements Callable<Integer> {
         return version == null ? "unreleased" : version;
     }
 
+    private AttachStarter starter(RootCommand root) {
+        var host = attachHost;
+        return host == null ? new OwnSession(attachProgram(root)) : new AttachHost.Client(host);
+    }
+
     /** {@code varve attach} with this class path, and the servers and credentials that this command was given. */
-    private List<String> attachProgram(RootCommand root) {
+    static List<String> attachProgram(RootCommand root) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         var home = System.getProperty("varve.home", "");

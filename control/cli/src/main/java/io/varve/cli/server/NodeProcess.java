@@ -4,8 +4,11 @@ import io.varve.api.NodeDiagnostics;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.VersionCommand;
 import io.varve.cli.config.NodeConfig;
+import io.varve.cli.kubernetes.AccountProof;
+import io.varve.cli.kubernetes.KubernetesApi;
 import io.varve.cli.log.NodeLog;
 import io.varve.control.ControlServer;
+import io.varve.control.api.JoinProof;
 import io.varve.control.truth.TruthClient;
 import io.varve.dataplane.main.DataPlane;
 import io.varve.identity.LiveIdentity;
@@ -121,7 +124,8 @@ final class NodeProcess {
                                 members,
                                 found.first(identity),
                                 directory.incarnation(),
-                                VersionCommand.version()),
+                                VersionCommand.version(),
+                                proof()),
                         vertx,
                         local)
                 .await();
@@ -134,6 +138,13 @@ final class NodeProcess {
         truth = client;
         found.follow(server, credentials, client, vertx);
         startDataPlane(client);
+    }
+
+    private Optional<JoinProof> proof() throws IOException {
+        var account = config.restart().security().kubernetesAccount();
+        return account.isPresent()
+                ? Optional.of(new AccountProof(KubernetesApi.ofThisPod(), account.get()))
+                : Optional.empty();
     }
 
     /** Also when the data plane does not answer: then metrics are as old as the last that were had. */

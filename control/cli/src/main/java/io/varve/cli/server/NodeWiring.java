@@ -7,6 +7,7 @@ import io.varve.cli.config.NodeConfig;
 import io.varve.cli.config.RestartConfig;
 import io.varve.control.ControlConfig;
 import io.varve.control.api.Issuing;
+import io.varve.control.api.JoinProof;
 import io.varve.control.membership.MembershipConfig;
 import io.varve.control.membership.MembershipTimes;
 import io.varve.control.raft.MetaConfig;
@@ -35,7 +36,8 @@ final class NodeWiring {
             MetadataMembers members,
             Optional<MetaConfig> metadata,
             long incarnation,
-            String version) {
+            String version,
+            Optional<JoinProof> proof) {
         var management = config.restart().listen().management();
         var identity = credentials.map(NodeCredentials::live);
         return new ControlConfig(
@@ -45,12 +47,12 @@ final class NodeWiring {
                 members,
                 metadata,
                 identity,
-                credentials.map(own -> issuing(config, own)),
+                credentials.map(own -> issuing(config, own, proof)),
                 config.restart().listen().membership().map(listen -> membership(config, listen, incarnation, version)),
                 Optional.of(config.dataDir().resolve("audit.log")));
     }
 
-    private static Issuing issuing(NodeConfig config, NodeCredentials credentials) {
+    private static Issuing issuing(NodeConfig config, NodeCredentials credentials, Optional<JoinProof> proof) {
         var members = config.fixed().members();
         var own = members.stream()
                 .filter(member -> member.node().equals(config.fixed().node()))
@@ -62,7 +64,8 @@ final class NodeWiring {
                 credentials.directory(),
                 config.restart().security().lifetime(),
                 own,
-                members.stream().map(FixedConfig.MetadataMember::node).collect(Collectors.toSet()));
+                members.stream().map(FixedConfig.MetadataMember::node).collect(Collectors.toSet()),
+                proof);
     }
 
     private static MembershipConfig membership(NodeConfig config, Endpoint listen, long incarnation, String version) {

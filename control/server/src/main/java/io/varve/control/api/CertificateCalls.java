@@ -82,7 +82,8 @@ final class CertificateCalls {
         return blocking(() -> {
             CertificateAuthority authority = authority();
             if (!NodeName.isValid(request.getNode())
-                    || !tokens.use(request.getSecret(), request.getNode(), Instant.now())) {
+                    || !(tokens.use(request.getSecret(), request.getNode(), Instant.now())
+                            || isProven(request.getNode(), request.getSecret()))) {
                 LOG.warn(
                         "join refused node=\"{}\" reason=\"the token is not known, was used, or has ended\"",
                         printable(request.getNode()));
@@ -97,6 +98,20 @@ final class CertificateCalls {
                     request.getAdminKey(),
                     isMember.test(request.getNode()));
         });
+    }
+
+    /** Members have the authority's key: nothing but a join token makes one. */
+    private boolean isProven(String node, String secret) throws IOException, RefusedException {
+        boolean isOther = secret.indexOf('.') >= 0; // a join token's secret has none
+        if (!isOther || issuing.proof().isEmpty() || issuing.members().contains(node)) {
+            return false;
+        }
+        Optional<String> refusal = issuing.proof().get().refusal(node, secret);
+        if (refusal.isPresent()) {
+            LOG.warn("join refused node=\"{}\" reason=\"{}\"", node, refusal.get());
+            throw new RefusedException(GrpcStatus.UNAUTHENTICATED, refusal.get());
+        }
+        return true;
     }
 
     /** {@code stillBelongs}: whether a node of that name may stay. */

@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.identity.IdentityDirectory;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -11,8 +12,14 @@ import java.util.Set;
  * @param lifetime of the certificates that it gives
  * @param address where this node's management API is reached by the others
  * @param members names of the metadata members, which get the authority's key too
+ * @param proof what lets a node in besides a join token, never one of the members
  */
-public record Issuing(IdentityDirectory directory, Duration lifetime, String address, Set<String> members) {
+public record Issuing(
+        IdentityDirectory directory,
+        Duration lifetime,
+        String address,
+        Set<String> members,
+        Optional<JoinProof> proof) {
     public Issuing {
         members = Set.copyOf(members);
     }
