@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The chart's manifests without a cluster: what must be true of each of them, and what the schema of the values refuses."""
+
+import json
+import subprocess
+import sys
+
+import yaml
+
+HELM, CHART, VALUES = sys.argv[1:4]
+PRIVILEGED = {"varve-attach", "varve-csi-node"}  # with disks also varve-data
+
+
+def rendered(*further: str) -> list[dict]:
+    done = subprocess.run([HELM, "template", "varve", CHART, "--namespace", "varve-system", *further], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise ValueError(done.stderr)
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
+
+
+def pods(manifests: list[dict]) -> dict[str, dict]:
+    return {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in manifests if "template" in each.get("spec", {})}
+
+
+def containers(pod: dict) -> list[dict]:
+    return pod["containers"] + pod.get("initContainers", [])
+
+
+def is_privileged(pod: dict) -> bool:
+    return any(each.get("securityContext", {}).get("privileged") for each in containers(pod))
+
+
+def refused(*settings: str) -> None:
+    try:
+        rendered(*[word for setting in settings for word in ("--set-json", setting)])
+    except ValueError:
+        return
+    raise AssertionError(f"{settings} was not refused")
+
+
+def main() -> None:
+    manifests = rendered()
+    assert {name for name, pod in pods(manifests).items() if is_privileged(pod)} == PRIVILEGED
+    with_disks = rendered("--set-json", 'data.devices=[{"path":"/dev/disk/by-id/nvme-1","class":"nvme"}]')
+    assert {name for name, pod in pods(with_disks).items() if is_privileged(pod)} == PRIVILEGED | {"varve-data"}
+    for name, pod in pods(manifests).items():
+        assert not pod.get("hostNetwork"), name
+        for each in containers(pod):
+            assert each["resources"]["requests"], (name, each["name"])
+            context = each.get("securityContext", {})
+            assert context.get("privileged") or context.get("allowPrivilegeEscalation") is False or name == "varve-data", (name, each["name"])
+    accounts = {each["metadata"]["name"] for each in manifests if each["kind"] == "ServiceAccount"}
+    assert {pod["serviceAccountName"] for pod in pods(manifests).values()} == accounts
+    for each in manifests:
+        for rule in each.get("rules", []) if each["kind"].endswith("Role") else []:
+            assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], each["metadata"]["name"]
+    node_ends = [volume for volume in pods(manifests)["varve-data"]["volumes"] if volume.get("secret")]
+    assert [item["key"] for volume in node_ends for item in volume["secret"]["items"]] == ["ca.pem"], "a data pod sees the authority's key"
+    one = rendered("--set", "metadata.members=1")
+    assert sum(json.dumps(each).count("varve-metadata-1.") for each in one) == 0
+    for settings in (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1']):
+        refused(*settings)
+    rendered("--values", VALUES)
+    print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, 4 refusals")
+
+
+main()
