@@ -28,19 +28,35 @@ def tools() -> pathlib.Path | str:
 
 
 class Driver:
-    """`varve csi --mode all` for one node of the cluster. Started and killed at will; what it attached stays."""
+    """`varve csi --mode all` for one node of the cluster. Started and killed at will; what it attached stays.
 
-    def __init__(self, cluster: Cluster, node: str, directory: pathlib.Path, bin_directory: pathlib.Path):
+    With `host` a process of its own starts attaches for it, as in a pod.
+    """
+
+    def __init__(self, cluster: Cluster, node: str, directory: pathlib.Path, bin_directory: pathlib.Path, host: bool = False):
         self.cluster, self.node, self.directory, self.bin = cluster, node, directory, bin_directory
         self.socket, self.state, self.log = directory / "csi.sock", directory / "state", directory / "csi.log"
         self.endpoint = f"unix://{self.socket}"
         self.process: subprocess.Popen | None = None
+        self.host_socket = directory / "attach.sock" if host else None
+        self.host: subprocess.Popen | None = None
+
+    def start_host(self, seconds: float = 60) -> None:
+        with open(self.log, "ab") as log:
+            self.host = subprocess.Popen([LAUNCHER, "attach-host", "--socket", str(self.host_socket), "--server", self.cluster.servers()],
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + seconds
+        while not self.host_socket.exists():
+            assert self.host.poll() is None and time.monotonic() < deadline, f"varve attach-host does not serve:\n{self.log.read_text()[-2000:]}"
+            time.sleep(0.1)
 
     def start(self, seconds: float = 60) -> None:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [LAUNCHER, "csi", "--mode", "all", "--endpoint", self.endpoint, "--node-id", self.node, "--state-dir", str(self.state),
-                 "--server", self.cluster.servers()], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                 "--server", self.cluster.servers(), *(["--attach-host", str(self.host_socket)] if self.host_socket else [])], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        if self.host_socket and self.host is None:
+            self.start_host()
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -112,3 +128,6 @@ class Driver:
         for point in points:
             if point.endswith(".device"):
                 subprocess.run(["fusermount3", "-u", "-z", point], check=False, capture_output=True, timeout=60)
+        if self.host is not None:
+            self.host.terminate()
+            self.host.wait(30)
