@@ -91,7 +91,7 @@ class Kube:
                 source, point, kind = line.split()[:3]
                 if "/csi.varve.io/" in point or (kind.startswith("fuse") and "varve-csi" in point):
                     left.append(f"node{number}: mount of {source} at {point}")
-            for pid in self.on_node(number, "sh", "-c", "grep -la varve-csi/pvc /proc/[0-9]*/cmdline || true").split():
+            for pid in self.on_node(number, "sh", "-c", "grep -la varve-csi/[p]vc /proc/[0-9]*/cmdline || true").split():
                 left.append(f"node{number}: process {pid.split('/')[2]}")
         for backing in pathlib.Path("/sys/class/block").glob("loop*/loop/backing_file"):
             if "varve-csi/" in backing.read_text():
