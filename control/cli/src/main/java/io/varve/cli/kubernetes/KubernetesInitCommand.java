@@ -90,7 +90,7 @@ public final class KubernetesInitCommand implements Callable<Integer> {
             paramLabel = "NAME",
             defaultValue = "varve-metadata",
             description =
-                    "Name of those volumes, to which a number is added, and of their class. Default: varve-metadata.")
+                    "Name of those volumes, to which a number is added, of their class, and of the StatefulSet. Default: varve-metadata.")
     private String metadataName = "varve-metadata";
 
     @Option(
@@ -144,7 +144,8 @@ public final class KubernetesInitCommand implements Callable<Integer> {
             return; // Places stay where they are, also when there are more machines now.
         }
         var nodes = api.get("/api/v1/nodes").orElseThrow();
-        var volumes = MetadataPlaces.volumes(nodes, count, metadataName, metadataName, directory);
+        var volumes = MetadataPlaces.volumes(
+                nodes, count, new MetadataPlaces.Naming(metadataName, KubernetesApi.namespace(), directory));
         if (volumes.size() < count) {
             throw new IOException("no machine takes pods now: the metadata group has no place");
         }
@@ -179,9 +180,18 @@ public final class KubernetesInitCommand implements Callable<Integer> {
             if (System.nanoTime() > end) {
                 CommandFailure.orThrow(result);
             }
-            say(out, "Waiting for the metadata group: " + result);
+            say(out, "Waiting for the metadata group" + reason(result));
             Thread.sleep(PAUSE);
         }
+    }
+
+    private static String reason(CallResult<?> result) {
+        return switch (result) {
+            case CallResult.Answered<?> answered -> "";
+            case CallResult.Refused<?> refused -> ": " + refused.message();
+            case CallResult.Unreachable<?> unreachable -> ": no member answers yet";
+            case CallResult.Unknown<?> unknown -> ": " + unknown.reason();
+        };
     }
 
     /** A token is shown once. Where the secret is not there, an older one of this name is known to nobody. */

@@ -17,14 +17,23 @@ final class MetadataPlaces {
 
     private MetadataPlaces() {}
 
+    /**
+     * What the volumes are called and whose they are.
+     *
+     * @param name to which a number is added; also of their class and of the StatefulSet
+     * @param namespace of the claims
+     * @param directory on the machines
+     */
+    record Naming(String name, String namespace, String directory) {}
+
     private record Machine(String name, String host, String zone) {}
 
     /** {@code count} of the machines (a NodeList) that take pods, over as many zones as there are; of fewer machines some more than once. */
-    static List<JsonObject> volumes(JsonObject nodes, int count, String prefix, String storageClass, String directory) {
+    static List<JsonObject> volumes(JsonObject nodes, int count, Naming naming) {
         List<Machine> chosen = choose(machines(nodes), count);
         List<JsonObject> volumes = new ArrayList<>();
         for (int i = 0; i < chosen.size(); i++) {
-            volumes.add(volume(prefix + "-" + i, storageClass, directory + "/" + prefix + "-" + i, chosen.get(i)));
+            volumes.add(volume(naming, i, chosen.get(i)));
         }
         return volumes;
     }
@@ -83,15 +92,19 @@ final class MetadataPlaces {
         return chosen;
     }
 
-    private static JsonObject volume(String name, String storageClass, String directory, Machine machine) {
+    /** Kept for the claim of one member: nobody else's claim gets it, and member 0 is on machine 0. */
+    private static JsonObject volume(Naming naming, int number, Machine machine) {
+        String name = naming.name + "-" + number;
         return com.google.gson.JsonParser.parseString("""
                 {"apiVersion": "v1", "kind": "PersistentVolume",
                  "metadata": {"name": "%s", "labels": {"app.kubernetes.io/name": "varve", "app.kubernetes.io/component": "metadata"}},
                  "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "persistentVolumeReclaimPolicy": "Retain",
-                          "storageClassName": "%s", "hostPath": {"path": "%s", "type": "DirectoryOrCreate"},
+                          "storageClassName": "%s", "hostPath": {"path": "%s/%s", "type": "DirectoryOrCreate"},
+                          "claimRef": {"namespace": "%s", "name": "data-%s"},
                           "nodeAffinity": {"required": {"nodeSelectorTerms": [
                               {"matchExpressions": [{"key": "%s", "operator": "In", "values": ["%s"]}]}]}}}}
-                """.formatted(name, storageClass, directory, HOST, machine.host))
+                """.formatted(
+                                name, naming.name, naming.directory, name, naming.namespace, name, HOST, machine.host))
                 .getAsJsonObject();
     }
 }

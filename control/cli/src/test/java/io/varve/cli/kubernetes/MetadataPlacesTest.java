@@ -9,6 +9,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class MetadataPlacesTest {
+    private static final MetadataPlaces.Naming NAMING =
+            new MetadataPlaces.Naming("meta", "varve-system", "/var/lib/varve");
+
     private final JsonArray items = new JsonArray();
 
     private void machine(String name, String zone, String ready, String spec) {
@@ -21,7 +24,7 @@ class MetadataPlacesTest {
     private List<String> places(int count) {
         JsonObject nodes = new JsonObject();
         nodes.add("items", items);
-        return MetadataPlaces.volumes(nodes, count, "meta", "meta", "/var/lib/varve").stream()
+        return MetadataPlaces.volumes(nodes, count, NAMING).stream()
                 .map(volume -> volume.getAsJsonObject("spec")
                         .getAsJsonObject("nodeAffinity")
                         .getAsJsonObject("required")
@@ -64,11 +67,24 @@ class MetadataPlacesTest {
     }
 
     @Test
+    void aVolumeIsForTheClaimOfOneMember() {
+        machine("a", "", "True", "{}");
+        JsonObject nodes = new JsonObject();
+        nodes.add("items", items);
+        JsonObject claim = MetadataPlaces.volumes(nodes, 2, NAMING)
+                .getLast()
+                .getAsJsonObject("spec")
+                .getAsJsonObject("claimRef");
+        assertThat(claim.get("name").getAsString()).isEqualTo("data-meta-1");
+        assertThat(claim.get("namespace").getAsString()).isEqualTo("varve-system");
+    }
+
+    @Test
     void everyVolumeHasADirectoryOfItsOwn() {
         machine("a", "", "True", "{}");
         JsonObject nodes = new JsonObject();
         nodes.add("items", items);
-        assertThat(MetadataPlaces.volumes(nodes, 3, "meta", "meta", "/var/lib/varve"))
+        assertThat(MetadataPlaces.volumes(nodes, 3, NAMING))
                 .extracting(volume -> volume.getAsJsonObject("spec")
                         .getAsJsonObject("hostPath")
                         .get("path")
