@@ -30,7 +30,7 @@ final class UserSpaceAttachTest {
 
     @BeforeEach
     void start() throws IOException {
-        attach = new UserSpaceAttach(directory, List.of("false"));
+        attach = new UserSpaceAttach(directory, new OwnSession(List.of("false")));
         process = new ProcessBuilder("sh", "-c", "read line", "varve", state().toString()).start();
         tell(4096);
     }
