@@ -7,6 +7,8 @@ import java.util.List;
 /** Starts {@code varve attach} so that it outlives the driver. Blocking. */
 public interface AttachStarter {
     /**
+     * Starts one attach, and does not wait until it serves.
+     *
      * @param arguments the volume and its places; servers and credentials are the starter's
      * @param log where its output goes, replaced
      * @throws IOException it was not started
