@@ -38,7 +38,11 @@ public final class KubernetesApi {
         this.client = client;
     }
 
-    /** @throws IOException in words for people: this process is no pod, or has no service account */
+    /**
+     * The API as this pod's service account may use it.
+     *
+     * @throws IOException in words for people: this process is no pod, or has no service account
+     */
     public static KubernetesApi ofThisPod() throws IOException {
         String host = System.getenv("KUBERNETES_SERVICE_HOST");
         String port = System.getenv("KUBERNETES_SERVICE_PORT");
