@@ -42,6 +42,7 @@ final class CertificateCalls {
     private final JoinTokens tokens;
     private final Predicate<String> isMember;
 
+    /** {@code isMember}: whether a node is a metadata member, or is being taken in. */
     CertificateCalls(Vertx vertx, Issuing issuing, Predicate<String> isMember) {
         this.isMember = isMember;
         this.vertx = vertx;
@@ -81,9 +82,9 @@ final class CertificateCalls {
     Future<Certificates> join(JoinRequest request) {
         return blocking(() -> {
             CertificateAuthority authority = authority();
-            if (!NodeName.isValid(request.getNode())
-                    || !(tokens.use(request.getSecret(), request.getNode(), Instant.now())
-                            || isProven(request.getNode(), request.getSecret()))) {
+            boolean isValid = NodeName.isValid(request.getNode());
+            boolean hasToken = isValid && tokens.use(request.getSecret(), request.getNode(), Instant.now());
+            if (!hasToken && !(isValid && isProven(request.getNode(), request.getSecret()))) {
                 LOG.warn(
                         "join refused node=\"{}\" reason=\"the token is not known, was used, or has ended\"",
                         printable(request.getNode()));
@@ -96,14 +97,15 @@ final class CertificateCalls {
                     request.getNode(),
                     request.getNodeKey(),
                     request.getAdminKey(),
-                    isMember.test(request.getNode()));
+                    hasToken && isMember.test(request.getNode()));
         });
     }
 
     /** Members have the authority's key: nothing but a join token makes one. */
     private boolean isProven(String node, String secret) throws IOException, RefusedException {
         boolean isOther = secret.indexOf('.') >= 0; // a join token's secret has none
-        if (!isOther || issuing.proof().isEmpty() || issuing.members().contains(node)) {
+        boolean mayHaveKey = isMember.test(node) || issuing.members().contains(node);
+        if (!isOther || issuing.proof().isEmpty() || mayHaveKey) {
             return false;
         }
         Optional<String> refusal = issuing.proof().get().refusal(node, secret);

@@ -11,8 +11,8 @@ import java.util.Set;
  * @param directory where the authority's key is, on nodes that have it
  * @param lifetime of the certificates that it gives
  * @param address where this node's management API is reached by the others
- * @param members names of the metadata members, which get the authority's key too
- * @param proof what lets a node in besides a join token, never one of the members
+ * @param members names of the first metadata members; as long as no list is kept, they get the authority's key too
+ * @param proof what lets a node in besides a join token, never one that is, becomes or was first a metadata member
  */
 public record Issuing(
         IdentityDirectory directory,
