@@ -127,9 +127,15 @@ final class MemberPart implements AutoCloseable {
                 .findFirst();
     }
 
-    /** As what this node is listed: as a member that stays, or as one that joins. */
+    /**
+     * As what this node is listed: as a member, or as one that joins. When as both, it is to take its own place because it lost its storage; as long as that is
+     * there it stays what it is, since others count on its log.
+     */
     private Optional<GroupMember> listed(MetadataGroup group) {
-        return own(group.getJoiningList()).or(() -> own(group.getMembersList()));
+        var member = own(group.getMembersList());
+        boolean hasStorage =
+                member.filter(own -> Files.isDirectory(storage(own.getPeer()))).isPresent();
+        return hasStorage ? member : own(group.getJoiningList()).or(() -> member);
     }
 
     private MetaConfig part(MetadataGroup group, GroupMember own, Optional<LiveIdentity> identity) {

@@ -3,13 +3,16 @@ package io.varve.control.api;
 import com.google.protobuf.ByteString;
 import io.varve.api.BackupPart;
 import io.varve.api.ChangeMetadataMembersRequest;
+import io.varve.api.GetMembersRequest;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.GroupMember;
+import io.varve.api.KnownMembers;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.MetadataGroup;
 import io.varve.api.MetadataMember;
 import io.varve.api.MetadataStatus;
 import io.varve.api.Node;
+import io.varve.api.NodeControlGrpcClient;
 import io.varve.api.NodeStats;
 import io.varve.api.RecoverMetadataRequest;
 import io.varve.api.RecoveryReport;
@@ -81,7 +84,46 @@ final class MetadataCalls {
 
     /** Whoever has to know why it cannot be, is told by the rules; whom the server shall choose, by the plan. */
     Future<MetadataStatus> changeMembers(ChangeMetadataMembersRequest request) {
-        return loop.begin(facts -> change(request, facts)).compose(begun -> show());
+        List<Future<Void>> replacesItself = request.getRemoveList().stream()
+                .filter(request.getAddList()::contains)
+                .map(this::demandIdle)
+                .toList();
+        return Future.all(replacesItself)
+                .compose(idle -> loop.begin(facts -> change(request, facts)))
+                .compose(begun -> show());
+    }
+
+    /** A node may take its own place when it has lost its storage; one that works would throw its log away for it. */
+    private Future<Void> demandIdle(String node) {
+        Optional<GroupMember> found = members.group().getMembersList().stream()
+                .filter(member -> member.getNode().equals(node))
+                .findFirst();
+        if (found.isEmpty()) {
+            return Future.succeededFuture();
+        }
+        return calls.ask(
+                        Addresses.parse(found.get().getManagementAddress()),
+                        NodeControlGrpcClient.GetMembers,
+                        GetMembersRequest.getDefaultInstance(),
+                        MEMBER_DEADLINE)
+                .map(Optional::of)
+                .otherwise(Optional.empty())
+                .compose(told -> stillWorks(found.get(), told)
+                        .map(why -> Future.<Void>failedFuture(new RefusedException(why)))
+                        .orElse(Future.succeededFuture()));
+    }
+
+    /** Why a member may not be replaced by its own node; {@code told}: what that node says of itself, if it answers. */
+    static Optional<String> stillWorks(GroupMember member, Optional<KnownMembers> told) {
+        String node = member.getNode();
+        if (told.isEmpty()) {
+            return Optional.of("node '" + node + "' does not answer: it could not take its own place");
+        }
+        return told.get().getRunning().equals(member.getPeer())
+                ? Optional.of("node '" + node + "' works as a metadata member, and would lose its copy of the metadata: a member"
+                        + " is replaced by its own node only when its storage is lost; varve metadata replace " + node
+                        + " has another node take its place")
+                : Optional.empty();
     }
 
     private static MemberPlan.Change change(ChangeMetadataMembersRequest request, MemberPlan.Facts facts)
