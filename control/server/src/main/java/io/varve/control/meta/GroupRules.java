@@ -16,6 +16,10 @@ import java.util.stream.Collectors;
 
 /** Who is in the metadata group, one change at a time: docs/internals/metadata-group.md. */
 final class GroupRules {
+    /** When the configuration has changed, the only one that could tell the new member so has gone. */
+    static final String SINGLE = "a single metadata member is not replaced by another one: have two join it first"
+            + " (varve cluster set metadata.members=3), then it can be replaced";
+
     private GroupRules() {}
 
     static Outcome change(MetaState state, long index, long unixMillis, ChangeMembers command) {
@@ -109,8 +113,10 @@ final class GroupRules {
             return Optional.of("who is to leave the metadata group is no member of it");
         }
         int size = peers.size() - leaving.size() + command.members().size();
-        boolean isAllowed = size == 3 || size == 5 || (size == 1 && peers.size() == 1);
-        if (!isAllowed) {
+        if (size == 1 && peers.size() == 1) {
+            return Optional.of(SINGLE);
+        }
+        if (size != 3 && size != 5) {
             return Optional.of("the metadata group would have " + size + " members: it has 3 or 5");
         }
         Set<String> nodes = group.getMembersList().stream()

@@ -96,11 +96,12 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
         Optional<Gone> gone = facts.group().getMembersList().stream()
                 .flatMap(member -> gone(facts, member).stream())
                 .max(Comparator.comparingLong(Gone::order));
-        if (gone.isPresent()) {
-            return replace(facts, gone.get().member, gone.get().why);
-        }
         int size = facts.group().getMembersCount();
         int wanted = facts.wanted().orElse(size);
+        boolean growsFirst = size == 1 && wanted > size;
+        if (gone.isPresent() && !growsFirst) {
+            return replace(facts, gone.get().member, gone.get().why);
+        }
         String why = "metadata.members is " + wanted;
         if (wanted > size) {
             List<Node> joining = choose(facts, wanted - size, Set.of());
@@ -115,6 +116,9 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
 
     /** Another node in place of a member, whatever is with that one. */
     public static MemberPlan replace(Facts facts, GroupMember member, String why) {
+        if (facts.group().getMembersCount() == 1) {
+            return new MemberPlan(Optional.empty(), why + ", but " + GroupRules.SINGLE);
+        }
         List<Node> joining = choose(facts, 1, Set.of(member.getPeer()));
         return joining.isEmpty()
                 ? new MemberPlan(Optional.empty(), why + ", and " + NOBODY)

@@ -141,6 +141,15 @@ class GroupRulesTest {
         refuses(begin(List.of(member("n4", "n3")), List.of("n3")), "only once");
     }
 
+    @Test
+    void aSingleMemberGrowsBeforeItIsReplaced() {
+        truths.must(new ChangeMembers(Step.RECORD, 10, 11, List.of(member("n1", "n1")), List.of(), "", "uuid"));
+        refuses(begin(List.of(member("n4", "n4#b")), List.of("n1")), "metadata.members=3");
+        truths.must(begin(List.of(member("n4", "n4#b"), member("n5", "n5#b")), List.of()));
+        truths.must(end(Step.FINISH));
+        truths.must(begin(List.of(member("n2", "n2#c")), List.of("n1")));
+    }
+
     /** It lost its storage: as another peer, with an empty log, it is one like others. */
     @Test
     void aNodeMayTakeItsOwnPlace() {

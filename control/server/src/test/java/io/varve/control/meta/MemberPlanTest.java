@@ -123,6 +123,16 @@ class MemberPlanTest {
     }
 
     @Test
+    void aSingleMemberIsNotReplacedUntilThereAreThree() {
+        group = members("n1");
+        change("n1", node -> node.setDraining(true));
+        assertThat(told()).isEqualTo("nothing");
+        assertThat(plan().obstacle()).contains("n1 is drained", "metadata.members=3");
+        wanted = OptionalInt.of(3);
+        assertThat(told()).isEqualTo("+[n2, n3] -[]");
+    }
+
+    @Test
     void oneChangeAtATime() {
         silent.put("n3", GRACE);
         group = group.toBuilder().addLeaving("n2").build();
