@@ -14,6 +14,7 @@ import io.varve.control.truth.NodeCalls;
 import io.varve.control.truth.TruthClient;
 import io.varve.identity.LiveIdentity;
 import io.vertx.core.Vertx;
+import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -178,16 +179,18 @@ final class MemberPart implements AutoCloseable {
         var calls = new NodeCalls(vertx, identity);
         vertx.setPeriodic(SEARCHES_EVERY.toMillis(), fired -> {
             if (client.unanswered().compareTo(LOST) > 0) {
-                search(calls);
+                ask(calls, members.everybody());
+            } else if (members.isDoubtful()) {
+                ask(calls, members.addresses());
             }
         });
     }
 
-    /** None of the members that are known answers: any node may know of newer ones. */
-    private void search(NodeCalls calls) {
-        for (var address : members.everybody()) {
+    /** None of the members that are known answers: any node may know of newer ones, but only who was one of them is believed. */
+    private void ask(NodeCalls calls, List<SocketAddress> nodes) {
+        for (var address : nodes) {
             calls.ask(address, NodeControlGrpcClient.GetMembers, GetMembersRequest.getDefaultInstance(), CALL_LIMIT)
-                    .onSuccess(told -> members.heard(told.getGroup()));
+                    .onSuccess(told -> members.told(address, told.getGroup()));
         }
     }
 

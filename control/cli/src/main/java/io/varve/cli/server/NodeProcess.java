@@ -116,7 +116,7 @@ final class NodeProcess {
         var found = MemberPart.open(config);
         part = found;
         var members = found.members();
-        credentials.ifPresent(own -> own.keepFresh(members::addresses));
+        credentials.ifPresent(own -> own.keepFresh(members::toAsk));
         var server = ControlServer.start(
                         NodeWiring.control(
                                 config,

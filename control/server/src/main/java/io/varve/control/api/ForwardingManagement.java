@@ -95,7 +95,7 @@ final class ForwardingManagement {
                 server,
                 ManagementGrpcService.BackupMetadata,
                 (request, report) -> passing.followAt(
-                        members.addresses(),
+                        members.toAsk(),
                         0,
                         ManagementGrpcClient.BackupMetadata,
                         request,
@@ -105,7 +105,7 @@ final class ForwardingManagement {
                 server,
                 ManagementGrpcService.VerifyVolume,
                 (request, report) -> passing.followAt(
-                        members.addresses(),
+                        members.toAsk(),
                         0,
                         ManagementGrpcClient.VerifyVolume,
                         request,
@@ -164,7 +164,7 @@ final class ForwardingManagement {
 
     /** {@code onBehalf}: who asked, for the member to judge and to keep. */
     private <Q, R> Future<R> passTo(ServiceMethod<R, Q> method, Q request, String onBehalf) {
-        return passTo(members.addresses(), 0, method, request, onBehalf);
+        return passTo(members.toAsk(), 0, method, request, onBehalf);
     }
 
     private <Q, R> Future<R> passTo(

@@ -12,7 +12,10 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Who is in the metadata group, as this node knows it: the newest list that it heard. Safe from any thread. */
+/**
+ * Who is in the metadata group, as this node knows it: the newest list that it heard from a member, or from one that it knew as a member. What other nodes
+ * say only tells whom to ask. Safe from any thread.
+ */
 public final class MetadataMembers {
     private static final Logger LOG = LoggerFactory.getLogger(MetadataMembers.class);
 
@@ -21,6 +24,9 @@ public final class MetadataMembers {
     private final List<Consumer<MetadataGroup>> listeners = new CopyOnWriteArrayList<>();
     private volatile MetadataGroup group;
     private volatile List<SocketAddress> addresses;
+
+    /** A newer list by the word of a node that was no member; without a version: none. */
+    private volatile MetadataGroup hearsay = MetadataGroup.getDefaultInstance();
 
     /**
      * Begins with what was known at the start.
@@ -71,10 +77,25 @@ public final class MetadataMembers {
         return addresses;
     }
 
+    /** Whom to ask what only members answer: those that are known, then those of whom other nodes told. */
+    public List<SocketAddress> toAsk() {
+        MetadataGroup told = hearsay;
+        return told.getVersion() == 0
+                ? addresses
+                : Stream.concat(addresses.stream(), addresses(told).stream())
+                        .distinct()
+                        .toList();
+    }
+
+    /** Some node told of a newer list, and no member has yet. */
+    public boolean isDoubtful() {
+        return hearsay.getVersion() > 0;
+    }
+
     /** Whom to ask who the members are, when none of those that are known answers. */
     public List<SocketAddress> everybody() {
         return Stream.of(
-                        addresses.stream(),
+                        toAsk().stream(),
                         first.stream(),
                         group.getJoiningList().stream()
                                 .map(GroupMember::getManagementAddress)
@@ -93,7 +114,30 @@ public final class MetadataMembers {
                 .collect(Collectors.toSet());
     }
 
-    /** Takes a list over, if it is newer than what is known. */
+    /**
+     * Somebody told who the members are. Who was one in the list that is known is believed; any other node may have been broken into: what it says is not acted
+     * upon, but whom it names is asked.
+     */
+    public void told(SocketAddress by, MetadataGroup told) {
+        if (addresses.contains(by)) {
+            heard(told);
+            return;
+        }
+        synchronized (this) {
+            long newest = Math.max(group.getVersion(), hearsay.getVersion());
+            if (told.getVersion() <= newest || told.getMembersCount() == 0 || !isUsable(told)) {
+                return;
+            }
+            hearsay = told;
+        }
+        LOG.info(
+                "metadata members told by a node that is none, they are asked by={} version={} members={}",
+                by,
+                told.getVersion(),
+                peers(told.getMembersList()));
+    }
+
+    /** Takes a list over, if it is newer than what is known: by the word of a member, or by what the own one has applied. */
     public void heard(MetadataGroup told) {
         synchronized (this) {
             boolean isNewer = told.getVersion() > group.getVersion() && told.getMembersCount() > 0;
@@ -101,13 +145,16 @@ public final class MetadataMembers {
                     && told.getVersion() > 0
                     && told.getOthersCount() > 0
                     && !told.getOthersList().equals(group.getOthersList());
-            if (!isNewer && !knowsMore) {
+            if ((!isNewer && !knowsMore) || !isUsable(told)) {
                 return;
             }
+            addresses = addresses(told);
             group = told.getOthersCount() == 0
                     ? told.toBuilder().addAllOthers(group.getOthersList()).build()
                     : told;
-            addresses = addresses(told);
+            if (hearsay.getVersion() <= told.getVersion()) {
+                hearsay = MetadataGroup.getDefaultInstance();
+            }
             if (isNewer) {
                 LOG.info(
                         "metadata members version={} members={} joining={} leaving={}",
@@ -119,6 +166,20 @@ public final class MetadataMembers {
         }
         MetadataGroup now = group;
         listeners.forEach(listener -> listener.accept(now));
+    }
+
+    /** Whether each address in it is one. */
+    private static boolean isUsable(MetadataGroup told) {
+        try {
+            Stream.concat(told.getMembersList().stream(), told.getJoiningList().stream())
+                    .map(GroupMember::getManagementAddress)
+                    .forEach(MetadataMembers::address);
+            told.getOthersList().forEach(MetadataMembers::address);
+            return true;
+        } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+            LOG.warn("metadata members not understood version={} reason=\"{}\"", told.getVersion(), e.getMessage());
+            return false;
+        }
     }
 
     private static List<String> peers(List<GroupMember> members) {

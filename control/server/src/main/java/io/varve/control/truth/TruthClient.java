@@ -140,7 +140,7 @@ public final class TruthClient implements io.varve.api.TruthClient {
         polls.put(poll, request.getAfterIndex());
         return begin(poll).onComplete(ended -> polls.remove(poll)).onSuccess(view -> {
             if (view.hasMetadata()) {
-                members.heard(view.getMetadata());
+                members.told(poll.answeredBy(), view.getMetadata());
             }
         });
     }
@@ -196,7 +196,7 @@ public final class TruthClient implements io.varve.api.TruthClient {
     }
 
     private <Q, R> Asking<R> asking(ServiceMethod<R, Q> method, Q request, Duration patience, Duration oneMember) {
-        List<SocketAddress> servers = members.addresses();
+        List<SocketAddress> servers = members.toAsk();
         SocketAddress last = preferred;
         return new Asking<>(
                 vertx,

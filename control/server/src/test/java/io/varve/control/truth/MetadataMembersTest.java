@@ -76,4 +76,57 @@ class MetadataMembersTest {
         members.heard(list(6, "n1"));
         assertThat(told).containsExactly(5L, 6L);
     }
+
+    private static SocketAddress at(String node) {
+        return SocketAddress.inetSocketAddress(7400, node);
+    }
+
+    private List<String> asked() {
+        return members.toAsk().stream().map(SocketAddress::host).toList();
+    }
+
+    /** Who leaves the group deletes its key and puts its log aside: not because some node says so. */
+    @Test
+    void whatANodeSaysThatWasNoMemberOnlyTellsWhomToAsk() {
+        members.heard(list(5, "n2", "n3", "n4"));
+        List<Long> told = new ArrayList<>();
+        members.onChange(list -> told.add(list.getVersion()));
+        members.told(at("n6"), list(9, "n6", "n7", "n8"));
+        assertThat(told).isEmpty();
+        assertThat(members.nodes()).containsExactlyInAnyOrder("n2", "n3", "n4");
+        assertThat(members.group().getVersion()).isEqualTo(5);
+        assertThat(hosts()).containsExactly("n4", "n2", "n3");
+        assertThat(asked()).containsExactly("n4", "n2", "n3", "n6", "n7", "n8");
+        assertThat(members.isDoubtful()).isTrue();
+        members.told(at("n7"), list(9, "n6", "n7", "n8"));
+        assertThat(members.nodes()).as("nor because those say so whom it named").contains("n4");
+        members.told(at("n3"), list(9, "n6", "n7", "n8"));
+        assertThat(told).containsExactly(9L);
+        assertThat(hosts()).containsExactly("n6", "n7", "n8");
+        assertThat(members.isDoubtful()).isFalse();
+    }
+
+    @Test
+    void whomAnotherNodeNamedIsForgottenWhenAMemberKnowsBetter() {
+        members.heard(list(5, "n2", "n3", "n4"));
+        members.told(at("n6"), list(9, "n6", "n7", "n8"));
+        members.told(at("n2"), list(8, "n2", "n3", "n5"));
+        assertThat(asked()).contains("n6");
+        members.told(at("n5"), list(10, "n2", "n3", "n9"));
+        assertThat(asked()).containsExactly("n2", "n3", "n9");
+    }
+
+    @Test
+    void aListWithAnAddressThatIsNoneChangesNothing() {
+        members.heard(list(5, "n2", "n3", "n4"));
+        MetadataGroup odd = list(9, "n2", "n3").toBuilder()
+                .addMembers(member("n5").toBuilder().setManagementAddress("nowhere"))
+                .build();
+        members.heard(odd);
+        members.heard(list(9, "n2").toBuilder().addOthers("n6:x").build());
+        members.told(at("n6"), odd);
+        assertThat(members.group().getVersion()).isEqualTo(5);
+        assertThat(members.isDoubtful()).isFalse();
+        assertThat(hosts()).containsExactly("n4", "n2", "n3");
+    }
 }
