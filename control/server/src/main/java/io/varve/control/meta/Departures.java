@@ -36,7 +36,10 @@ public final class Departures {
             }
         }
         Set<String> with = count(state, groups, departure);
-        return judged(departure, with, node.getMetadataMember());
+        boolean takesPart = state.metadata()
+                .filter(group -> GroupRules.takesPart(group, node.getId()))
+                .isPresent();
+        return judged(departure, with, node.getMetadataMember() || takesPart);
     }
 
     /** One disk group. */
@@ -101,7 +104,7 @@ public final class Departures {
         }
         if (member) {
             reasons.add(
-                    "it is a member of the metadata group, which would have one less: varve node drain, or varve metadata replace, has another node take its place first");
+                    "it is a member of the metadata group, or becomes one, which would have one less: varve node drain, or varve metadata replace, has another node take its place first");
         }
         return departure.setSafe(reasons.isEmpty()).addAllReasons(reasons).build();
     }

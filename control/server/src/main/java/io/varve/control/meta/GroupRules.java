@@ -128,6 +128,9 @@ final class GroupRules {
             if (node.isEmpty()) {
                 return Optional.of("there is no node '" + member.getNode() + "' in this cluster");
             }
+            if (node.get().getDraining()) {
+                return Optional.of("node '" + member.getNode() + "' is drained: varve node undrain keeps it");
+            }
             if (!nodes.add(member.getNode())) {
                 return Optional.of("node '" + member.getNode() + "' is a member already");
             }
@@ -178,6 +181,13 @@ final class GroupRules {
     static boolean isMember(MetadataGroup group, String node) {
         return group.getMembersList().stream()
                 .anyMatch(member -> member.getNode().equals(node));
+    }
+
+    /** Whether a node is a member, or is being taken in. */
+    static boolean takesPart(MetadataGroup group, String node) {
+        return isMember(group, node)
+                || group.getJoiningList().stream()
+                        .anyMatch(member -> member.getNode().equals(node));
     }
 
     private static String names(List<GroupMember> members) {

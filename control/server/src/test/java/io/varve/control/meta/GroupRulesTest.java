@@ -8,6 +8,7 @@ import io.varve.api.Node;
 import io.varve.api.TruthCode;
 import io.varve.control.meta.MetaCommand.ChangeMembers;
 import io.varve.control.meta.MetaCommand.ChangeMembers.Step;
+import io.varve.control.meta.MetaCommand.DrainNode;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import java.util.List;
@@ -94,6 +95,21 @@ class GroupRulesTest {
         truths.must(end(Step.FINISH));
         truths.must(new RemoveNode("n3"));
         truths.refuses(new RemoveNode("n4"), TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void whoJoinsMayNotBeRemoved() {
+        truths.must(begin(List.of(member("n4", "n4#b")), List.of("n3")));
+        assertThat(truths.refuses(new RemoveNode("n4"), TruthCode.TRUTH_REFUSED).message())
+                .contains("metadata group");
+        truths.must(end(Step.ABANDON));
+        truths.must(new RemoveNode("n4"));
+    }
+
+    @Test
+    void whoIsDrainedDoesNotJoin() {
+        truths.must(new DrainNode("n4", true));
+        refuses(begin(List.of(member("n4", "n4#b")), List.of("n3")), "node 'n4' is drained");
     }
 
     /** What its configuration says is how the group began. */
