@@ -98,20 +98,21 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
                 .max(Comparator.comparingLong(Gone::order));
         int size = facts.group().getMembersCount();
         int wanted = facts.wanted().orElse(size);
+        String why = "metadata.members is " + wanted;
+        if (wanted < size) {
+            return new MemberPlan(Optional.of(new Change(List.of(), superfluous(facts, size - wanted), why)), "");
+        }
         boolean growsFirst = size == 1 && wanted > size;
         if (gone.isPresent() && !growsFirst) {
             return replace(facts, gone.get().member, gone.get().why);
         }
-        String why = "metadata.members is " + wanted;
         if (wanted > size) {
             List<Node> joining = choose(facts, wanted - size, Set.of());
             return joining.size() < wanted - size
                     ? new MemberPlan(Optional.empty(), why + ", there are " + size + ", and " + NOBODY)
                     : new MemberPlan(Optional.of(new Change(joining, List.of(), why)), "");
         }
-        return wanted < size
-                ? new MemberPlan(Optional.of(new Change(List.of(), superfluous(facts, size - wanted), why)), "")
-                : new MemberPlan(Optional.empty(), "");
+        return new MemberPlan(Optional.empty(), "");
     }
 
     /** Another node in place of a member, whatever is with that one. */
@@ -184,7 +185,8 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
         List<GroupMember> left = new ArrayList<>(facts.group().getMembersList());
         while (leaving.size() < count) {
             Map<String, Integer> ofZone = zones(facts, peers);
-            left.sort(Comparator.comparingInt((GroupMember member) -> facts.isThere(member.getNode()) ? 1 : 0)
+            left.sort(Comparator.comparing((GroupMember member) -> gone(facts, member).isEmpty())
+                    .thenComparingInt(member -> facts.isThere(member.getNode()) ? 1 : 0)
                     .thenComparingInt(member -> member.getNode().equals(facts.leader()) ? 1 : 0)
                     .thenComparingInt(member -> -ofZone.getOrDefault(
                             facts.node(member.getNode()).map(Node::getZone).orElse(""), 0))

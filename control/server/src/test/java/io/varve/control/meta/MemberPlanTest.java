@@ -158,6 +158,19 @@ class MemberPlanTest {
         assertThat(told()).isEqualTo("+[] -[n2, n5]");
     }
 
+    /** Nobody has to be found for them: they need no successors. */
+    @Test
+    void fiveBecomeThreeWithoutThoseThatAreGoneOrDrained() {
+        nodes.removeIf(node -> node.getId().equals("n6"));
+        group = members("n1", "n2", "n3", "n4", "n5");
+        wanted = OptionalInt.of(3);
+        change("n1", node -> node.setDraining(true));
+        silent.put("n2", 20_000L);
+        assertThat(told()).as("n1 leads, and is to go").isEqualTo("+[] -[n1, n2]");
+        silent.put("n3", GRACE);
+        assertThat(told()).isEqualTo("+[] -[n3, n1]");
+    }
+
     @Test
     void aNodeThatJoinsIsAPeerThatNeverWas() {
         silent.put("n3", GRACE);
