@@ -52,7 +52,7 @@ public final class NodeAgent {
     private static final Duration HANDOVER = Duration.ofMillis(200);
 
     /** How long a metadata server may keep a question about news. */
-    private static final Duration WATCH = Duration.ofSeconds(10);
+    public static final Duration WATCH = Duration.ofSeconds(10);
 
     /** How often free space is reported. It is advice for placement, and a sign of life. */
     private static final Duration REPORT = Duration.ofSeconds(5);

@@ -23,9 +23,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,10 +37,8 @@ final class MemberPart implements AutoCloseable {
     private static final String STORAGE = "metadata";
     private static final String RETIRED = "metadata-retired";
 
-    private static final Duration TRIES_AGAIN = Duration.ofSeconds(2);
-
-    /** Somebody answers a node every few seconds, as long as there is a majority of members that it knows. */
-    private static final Duration LOST = Duration.ofSeconds(6);
+    /** A node on which nothing happens is answered by the end of its long poll at the latest: after 10 s, or 13 s when the member hesitates. */
+    static final Duration LOST = Duration.ofSeconds(15);
 
     private static final Duration SEARCHES_EVERY = Duration.ofSeconds(3);
 
@@ -51,8 +46,7 @@ final class MemberPart implements AutoCloseable {
 
     private final NodeConfig config;
     private final MetadataMembers members;
-    private final ScheduledThreadPoolExecutor thread = new ScheduledThreadPoolExecutor(
-            1, task -> Thread.ofPlatform().name("metadata-part").daemon().unstarted(task));
+    private final MemberSteps steps = new MemberSteps();
 
     // Of the thread alone, once it runs.
     private Optional<String> running;
@@ -64,7 +58,6 @@ final class MemberPart implements AutoCloseable {
         this.members = members;
         this.running = Optional.empty();
         this.savedVersion = members.group().getVersion();
-        thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     }
 
     /**
@@ -174,8 +167,8 @@ final class MemberPart implements AutoCloseable {
     /** Follows the list from now on. */
     void follow(ControlServer control, Optional<NodeCredentials> credentials, TruthClient client, Vertx vertx) {
         var identity = credentials.map(NodeCredentials::live);
-        members.onChange(group -> soon(() -> settle(control, credentials, identity), Duration.ZERO));
-        soon(() -> settle(control, credentials, identity), Duration.ZERO);
+        members.onChange(group -> steps.next(() -> settle(control, credentials, identity)));
+        steps.next(() -> settle(control, credentials, identity));
         var calls = new NodeCalls(vertx, identity);
         vertx.setPeriodic(SEARCHES_EVERY.toMillis(), fired -> {
             if (client.unanswered().compareTo(LOST) > 0) {
@@ -191,14 +184,6 @@ final class MemberPart implements AutoCloseable {
         for (var address : nodes) {
             calls.ask(address, NodeControlGrpcClient.GetMembers, GetMembersRequest.getDefaultInstance(), CALL_LIMIT)
                     .onSuccess(told -> members.told(address, told.getGroup()));
-        }
-    }
-
-    private void soon(Runnable step, Duration pause) {
-        try {
-            var _ = thread.schedule(step, pause.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (RejectedExecutionException e) {
-            LOG.debug("the node stops");
         }
     }
 
@@ -246,7 +231,7 @@ final class MemberPart implements AutoCloseable {
             }
         } catch (IOException | RuntimeException e) {
             LOG.warn("metadata part is not as it should be, it is tried again reason=\"{}\"", e.getMessage());
-            soon(() -> settle(control, credentials, identity), TRIES_AGAIN);
+            steps.again(() -> settle(control, credentials, identity));
         }
     }
 
@@ -286,6 +271,6 @@ final class MemberPart implements AutoCloseable {
     /** Begins nothing more. */
     @Override
     public void close() {
-        thread.shutdown();
+        steps.close();
     }
 }

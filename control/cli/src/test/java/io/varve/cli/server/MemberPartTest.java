@@ -7,6 +7,8 @@ import io.varve.api.MetadataGroup;
 import io.varve.cli.config.ConfigFile;
 import io.varve.cli.config.ConfigResult;
 import io.varve.cli.config.NodeConfig;
+import io.varve.control.truth.TruthClient;
+import io.varve.dataplane.agent.NodeAgent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,6 +62,11 @@ class MemberPartTest {
                         .addJoining(member("n1", "n1#b"))
                         .addLeaving("n1")
                         .build());
+    }
+
+    @Test
+    void aQuietNodeDoesNotSearch() {
+        assertThat(MemberPart.LOST).isGreaterThan(NodeAgent.WATCH.plus(TruthClient.POLL_GRACE));
     }
 
     @Test

@@ -64,7 +64,8 @@ public final class TruthClient implements io.varve.api.TruthClient {
     /** Members hear of a commit within 50 ms, and answer those who wait at once. */
     private static final Duration NEWS_PATIENCE = Duration.ofMillis(200);
 
-    private static final Duration POLL_GRACE = Duration.ofSeconds(3);
+    /** A member that has not answered a long poll so long after the wait asked for is not waited for. */
+    public static final Duration POLL_GRACE = Duration.ofSeconds(3);
 
     private final Vertx vertx;
     private final NodeCalls calls;
