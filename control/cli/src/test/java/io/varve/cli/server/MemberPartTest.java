@@ -91,7 +91,8 @@ class MemberPartTest {
     @Test
     void whatIsLeftOfAPartThatEndedIsPutAside() throws IOException {
         MembersFile.write(
-                directory, group().toBuilder().setMembers(0, member("n4", "n4#a")).build());
+                directory,
+                group().toBuilder().setMembers(0, member("n4", "n4#a")).build());
         var storage = Files.createDirectory(directory.resolve("metadata"));
         try (var part = MemberPart.open(config())) {
             assertThat(storage).doesNotExist();

@@ -120,7 +120,8 @@ final class MetadataCalls {
             return Optional.of("node '" + node + "' does not answer: it could not take its own place");
         }
         return told.get().getRunning().equals(member.getPeer())
-                ? Optional.of("node '" + node + "' works as a metadata member, and would lose its copy of the metadata: a member"
+                ? Optional.of("node '" + node
+                        + "' works as a metadata member, and would lose its copy of the metadata: a member"
                         + " is replaced by its own node only when its storage is lost; varve metadata replace " + node
                         + " has another node take its place")
                 : Optional.empty();

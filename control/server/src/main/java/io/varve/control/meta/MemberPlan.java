@@ -185,7 +185,8 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
         List<GroupMember> left = new ArrayList<>(facts.group().getMembersList());
         while (leaving.size() < count) {
             Map<String, Integer> ofZone = zones(facts, peers);
-            left.sort(Comparator.comparing((GroupMember member) -> gone(facts, member).isEmpty())
+            left.sort(Comparator.comparing(
+                            (GroupMember member) -> gone(facts, member).isEmpty())
                     .thenComparingInt(member -> facts.isThere(member.getNode()) ? 1 : 0)
                     .thenComparingInt(member -> member.getNode().equals(facts.leader()) ? 1 : 0)
                     .thenComparingInt(member -> -ofZone.getOrDefault(

@@ -67,8 +67,8 @@ class CertificateCallsTest {
     }
 
     private static Certificates join(CertificateCalls calls, String node, String secret) throws Exception {
-        ByteString key = ByteString.copyFrom(
-                CertificateAuthority.newKey().getPublic().getEncoded());
+        ByteString key =
+                ByteString.copyFrom(CertificateAuthority.newKey().getPublic().getEncoded());
         return calls.join(JoinRequest.newBuilder()
                         .setNode(node)
                         .setSecret(secret)
