@@ -78,7 +78,7 @@ final class MetadataCommand extends GroupCommand {
             }
             text.append(": ").append(status.getChange()).append(".\n");
         } else if (!status.getChange().isEmpty()) {
-            text.append("\nOther members are needed: ")
+            text.append("\nThe members cannot be changed as they should: ")
                     .append(status.getChange())
                     .append(".\n");
         }

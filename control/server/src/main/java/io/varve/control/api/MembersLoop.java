@@ -93,12 +93,18 @@ final class MembersLoop {
 
     /** What is needed now, and why it cannot be; for people, at any member. */
     Future<MemberPlan> plan() {
-        return group.look(Truth::of).map(truth -> MemberPlan.of(facts(truth)));
+        return group.look(Truth::of).map(truth -> unrecorded(truth)
+                .map(why -> new MemberPlan(Optional.empty(), why))
+                .orElseGet(() -> MemberPlan.of(facts(truth))));
     }
 
     /** Begins a change that somebody wants, if the rules allow it. */
     Future<Void> begin(Wish wanted) {
         return group.lookUpToDate(Truth::of).compose(truth -> {
+            Optional<String> unrecorded = unrecorded(truth);
+            if (unrecorded.isPresent()) {
+                return Future.failedFuture(new RefusedException(unrecorded.get()));
+            }
             Change change;
             try {
                 change = wanted.change(facts(truth));
@@ -181,11 +187,7 @@ final class MembersLoop {
         List<GroupMember> members = new ArrayList<>();
         for (Member each : configuration) {
             String name = MemberPlan.nodeOf(each.id());
-            Optional<Node> node = truth.nodes.stream()
-                    .filter(found -> found.getId().equals(name)
-                            && !found.getRaftAddress().isEmpty()
-                            && !found.getManagementAddress().isEmpty())
-                    .findFirst();
+            Optional<Node> node = registered(truth.nodes, name);
             if (node.isEmpty()) {
                 return Future.succeededFuture();
             }
@@ -205,6 +207,34 @@ final class MembersLoop {
                 List.of(),
                 "",
                 member.groupUuid().toString()));
+    }
+
+    private static Optional<Node> registered(List<Node> nodes, String name) {
+        return nodes.stream()
+                .filter(found -> found.getId().equals(name)
+                        && !found.getRaftAddress().isEmpty()
+                        && !found.getManagementAddress().isEmpty())
+                .findFirst();
+    }
+
+    private Optional<String> unrecorded(Truth truth) {
+        return truth.initialised && truth.group.getMembersCount() == 0
+                ? unrecorded(member.configuration().orElse(List.of()), truth.nodes)
+                : Optional.empty();
+    }
+
+    /** Why there is no list of the members yet, for people; empty: there will be one at once. */
+    static Optional<String> unrecorded(List<Member> configuration, List<Node> nodes) {
+        List<String> missing = configuration.stream()
+                .map(each -> MemberPlan.nodeOf(each.id()))
+                .filter(name -> registered(nodes, name).isEmpty())
+                .sorted()
+                .toList();
+        return missing.isEmpty()
+                ? Optional.empty()
+                : Optional.of("no member can be replaced before all have started once with this version, and "
+                        + String.join(", ", missing) + (missing.size() == 1 ? " has" : " have")
+                        + " not: start it with what it had");
     }
 
     private Future<Void> carryOut(Truth truth, List<Member> configuration, long now) {
