@@ -39,8 +39,8 @@ class Kube:
             try:
                 if condition():
                     return time.monotonic() - began
-            except Refused as refused:
-                problem = str(refused)
+            except (Refused, subprocess.TimeoutExpired, subprocess.CalledProcessError) as failure:
+                problem = str(failure)
             else:
                 problem = "not yet"
             assert time.monotonic() - began < seconds, f"{what} did not happen within {seconds:.0f} s: {problem}"
@@ -58,7 +58,10 @@ class Kube:
 
     def pod_on(self, component: str, node: str) -> str:
         pods = self.get("pods", "-n", self.namespace, "-l", f"app.kubernetes.io/component={component}")["items"]
-        return next(each["metadata"]["name"] for each in pods if each["spec"].get("nodeName") == node and "deletionTimestamp" not in each["metadata"])
+        for each in pods:
+            if each["spec"].get("nodeName") == node and "deletionTimestamp" not in each["metadata"]:
+                return each["metadata"]["name"]
+        raise Refused(f"there is no {component} pod on {node}")
 
     def claim(self, name: str, size: str, storage_class: str = "varve") -> None:
         self.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},

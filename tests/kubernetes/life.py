@@ -47,8 +47,7 @@ def main() -> None:
     mounts = [line for line in kube.inside("writer", "cat", "/proc/mounts").splitlines() if " /data " in line]
     assert mounts and mounts[0].split()[0].startswith("/dev/loop") and mounts[0].split()[2] == "xfs", mounts
     before = written(kube, "writer", "before")
-    volume = volume_of(kube, "first")
-    assert is_safe(volume), volume
+    kube.until("two copies of everything", lambda: is_safe(volume_of(kube, "first")), 60)
 
     grown = size_mebibytes(kube, "writer")
     kube.kubectl("patch", "pvc", "first", "--type", "merge", "-p", '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}')
@@ -59,6 +58,7 @@ def main() -> None:
     kube.inside("writer", "sh", "-c", "(i=0; while :; do i=$((i+1)); echo $i >>/data/count && sync || echo $i >>/tmp/failed; done) >/dev/null 2>&1 &")
     driver = kube.pod_on("csi-node", "node1")
     attaches = kube.on_node(1, "sh", "-c", "grep -la varve-csi/[p]vc /proc/[0-9]*/cmdline | sort")
+    assert attaches, "nothing is attached on node1"
     kube.kubectl("-n", kube.namespace, "delete", "pod", driver, "--grace-period=0", "--force")
     took = kube.until("another driver is ready", lambda: kube.pod_on("csi-node", "node1") != driver and kube.is_ready(kube.pod_on("csi-node", "node1"), kube.namespace))
     counted = int(kube.inside("writer", "tail", "-n", "1", "/data/count"))
