@@ -15,6 +15,7 @@ record Command(List<String> words) {
     static final Duration LIMIT = Duration.ofMinutes(2);
 
     private static final int OUTPUT_LIMIT = 64 << 10;
+    private static final int OVERDUE = 124;
 
     static Command of(String... words) {
         return new Command(List.of(words));
@@ -34,7 +35,7 @@ record Command(List<String> words) {
                     .start();
             if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
-                return new Outcome(124, words.getFirst() + " did not end within " + LIMIT.toSeconds() + " s");
+                return new Outcome(OVERDUE, words.getFirst() + " did not end within " + LIMIT.toSeconds() + " s");
             }
             try (var input = Files.newInputStream(captured)) {
                 return new Outcome(
@@ -45,7 +46,7 @@ record Command(List<String> words) {
             return new Outcome(127, String.valueOf(e.getMessage()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return new Outcome(124, "interrupted");
+            return new Outcome(OVERDUE, "interrupted");
         } finally {
             delete(captured);
         }
@@ -56,7 +57,7 @@ record Command(List<String> words) {
         Outcome outcome = run();
         if (outcome.code > worstExit) {
             throw new CsiFailure(
-                    GrpcStatus.INTERNAL,
+                    outcome.code == OVERDUE ? GrpcStatus.DEADLINE_EXCEEDED : GrpcStatus.INTERNAL, // may still go on
                     String.join(" ", words) + " ended with " + outcome.code + ": " + outcome.output);
         }
         return outcome.output;

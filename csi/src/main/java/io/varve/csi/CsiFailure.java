@@ -18,6 +18,14 @@ public final class CsiFailure extends RuntimeException {
         return status;
     }
 
+    /** Whether the kubelet takes it for certain that nothing was done, and nothing goes on; else it asks again, or undoes. */
+    boolean isFinal() {
+        return switch (status) {
+            case CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE -> false;
+            default -> true;
+        };
+    }
+
     /** The call lacks something, or says what nobody can do. */
     static CsiFailure invalid(String message) {
         return new CsiFailure(GrpcStatus.INVALID_ARGUMENT, message);

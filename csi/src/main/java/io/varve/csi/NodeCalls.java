@@ -96,13 +96,42 @@ final class NodeCalls {
             if (before.isEmpty()) {
                 wanted.write(directory);
             }
-            tell(volume, true);
-            Attach.Device device = attached(wanted);
-            if (!wanted.isBlock()) {
-                mounts.mountDevice(device.path(), wanted, capability.getMount().getMountFlagsList(), parameters);
+            try {
+                tell(volume, true);
+                Attach.Device device = attached(wanted);
+                if (!wanted.isBlock()) {
+                    mounts.mountDevice(
+                            device.path(), wanted, capability.getMount().getMountFlagsList(), parameters);
+                }
+            } catch (RuntimeException failure) {
+                undo(volume, failure);
+                throw failure;
             }
             return NodeStageVolumeResponse.getDefaultInstance();
         });
+    }
+
+    /**
+     * After a failure that the kubelet takes for final it does not call NodeUnstageVolume: what is staged then, is for ever. After another failure it
+     * does, or repeats the stage; and what is mounted is in use since an earlier stage.
+     */
+    private void undo(String volume, RuntimeException failure) {
+        if ((failure instanceof CsiFailure refused && !refused.isFinal()) || isMounted(volume)) {
+            return;
+        }
+        try {
+            letGo(volume);
+        } catch (RuntimeException e) {
+            throw new CsiFailure(
+                    GrpcStatus.UNAVAILABLE,
+                    failure.getMessage() + "; what was done before cannot be undone now: " + e.getMessage());
+        }
+    }
+
+    private boolean isMounted(String volume) {
+        return attach.find(volume)
+                .filter(device -> !MountTable.now().pointsOf(device.path()).isEmpty())
+                .isPresent();
     }
 
     /** Where a former attach of the volume has died its device is gone, and what is mounted from it cannot be used any more. */
@@ -157,19 +186,23 @@ final class NodeCalls {
         }
         return pending.alone(volume, () -> {
             mounts.unmountAll(path);
-            attach.detach(volume);
-            if (StagedVolume.read(directory, volume).isPresent()) {
-                try {
-                    tell(volume, false);
-                } catch (CsiFailure gone) {
-                    if (gone.status() != GrpcStatus.NOT_FOUND) {
-                        throw gone;
-                    }
-                }
-                StagedVolume.remove(directory, volume);
-            }
+            letGo(volume);
             return NodeUnstageVolumeResponse.getDefaultInstance();
         });
+    }
+
+    private void letGo(String volume) {
+        attach.detach(volume);
+        if (StagedVolume.read(directory, volume).isPresent()) {
+            try {
+                tell(volume, false);
+            } catch (CsiFailure gone) {
+                if (gone.status() != GrpcStatus.NOT_FOUND) {
+                    throw gone;
+                }
+            }
+            StagedVolume.remove(directory, volume);
+        }
     }
 
     // ------------------------------------------------------------------ publish

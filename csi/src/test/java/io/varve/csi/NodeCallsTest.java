@@ -1,0 +1,167 @@
+package io.varve.csi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.varve.api.PublishVolumeRequest;
+import io.varve.csi.spec.NodeStageVolumeRequest;
+import io.varve.csi.spec.NodeUnstageVolumeRequest;
+import io.varve.csi.spec.VolumeCapability;
+import io.vertx.grpc.common.GrpcStatus;
+import io.vertx.grpc.common.ServiceMethod;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Against a cluster that remembers what it was told, and an attach whose device is a file. */
+@NullUnmarked
+class NodeCallsTest {
+    private static final long SIZE_BYTES = 16L << 20;
+
+    /** Every volume is there. */
+    private static final class Memory implements Cluster {
+        private final List<PublishVolumeRequest.State> told = new ArrayList<>();
+        private boolean isAway;
+
+        @Override
+        public <Q, R> R ask(ServiceMethod<R, Q> method, Q request, Duration limit) {
+            if (request instanceof PublishVolumeRequest publish) {
+                if (isAway && publish.getState() == PublishVolumeRequest.State.UNSTAGED) {
+                    throw new CsiFailure(GrpcStatus.UNAVAILABLE, "n1:7400: connection refused");
+                }
+                told.add(publish.getState());
+            }
+            return null;
+        }
+    }
+
+    private static final class FileAttach implements Attach {
+        private final Path file;
+        private Optional<CsiFailure> failure = Optional.empty();
+        private boolean isAttached;
+
+        FileAttach(Path file) {
+            this.file = file;
+        }
+
+        @Override
+        public String method() {
+            return "file";
+        }
+
+        @Override
+        public Optional<String> unavailable() {
+            return Optional.empty();
+        }
+
+        @Override
+        public Optional<Device> find(String volume) {
+            return isAttached ? Optional.of(new Device(file.toString(), SIZE_BYTES)) : Optional.empty();
+        }
+
+        @Override
+        public Optional<Device> await(String volume, long bytes, Duration limit) {
+            return find(volume);
+        }
+
+        @Override
+        public Device attach(String volume) {
+            if (failure.isPresent()) {
+                throw failure.get();
+            }
+            isAttached = true;
+            return find(volume).orElseThrow();
+        }
+
+        @Override
+        public void detach(String volume) {
+            isAttached = false;
+        }
+    }
+
+    @TempDir
+    private Path directory;
+
+    private final Memory cluster = new Memory();
+    private FileAttach attach;
+    private NodeCalls calls;
+
+    @BeforeEach
+    void start() throws IOException {
+        Path file = directory.resolve("device");
+        try (var device = new RandomAccessFile(file.toFile(), "rw")) {
+            device.setLength(SIZE_BYTES);
+        }
+        attach = new FileAttach(file);
+        calls = new NodeCalls("n1", 0, directory, cluster, attach, new Mounts());
+    }
+
+    private static VolumeCapability raw() {
+        return VolumeCapability.newBuilder()
+                .setBlock(VolumeCapability.BlockVolume.getDefaultInstance())
+                .setAccessMode(VolumeCapability.AccessMode.newBuilder()
+                        .setMode(VolumeCapability.AccessMode.Mode.SINGLE_NODE_WRITER))
+                .build();
+    }
+
+    /** Which an empty device cannot be. */
+    private static VolumeCapability readOnly() {
+        return VolumeCapability.newBuilder()
+                .setMount(VolumeCapability.MountVolume.newBuilder().setFsType("ext4"))
+                .setAccessMode(VolumeCapability.AccessMode.newBuilder()
+                        .setMode(VolumeCapability.AccessMode.Mode.SINGLE_NODE_READER_ONLY))
+                .build();
+    }
+
+    private void stage(VolumeCapability capability) {
+        calls.stage(NodeStageVolumeRequest.newBuilder()
+                .setVolumeId("db")
+                .setStagingTargetPath(directory.resolve("stage").toString())
+                .setVolumeCapability(capability)
+                .build());
+    }
+
+    private CsiFailure refusal(VolumeCapability capability) {
+        return catchThrowableOfType(CsiFailure.class, () -> stage(capability));
+    }
+
+    @Test
+    void whatFailsForGoodIsUndone() {
+        assertThat(refusal(readOnly()).status()).isEqualTo(GrpcStatus.FAILED_PRECONDITION);
+        assertThat(cluster.told)
+                .containsExactly(PublishVolumeRequest.State.STAGED, PublishVolumeRequest.State.UNSTAGED);
+        assertThat(attach.isAttached).isFalse();
+        assertThat(StagedVolume.read(directory, "db")).isEmpty();
+    }
+
+    @Test
+    void whatMayStillGoOnIsKept() {
+        attach.failure = Optional.of(new CsiFailure(GrpcStatus.DEADLINE_EXCEEDED, "not within 90 s"));
+        assertThat(refusal(raw()).status()).isEqualTo(GrpcStatus.DEADLINE_EXCEEDED);
+        assertThat(cluster.told).containsExactly(PublishVolumeRequest.State.STAGED);
+        assertThat(StagedVolume.read(directory, "db")).isPresent();
+    }
+
+    @Test
+    void whatCannotBeUndoneIsToldSoThatTheCallerDoesIt() {
+        attach.failure = Optional.of(new CsiFailure(GrpcStatus.INTERNAL, "no explanation"));
+        cluster.isAway = true;
+        assertThat(refusal(raw()).status()).isEqualTo(GrpcStatus.UNAVAILABLE);
+        assertThat(StagedVolume.read(directory, "db")).isPresent();
+        cluster.isAway = false;
+        calls.unstage(NodeUnstageVolumeRequest.newBuilder()
+                .setVolumeId("db")
+                .setStagingTargetPath(directory.resolve("stage").toString())
+                .build());
+        assertThat(cluster.told).endsWith(PublishVolumeRequest.State.UNSTAGED);
+        assertThat(StagedVolume.read(directory, "db")).isEmpty();
+    }
+}
