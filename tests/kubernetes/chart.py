@@ -2,6 +2,7 @@
 """The chart's manifests without a cluster: what must be true of each of them, and what the schema of the values refuses."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -56,12 +57,21 @@ def main() -> None:
             assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], each["metadata"]["name"]
     node_ends = [volume for volume in pods(manifests)["varve-data"]["volumes"] if volume.get("secret")]
     assert [item["key"] for volume in node_ends for item in volume["secret"]["items"]] == ["ca.pem"], "a data pod sees the authority's key"
+    job = next(each for each in manifests if each["kind"] == "Job")["spec"]["template"]["spec"]["containers"][0]["args"]
+    metadata = pathlib.PurePath(next(word for word in job if word.startswith("--metadata-directory=")).partition("=")[2])
+    for volume in pods(manifests)["varve-data"]["volumes"]:
+        data = pathlib.PurePath(volume.get("hostPath", {}).get("path", "/dev"))
+        assert not metadata.is_relative_to(data) and not data.is_relative_to(metadata), f"a data pod sees {metadata}, where the authority's key is"
     one = rendered("--set", "metadata.members=1")
     assert sum(json.dumps(each).count("varve-metadata-1.") for each in one) == 0
-    for settings in (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1']):
+    refusals = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'],
+                ['data.directory="/srv/varve/"', 'metadata.directory="/srv/./varve"'], ['data.directory="/var/lib/varve"'], ['data.directory="/var/lib/varve/metadata/varve-metadata-0"'])
+    for settings in refusals:
         refused(*settings)
+    rendered("--set", "data.directory=/var/lib/varve/metadata2")
+    rendered("--set", "data.directory=/var/lib/varve,metadata.storageClassName=fast")
     rendered("--values", VALUES)
-    print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, 4 refusals")
+    print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, {len(refusals)} refusals")
 
 
 main()

@@ -40,6 +40,17 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* A data pod sees all of its directory: the authority's key, which a member keeps in the metadata's, must not be there. */}}
+{{- define "varve.apart" -}}
+{{- if not .Values.metadata.storageClassName }}
+{{- $metadata := printf "%s/" (clean .Values.metadata.directory | trimSuffix "/") }}
+{{- $data := printf "%s/" (clean .Values.data.directory | trimSuffix "/") }}
+{{- if or (hasPrefix $metadata $data) (hasPrefix $data $metadata) }}
+{{- fail (printf "data.directory (%s) and metadata.directory (%s) are one, or one is in the other: data pods would see the authority's key" .Values.data.directory .Values.metadata.directory) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* For a container that touches nothing of the machine. */}}
 {{- define "varve.restricted" -}}
 allowPrivilegeEscalation: false
