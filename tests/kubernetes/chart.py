@@ -31,10 +31,11 @@ def is_privileged(pod: dict) -> bool:
     return any(each.get("securityContext", {}).get("privileged") for each in containers(pod))
 
 
-def refused(*settings: str) -> None:
+def refused(why: str, *settings: str) -> None:
     try:
         rendered(*[word for setting in settings for word in ("--set-json", setting)])
-    except ValueError:
+    except ValueError as said:
+        assert why in str(said), said
         return
     raise AssertionError(f"{settings} was not refused")
 
@@ -64,14 +65,16 @@ def main() -> None:
         assert not metadata.is_relative_to(data) and not data.is_relative_to(metadata), f"a data pod sees {metadata}, where the authority's key is"
     one = rendered("--set", "metadata.members=1")
     assert sum(json.dumps(each).count("varve-metadata-1.") for each in one) == 0
-    refusals = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'],
-                ['data.directory="/srv/varve/"', 'metadata.directory="/srv/./varve"'], ['data.directory="/var/lib/varve"'], ['data.directory="/var/lib/varve/metadata/varve-metadata-0"'])
-    for settings in refusals:
-        refused(*settings)
+    off_schema = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'])
+    nested = (['data.directory="/srv/varve/"', 'metadata.directory="/srv/./varve"'], ['data.directory="/var/lib/varve"'], ['data.directory="/var/lib/varve/metadata/varve-metadata-0"'])
+    for settings in off_schema:
+        refused("schema", *settings)
+    for settings in nested:
+        refused("authority's key", *settings)
     rendered("--set", "data.directory=/var/lib/varve/metadata2")
     rendered("--set", "data.directory=/var/lib/varve,metadata.storageClassName=fast")
     rendered("--values", VALUES)
-    print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, {len(refusals)} refusals")
+    print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, {len(off_schema) + len(nested)} refusals")
 
 
 main()
