@@ -233,7 +233,7 @@ final class NodeCalls {
                             CsiFailure.precondition("volume '" + volume + "' is attached no longer: stage it again"));
             boolean readOnly = request.getReadonly() || staged.readOnly();
             if (staged.onePodOnly()) {
-                requireAlone(staged, device, target);
+                requireAlone(MountTable.now(), staged, device.path(), target);
             }
             if (staged.isBlock()) {
                 mounts.bindDevice(device.path(), target, readOnly);
@@ -248,8 +248,12 @@ final class NodeCalls {
         });
     }
 
-    private static void requireAlone(StagedVolume staged, Attach.Device device, Path target) {
-        for (String point : MountTable.now().pointsOf(device.path())) {
+    /** What is there already stays: after a restart the kubelet publishes again, and containers with a subPath have the device at further places. */
+    static void requireAlone(MountTable mounts, StagedVolume staged, String device, Path target) {
+        if (mounts.at(target).filter(at -> at.isOf(device)).isPresent()) {
+            return;
+        }
+        for (String point : mounts.pointsOf(device)) {
             if (!point.equals(staged.stagingPath()) && !point.equals(target.toString())) {
                 throw CsiFailure.precondition(
                         "volume '" + staged.volume() + "' is for one pod only, and is at " + point);

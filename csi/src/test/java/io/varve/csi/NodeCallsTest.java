@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,6 +149,33 @@ class NodeCallsTest {
         assertThat(refusal(raw()).status()).isEqualTo(GrpcStatus.DEADLINE_EXCEEDED);
         assertThat(cluster.told).containsExactly(PublishVolumeRequest.State.STAGED);
         assertThat(StagedVolume.read(directory, "db")).isPresent();
+    }
+
+    private static final String TARGET = "/var/lib/kubelet/pods/a/volumes/db/mount";
+    private static final String SUB_PATH = "/var/lib/kubelet/pods/a/volume-subpaths/db/main/0";
+
+    private static @Nullable CsiFailure crowded(String... points) {
+        StringBuilder table = new StringBuilder("90 28 7:3 / /stage rw shared:5 - xfs /dev/loop3 rw\n");
+        for (String point : points) {
+            table.append("91 28 7:3 / ").append(point).append(" rw shared:5 - xfs /dev/loop3 rw\n");
+        }
+        StagedVolume staged = new StagedVolume("db", "/stage", "xfs", false, true);
+        return catchThrowableOfType(
+                CsiFailure.class,
+                () -> NodeCalls.requireAlone(
+                        MountTable.parse(table.toString()), staged, "/dev/loop3", Path.of(TARGET)));
+    }
+
+    @Test
+    void onePodHasItAndMayBeGivenItAgain() {
+        assertThat(crowded()).isNull();
+        assertThat(crowded(TARGET, SUB_PATH)).isNull();
+    }
+
+    @Test
+    void aSecondPodIsRefused() {
+        assertThat(crowded("/var/lib/kubelet/pods/b/volumes/db/mount").status())
+                .isEqualTo(GrpcStatus.FAILED_PRECONDITION);
     }
 
     @Test
