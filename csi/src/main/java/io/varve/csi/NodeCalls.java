@@ -191,18 +191,17 @@ final class NodeCalls {
         });
     }
 
+    /** The cluster is told whatever this machine remembers: its disk may have been replaced since it said STAGED. */
     private void letGo(String volume) {
         attach.detach(volume);
-        if (StagedVolume.read(directory, volume).isPresent()) {
-            try {
-                tell(volume, false);
-            } catch (CsiFailure gone) {
-                if (gone.status() != GrpcStatus.NOT_FOUND) {
-                    throw gone;
-                }
+        try {
+            tell(volume, false);
+        } catch (CsiFailure gone) {
+            if (gone.status() != GrpcStatus.NOT_FOUND) {
+                throw gone;
             }
-            StagedVolume.remove(directory, volume);
         }
+        StagedVolume.remove(directory, volume);
     }
 
     // ------------------------------------------------------------------ publish

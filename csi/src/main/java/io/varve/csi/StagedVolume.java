@@ -4,9 +4,13 @@ import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 
 /**
@@ -29,8 +33,16 @@ record StagedVolume(String volume, String stagingPath, String fsType, boolean re
         Path fresh = Path.of(file + ".new");
         try {
             Files.createDirectories(directory);
-            Files.writeString(fresh, new Gson().toJson(this) + "\n");
+            try (FileChannel channel = FileChannel.open(
+                    fresh, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+                ByteBuffer text = StandardCharsets.UTF_8.encode(new Gson().toJson(this) + "\n");
+                while (text.hasRemaining()) {
+                    channel.write(text);
+                }
+                channel.force(true);
+            }
             Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            sync(directory);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -45,15 +57,23 @@ record StagedVolume(String volume, String stagingPath, String fsType, boolean re
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (JsonParseException e) {
-            return Optional.empty(); // The power went before it was whole: nothing was done after it.
+            return Optional.empty(); // Damaged; the next unstage tells the cluster all the same.
         }
     }
 
     static void remove(Path directory, String volume) {
         try {
-            Files.deleteIfExists(file(directory, volume));
+            if (Files.deleteIfExists(file(directory, volume))) {
+                sync(directory);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void sync(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
         }
     }
 }

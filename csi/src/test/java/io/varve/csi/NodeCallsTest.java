@@ -151,6 +151,17 @@ class NodeCallsTest {
         assertThat(StagedVolume.read(directory, "db")).isPresent();
     }
 
+    @Test
+    void theClusterIsToldAlsoWhenThisMachineForgot() {
+        stage(raw());
+        StagedVolume.remove(directory, "db");
+        calls.unstage(NodeUnstageVolumeRequest.newBuilder()
+                .setVolumeId("db")
+                .setStagingTargetPath(directory.resolve("stage").toString())
+                .build());
+        assertThat(cluster.told).endsWith(PublishVolumeRequest.State.UNSTAGED);
+    }
+
     private static final String TARGET = "/var/lib/kubelet/pods/a/volumes/db/mount";
     private static final String SUB_PATH = "/var/lib/kubelet/pods/a/volume-subpaths/db/main/0";
 
