@@ -9,13 +9,23 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A program of the operating system, run to its end. */
-record Command(List<String> words) {
-    /** A mkfs of a large volume discards it first. */
-    static final Duration LIMIT = Duration.ofMinutes(2);
+/**
+ * A program of the operating system, run to its end.
+ *
+ * @param limit after which it is killed
+ */
+record Command(List<String> words, Duration limit) {
+    private static final Duration LIMIT = Duration.ofMinutes(2);
+
+    /** For what goes over a whole volume: a check of a large one takes hours, and begins anew when it was killed; so does a discard by mkfs. */
+    static final Duration WHOLE_VOLUME_LIMIT = Duration.ofHours(24);
 
     private static final int OUTPUT_LIMIT = 64 << 10;
     private static final int OVERDUE = 124;
+
+    Command(List<String> words) {
+        this(words, LIMIT);
+    }
 
     static Command of(String... words) {
         return new Command(List.of(words));
@@ -33,9 +43,9 @@ record Command(List<String> words) {
                     .redirectErrorStream(true)
                     .redirectOutput(captured.toFile())
                     .start();
-            if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+            if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
-                return new Outcome(OVERDUE, words.getFirst() + " did not end within " + LIMIT.toSeconds() + " s");
+                return new Outcome(OVERDUE, words.getFirst() + " did not end within " + limit.toSeconds() + " s");
             }
             try (var input = Files.newInputStream(captured)) {
                 return new Outcome(

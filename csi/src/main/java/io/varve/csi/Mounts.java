@@ -40,12 +40,14 @@ final class Mounts {
                 throw CsiFailure.precondition(
                         "volume '" + staged.volume() + "' has no file system, and is to be read only");
             }
-            new Command(wanted.make(device, parameters.mkfsOptions())).must();
+            new Command(wanted.make(device, parameters.mkfsOptions()), Command.WHOLE_VOLUME_LIMIT).must();
         } else if (!found.equals(wanted.kind())) {
             throw CsiFailure.precondition("volume '" + staged.volume() + "' holds " + found + ", not " + wanted.kind()
                     + ": nothing was touched");
         } else if (!staged.readOnly()) {
-            wanted.check(device).ifPresent(check -> new Command(check.command()).must(check.worstExit()));
+            wanted.check(device)
+                    .ifPresent(
+                            check -> new Command(check.command(), Command.WHOLE_VOLUME_LIMIT).must(check.worstExit()));
         }
         createDirectory(path);
         List<String> options = new ArrayList<>(wanted.mountOptions());
