@@ -78,8 +78,10 @@ final class Mounts {
 
     // ------------------------------------------------------------------ binds
 
-    void bindDirectory(Path source, Path target, boolean readOnly, List<String> flags) {
-        if (isThere(target, readOnly)) {
+    /** The staging path of {@code device} at the target. */
+    void bindDirectory(String device, Path source, Path target, boolean readOnly, List<String> flags) {
+        if (isThere(MountTable.now(), device, target, readOnly)) {
+            setOptions(source.toString(), target, readOnly, flags);
             return;
         }
         createDirectory(target);
@@ -88,7 +90,8 @@ final class Mounts {
 
     /** The device node itself, as a file. */
     void bindDevice(String device, Path target, boolean readOnly) {
-        if (isThere(target, readOnly)) {
+        if (isThere(MountTable.now(), device, target, readOnly)) {
+            setOptions(device, target, readOnly, List.of());
             return;
         }
         try {
@@ -104,30 +107,39 @@ final class Mounts {
         bind(device, target, readOnly, List.of());
     }
 
-    private static boolean isThere(Path target, boolean readOnly) {
-        Optional<MountTable.Entry> there = MountTable.now().at(target);
-        if (there.isPresent() && there.get().isReadOnly() != readOnly) {
+    /** Writable where it shall be read only, it is what a publish has left that was killed between bind and remount; the other way round it never is. */
+    static boolean isThere(MountTable mounts, String device, Path target, boolean readOnly) {
+        Optional<MountTable.Entry> there = mounts.at(target);
+        if (there.isPresent() && !there.get().isOf(device)) {
             throw new CsiFailure(
-                    GrpcStatus.ALREADY_EXISTS, target + " is there already, " + (readOnly ? "writable" : "read only"));
+                    GrpcStatus.ALREADY_EXISTS,
+                    target + " is a mount of " + there.get().source() + " already");
+        }
+        if (there.isPresent() && there.get().isReadOnly() && !readOnly) {
+            throw new CsiFailure(GrpcStatus.ALREADY_EXISTS, target + " is there already, read only");
         }
         return there.isPresent();
     }
 
-    /** A bind mount takes its options only when it is mounted once more; killed between the two it is undone here. */
     private void bind(String source, Path target, boolean readOnly, List<String> flags) {
         mount(List.of("--bind"), List.of(), source, target);
+        try {
+            setOptions(source, target, readOnly, flags);
+        } catch (CsiFailure e) {
+            unmountAll(target);
+            throw e;
+        }
+    }
+
+    /** A bind mount takes its options only when it is mounted once more. */
+    private static void setOptions(String source, Path target, boolean readOnly, List<String> flags) {
         List<String> options = new ArrayList<>(List.of("bind"));
         options.addAll(flags.stream().filter(Mounts::isOfTheMount).toList());
         if (readOnly) {
             options.add("ro");
         }
         if (options.size() > 1) {
-            try {
-                mount(List.of(), remount(options), source, target);
-            } catch (CsiFailure e) {
-                unmountAll(target);
-                throw e;
-            }
+            mount(List.of(), remount(options), source, target);
         }
     }
 

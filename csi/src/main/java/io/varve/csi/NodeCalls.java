@@ -238,6 +238,7 @@ final class NodeCalls {
                 mounts.bindDevice(device.path(), target, readOnly);
             } else {
                 mounts.bindDirectory(
+                        device.path(),
                         Path.of(staged.stagingPath()),
                         target,
                         readOnly,
