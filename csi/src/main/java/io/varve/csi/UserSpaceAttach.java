@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,19 +79,19 @@ public final class UserSpaceAttach implements Attach {
 
     @Override
     public Optional<Device> find(String volume) {
-        return process(volume).isPresent() ? read(volume) : Optional.empty();
+        return !processes(volume).isEmpty() ? read(volume) : Optional.empty();
     }
 
     @Override
     public Optional<Device> await(String volume, long bytes, Duration limit) {
         long end = System.nanoTime() + limit.toNanos();
-        Optional<ProcessHandle> process = process(volume);
-        if (process.isEmpty()) {
+        List<ProcessHandle> processes = processes(volume);
+        if (processes.isEmpty()) {
             return Optional.empty();
         }
         try (WatchService news = directory.getFileSystem().newWatchService()) {
             directory.register(news, StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_MODIFY);
-            CompletableFuture<Void> ending = process.get().onExit().thenRun(() -> close(news));
+            CompletableFuture<Void> ending = processes.getFirst().onExit().thenRun(() -> close(news));
             try {
                 return await(volume, bytes, end, news);
             } finally {
@@ -140,12 +141,28 @@ public final class UserSpaceAttach implements Attach {
         }
     }
 
-    /** The one that attaches the volume, also when it has not come so far yet as to say so, and whoever has started it. */
-    private Optional<ProcessHandle> process(String volume) {
+    /**
+     * Those of this process's user, root, that attach the volume, also when they have not come so far yet as to say so, and whoever has started them. Of
+     * their arguments alone any user could make one.
+     */
+    private List<ProcessHandle> processes(String volume) {
         String mark = state(volume).toString();
+        Optional<String> own = effectiveUser("self");
         return ProcessHandle.allProcesses()
                 .filter(each -> arguments(each.pid()).contains(mark))
-                .findFirst();
+                .filter(each -> effectiveUser(String.valueOf(each.pid())).equals(own))
+                .toList();
+    }
+
+    /** As proc(5) has it; empty: the process has ended. */
+    private static Optional<String> effectiveUser(String pid) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc", pid, "status"))) {
+            return lines.filter(line -> line.startsWith("Uid:"))
+                    .map(line -> line.split("\t", -1)[2])
+                    .findFirst();
+        } catch (IOException | UncheckedIOException e) {
+            return Optional.empty();
+        }
     }
 
     private static List<String> arguments(long pid) {
@@ -164,7 +181,7 @@ public final class UserSpaceAttach implements Attach {
             throw CsiFailure.precondition("attach method " + method() + " does not work on this node: " + reason.get());
         }
         try {
-            if (process(volume).isEmpty()) {
+            if (processes(volume).isEmpty()) {
                 clear(volume);
                 start(volume);
             }
@@ -197,7 +214,7 @@ public final class UserSpaceAttach implements Attach {
         boolean seen = false;
         while (true) {
             Optional<Device> device = read(volume);
-            boolean runs = process(volume).isPresent();
+            boolean runs = !processes(volume).isEmpty();
             seen |= runs;
             if (runs && device.isPresent()) {
                 return device.get();
@@ -224,10 +241,9 @@ public final class UserSpaceAttach implements Attach {
     @Override
     public void detach(String volume) {
         try {
-            Optional<ProcessHandle> process = process(volume);
-            if (process.isPresent()) {
-                end(process.get());
-            }
+            List<ProcessHandle> processes = processes(volume);
+            processes.forEach(ProcessHandle::destroy);
+            processes.forEach(UserSpaceAttach::awaitEnd);
             clear(volume);
             Files.deleteIfExists(log(volume));
         } catch (IOException e) {
@@ -235,8 +251,7 @@ public final class UserSpaceAttach implements Attach {
         }
     }
 
-    private static void end(ProcessHandle process) {
-        process.destroy();
+    private static void awaitEnd(ProcessHandle process) {
         try {
             process.onExit().get(END_LIMIT.toSeconds(), TimeUnit.SECONDS);
         } catch (InterruptedException e) {

@@ -1,6 +1,7 @@
 package io.varve.csi;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -69,6 +70,43 @@ final class UserSpaceAttachTest {
         CompletableFuture<Optional<Attach.Device>> device = awaited(8192);
         process.destroy();
         assertThat(device.get(20, TimeUnit.SECONDS)).isEmpty();
+    }
+
+    @Test
+    void endsEveryProcessOfTheVolume() throws Exception {
+        Process second = new ProcessBuilder("sh", "-c", "read line", "varve", state().toString()).start();
+        try {
+            attach.detach("db");
+            assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(second.waitFor(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(attach.find("db")).isEmpty();
+        } finally {
+            second.destroyForcibly().waitFor();
+        }
+    }
+
+    @Test
+    void isNotAnotherUsersProcess() throws Exception {
+        assumeThat(Files.getAttribute(Path.of("/proc/self"), "unix:uid")).isEqualTo(0);
+        process.destroyForcibly().waitFor();
+        Process stranger = new ProcessBuilder(
+                        "setpriv",
+                        "--reuid=65534",
+                        "--clear-groups",
+                        "sh",
+                        "-c",
+                        "echo here; read line",
+                        "varve",
+                        state().toString())
+                .start();
+        try {
+            assertThat(stranger.inputReader().readLine()).isEqualTo("here");
+            assertThat(attach.find("db")).isEmpty();
+            attach.detach("db");
+            assertThat(stranger.isAlive()).isTrue();
+        } finally {
+            stranger.destroyForcibly().waitFor();
+        }
     }
 
     @Test
