@@ -25,6 +25,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -139,17 +140,28 @@ public final class KubernetesInitCommand implements Callable<Integer> {
     }
 
     private void makeMetadataVolumes(KubernetesApi api, int count, PrintWriter out) throws IOException {
-        var first = "/api/v1/persistentvolumes/" + metadataName + "-0";
-        if (api.get(first).isPresent()) {
-            return; // Places stay where they are, also when there are more machines now.
+        var there = new ArrayList<JsonObject>(); // These stay where they are, also when there are more machines now.
+        var missing = new ArrayList<Integer>();
+        for (var number = 0; number < count; number++) {
+            var volume = api.get("/api/v1/persistentvolumes/" + metadataName + "-" + number);
+            if (volume.isPresent()) {
+                there.add(volume.get());
+            } else {
+                missing.add(number);
+            }
+        }
+        if (missing.isEmpty()) {
+            return;
         }
         var nodes = api.get("/api/v1/nodes").orElseThrow();
         var volumes = MetadataPlaces.volumes(
-                nodes, count, new MetadataPlaces.Naming(metadataName, KubernetesApi.namespace(), directory));
-        if (volumes.size() < count) {
-            throw new IOException("no machine takes pods now: the metadata group has no place");
+                nodes, there, missing, new MetadataPlaces.Naming(metadataName, KubernetesApi.namespace(), directory));
+        if (volumes.size() < missing.size()) {
+            throw new IOException(count + " members of the metadata group need " + count
+                    + " machines that take pods, and there are " + (there.size() + volumes.size())
+                    + " now: add machines, or install with metadata.members=1");
         }
-        for (var volume : volumes.reversed()) { // the first one last: when it is there, all are
+        for (var volume : volumes.reversed()) { // the first one last: whoever sees it sees all
             api.create("/api/v1/persistentvolumes", volume);
             say(out, "Volume " + name(volume));
         }

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Where the members of the metadata group live: each on a machine of its own, for good, because a member that came up elsewhere with an empty directory
@@ -28,30 +29,61 @@ final class MetadataPlaces {
 
     private record Machine(String name, String host, String zone) {}
 
-    /** {@code count} of the machines (a NodeList) that take pods, over as many zones as there are; of fewer machines some more than once. */
-    static List<JsonObject> volumes(JsonObject nodes, int count, Naming naming) {
-        List<Machine> chosen = choose(machines(nodes), count);
+    /**
+     * The volumes of {@code missing} members, each on a machine (of a NodeList) that takes pods and has no other member, over as many zones as there are.
+     * Fewer than {@code missing} where there are too few machines: two members on one would be lost together.
+     *
+     * @param there volumes of other members, made before
+     */
+    static List<JsonObject> volumes(JsonObject nodes, List<JsonObject> there, List<Integer> missing, Naming naming) {
+        List<Machine> taken = new ArrayList<>();
+        there.forEach(volume -> taken.add(machineOf(volume, nodes)));
         List<JsonObject> volumes = new ArrayList<>();
-        for (int i = 0; i < chosen.size(); i++) {
-            volumes.add(volume(naming, i, chosen.get(i)));
+        for (int number : missing) {
+            Optional<Machine> machine = choose(machines(nodes), taken);
+            machine.ifPresent(taken::add);
+            machine.ifPresent(chosen -> volumes.add(volume(naming, number, chosen)));
         }
         return volumes;
+    }
+
+    /** Where a volume was made, also when that machine takes no pods now or is gone. */
+    private static Machine machineOf(JsonObject volume, JsonObject nodes) {
+        String host = volume.getAsJsonObject("spec")
+                .getAsJsonObject("nodeAffinity")
+                .getAsJsonObject("required")
+                .getAsJsonArray("nodeSelectorTerms")
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("matchExpressions")
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("values")
+                .get(0)
+                .getAsString();
+        for (JsonElement node : nodes.getAsJsonArray("items")) {
+            Machine machine = machine(node.getAsJsonObject());
+            if (machine.host.equals(host)) {
+                return machine;
+            }
+        }
+        return new Machine(host, host, "");
     }
 
     private static List<Machine> machines(JsonObject nodes) {
         List<Machine> machines = new ArrayList<>();
         for (JsonElement each : nodes.getAsJsonArray("items")) {
-            JsonObject node = each.getAsJsonObject();
-            JsonObject labels = node.getAsJsonObject("metadata").getAsJsonObject("labels");
-            if (takesPods(node)) {
-                machines.add(new Machine(
-                        node.getAsJsonObject("metadata").get("name").getAsString(),
-                        text(labels, HOST),
-                        text(labels, ZONE)));
+            if (takesPods(each.getAsJsonObject())) {
+                machines.add(machine(each.getAsJsonObject()));
             }
         }
-        machines.sort(Comparator.comparing(Machine::name));
         return machines;
+    }
+
+    private static Machine machine(JsonObject node) {
+        JsonObject labels = node.getAsJsonObject("metadata").getAsJsonObject("labels");
+        return new Machine(
+                node.getAsJsonObject("metadata").get("name").getAsString(), text(labels, HOST), text(labels, ZONE));
     }
 
     private static boolean takesPods(JsonObject node) {
@@ -76,20 +108,14 @@ final class MetadataPlaces {
         return object.has(key) ? object.get(key).getAsString() : "";
     }
 
-    /** The machine that is used least, in the zone that is used least. */
-    private static List<Machine> choose(List<Machine> machines, int count) {
-        List<Machine> chosen = new ArrayList<>();
-        while (chosen.size() < count && !machines.isEmpty()) {
-            chosen.add(machines.stream()
-                    .min(Comparator.<Machine>comparingLong(machine ->
-                                    chosen.stream().filter(machine::equals).count())
-                            .thenComparingLong(machine -> chosen.stream()
-                                    .filter(other -> other.zone.equals(machine.zone))
-                                    .count())
-                            .thenComparing(Machine::name))
-                    .orElseThrow());
-        }
-        return chosen;
+    /** A free machine in the zone that is used least. */
+    private static Optional<Machine> choose(List<Machine> machines, List<Machine> taken) {
+        return machines.stream()
+                .filter(machine -> taken.stream().noneMatch(other -> other.host.equals(machine.host)))
+                .min(Comparator.<Machine>comparingLong(machine -> taken.stream()
+                                .filter(other -> other.zone.equals(machine.zone))
+                                .count())
+                        .thenComparing(Machine::name));
     }
 
     /** Kept for the claim of one member: nobody else's claim gets it, and member 0 is on machine 0. */

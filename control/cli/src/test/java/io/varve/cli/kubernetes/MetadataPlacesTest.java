@@ -6,6 +6,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class MetadataPlacesTest {
@@ -21,23 +22,34 @@ class MetadataPlacesTest {
                 """.formatted(name, zone, ready, spec)));
     }
 
-    private List<String> places(int count) {
+    private JsonObject nodes() {
         JsonObject nodes = new JsonObject();
         nodes.add("items", items);
-        return MetadataPlaces.volumes(nodes, count, NAMING).stream()
-                .map(volume -> volume.getAsJsonObject("spec")
-                        .getAsJsonObject("nodeAffinity")
-                        .getAsJsonObject("required")
-                        .getAsJsonArray("nodeSelectorTerms")
-                        .get(0)
-                        .getAsJsonObject()
-                        .getAsJsonArray("matchExpressions")
-                        .get(0)
-                        .getAsJsonObject()
-                        .getAsJsonArray("values")
-                        .get(0)
-                        .getAsString())
-                .toList();
+        return nodes;
+    }
+
+    private List<JsonObject> volumes(int count) {
+        return MetadataPlaces.volumes(
+                nodes(), List.of(), IntStream.range(0, count).boxed().toList(), NAMING);
+    }
+
+    private List<String> places(int count) {
+        return volumes(count).stream().map(MetadataPlacesTest::place).toList();
+    }
+
+    private static String place(JsonObject volume) {
+        return volume.getAsJsonObject("spec")
+                .getAsJsonObject("nodeAffinity")
+                .getAsJsonObject("required")
+                .getAsJsonArray("nodeSelectorTerms")
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("matchExpressions")
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("values")
+                .get(0)
+                .getAsString();
     }
 
     @Test
@@ -60,21 +72,42 @@ class MetadataPlacesTest {
     }
 
     @Test
-    void usesAMachineTwiceOnlyWhenThereAreNoMore() {
+    void noMachineHasTwoMembers() {
         machine("a", "", "True", "{}");
         machine("b", "", "True", "{}");
-        assertThat(places(3)).containsExactly("host-a", "host-b", "host-a");
+        assertThat(places(3)).containsExactly("host-a", "host-b");
+        assertThat(places(1)).containsExactly("host-a");
+    }
+
+    @Test
+    void whatWasMadeBeforeKeepsItsMachineAndItsZone() {
+        machine("a", "east", "True", "{}");
+        machine("b", "east", "True", "{}");
+        machine("c", "west", "True", "{}");
+        List<JsonObject> made = volumes(2);
+        assertThat(made).extracting(MetadataPlacesTest::place).containsExactly("host-a", "host-c");
+        List<JsonObject> rest = MetadataPlaces.volumes(nodes(), made, List.of(2), NAMING);
+        assertThat(rest).extracting(MetadataPlacesTest::place).containsExactly("host-b");
+        assertThat(rest.getFirst().getAsJsonObject("metadata").get("name").getAsString())
+                .isEqualTo("meta-2");
+    }
+
+    @Test
+    void aMachineThatIsGoneIsStillTaken() {
+        machine("a", "", "True", "{}");
+        List<JsonObject> made = volumes(1);
+        items.remove(0);
+        machine("b", "", "True", "{}");
+        assertThat(MetadataPlaces.volumes(nodes(), made, List.of(1, 2), NAMING))
+                .extracting(MetadataPlacesTest::place)
+                .containsExactly("host-b");
     }
 
     @Test
     void aVolumeIsForTheClaimOfOneMember() {
         machine("a", "", "True", "{}");
-        JsonObject nodes = new JsonObject();
-        nodes.add("items", items);
-        JsonObject claim = MetadataPlaces.volumes(nodes, 2, NAMING)
-                .getLast()
-                .getAsJsonObject("spec")
-                .getAsJsonObject("claimRef");
+        machine("b", "", "True", "{}");
+        JsonObject claim = volumes(2).getLast().getAsJsonObject("spec").getAsJsonObject("claimRef");
         assertThat(claim.get("name").getAsString()).isEqualTo("data-meta-1");
         assertThat(claim.get("namespace").getAsString()).isEqualTo("varve-system");
     }
@@ -82,13 +115,12 @@ class MetadataPlacesTest {
     @Test
     void everyVolumeHasADirectoryOfItsOwn() {
         machine("a", "", "True", "{}");
-        JsonObject nodes = new JsonObject();
-        nodes.add("items", items);
-        assertThat(MetadataPlaces.volumes(nodes, 3, NAMING))
+        machine("b", "", "True", "{}");
+        assertThat(volumes(2))
                 .extracting(volume -> volume.getAsJsonObject("spec")
                         .getAsJsonObject("hostPath")
                         .get("path")
                         .getAsString())
-                .containsExactly("/var/lib/varve/meta-0", "/var/lib/varve/meta-1", "/var/lib/varve/meta-2");
+                .containsExactly("/var/lib/varve/meta-0", "/var/lib/varve/meta-1");
     }
 }
