@@ -65,7 +65,8 @@ def main() -> None:
         assert not metadata.is_relative_to(data) and not data.is_relative_to(metadata), f"a data pod sees {metadata}, where the authority's key is"
     one = rendered("--set", "metadata.members=1")
     assert sum(json.dumps(each).count("varve-metadata-1.") for each in one) == 0
-    off_schema = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'])
+    off_schema = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'],
+                  ['data.updateStrategy={"type":"Sometimes"}'])
     nested = (['data.directory="/srv/varve/"', 'metadata.directory="/srv/./varve"'], ['data.directory="/var/lib/varve"'], ['data.directory="/var/lib/varve/metadata/varve-metadata-0"'])
     for settings in off_schema:
         refused("schema", *settings)
@@ -73,6 +74,8 @@ def main() -> None:
         refused("authority's key", *settings)
     rendered("--set", "data.directory=/var/lib/varve/metadata2")
     rendered("--set", "data.directory=/var/lib/varve,metadata.storageClassName=fast")
+    by_hand = rendered("--set-json", 'data.updateStrategy={"type":"OnDelete","rollingUpdate":null}')
+    assert [each["spec"]["updateStrategy"] for each in by_hand if each["metadata"]["name"] == "varve-data" and each["kind"] == "DaemonSet"] == [{"type": "OnDelete"}]
     rendered("--values", VALUES)
     print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, {len(off_schema) + len(nested)} refusals")
 
