@@ -73,7 +73,7 @@ class MemberPartTest {
     void aMemberThatIsToTakeItsOwnPlaceKeepsItsLog() throws IOException {
         takesItsOwnPlace();
         var storage = Files.createDirectory(directory.resolve("metadata"));
-        try (var part = MemberPart.open(config())) {
+        try (var _ = MemberPart.open(config())) {
             assertThat(storage).exists();
             assertThat(directory.resolve("metadata-retired")).doesNotExist();
         }
@@ -83,7 +83,7 @@ class MemberPartTest {
     void oneThatHasLostItsLogGoesOnWithTheNewOne() throws IOException {
         takesItsOwnPlace();
         var begun = Files.createDirectory(directory.resolve("metadata-b"));
-        try (var part = MemberPart.open(config())) {
+        try (var _ = MemberPart.open(config())) {
             assertThat(begun).exists();
         }
     }
@@ -94,7 +94,7 @@ class MemberPartTest {
                 directory,
                 group().toBuilder().setMembers(0, member("n4", "n4#a")).build());
         var storage = Files.createDirectory(directory.resolve("metadata"));
-        try (var part = MemberPart.open(config())) {
+        try (var _ = MemberPart.open(config())) {
             assertThat(storage).doesNotExist();
             assertThat(directory.resolve("metadata-retired")).exists();
         }
