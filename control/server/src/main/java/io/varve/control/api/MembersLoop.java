@@ -93,9 +93,10 @@ final class MembersLoop {
 
     /** What is needed now, and why it cannot be; for people, at any member. */
     Future<MemberPlan> plan() {
-        return group.look(Truth::of).map(truth -> unrecorded(truth)
-                .map(why -> new MemberPlan(Optional.empty(), why))
-                .orElseGet(() -> MemberPlan.of(facts(truth))));
+        return group.look(Truth::of)
+                .map(truth -> unrecorded(truth)
+                        .map(why -> new MemberPlan(Optional.empty(), why))
+                        .orElseGet(() -> MemberPlan.of(facts(truth))));
     }
 
     /** Begins a change that somebody wants, if the rules allow it. */
