@@ -157,7 +157,10 @@ final class Run {
         isDisturbed = false;
         strike.endAll();
         // A process that was stopped cannot be had to go on earlier: time counts from there.
-        await("no process is paused", HEALING_LIMIT, () -> cluster.nodes.stream().allMatch(Node::runs));
+        await(
+                "no process is paused",
+                HEALING_LIMIT,
+                () -> cluster.nodes.stream().allMatch(Node::runs));
         // A move that nobody waits for any more may still be carried out.
         await("the metadata group comes to rest", HEALING_LIMIT, cluster.metadata::isQuiet);
         strike.endOrders();
