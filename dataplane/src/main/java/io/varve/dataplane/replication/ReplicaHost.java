@@ -106,6 +106,12 @@ public final class ReplicaHost {
             }
             case AGAIN -> {
                 leases.sealed(stream >>> 16, epoch);
+                if (found.pending != null && found.pending.client != client) {
+                    // Which of two connections is the older one, and will end with its question, is not known: the
+                    // other
+                    // one asks again.
+                    found.pending.client.sealRefused(stream, found.pending.epoch, Refusal.NEED_SEAL, epoch);
+                }
                 found.pending = new PendingSeal(client, epoch, seal, forgotten);
                 if (state.promisedEpoch() == epoch) {
                     loop.execute(() -> answerSeal(found));

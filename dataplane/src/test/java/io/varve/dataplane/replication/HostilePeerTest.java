@@ -270,6 +270,36 @@ class HostilePeerTest {
         assertThat(disk.log(STREAM)).containsExactly(1L, 2L);
     }
 
+    /** A connection that is dead already asks late, while the promise is being written, and ends: who asked before it must not wait for ever. */
+    @Test
+    void aDeadConnectionTakesNoAnswerWithIt() throws Exception {
+        SimulatedScheduler scheduler = new SimulatedScheduler(2);
+        SimulatedLoop loop = scheduler.newLoop("node");
+        MemoryStore store = new MemoryStore(loop, new MemoryDisk("g"), 2);
+        store.create(STREAM, 5, 4096, status -> {});
+        scheduler.runFor(10_000_000L);
+        ReplicaHost host = new ReplicaHost(loop, store);
+        Sink live = new Sink();
+        FrameReader now = greeted(host, live);
+        ReplicaSession dead = new ReplicaSession(host, HELLO);
+        dead.opened(new Sink());
+        FrameReader late = new FrameReader(dead);
+
+        feed(now, seal(1));
+        feed(late, seal(1));
+        dead.closed("connection reset");
+        scheduler.runFor(1_000_000_000L);
+        assertThat(live.sent).as("it is answered, and may ask again").hasSize(1);
+        say(scheduler, now, seal(1));
+        assertThat(live.sent).endsWith(MessageType.SEALED);
+    }
+
+    private static void feed(FrameReader reader, byte[] frame) {
+        ByteBuf bytes = Unpooled.wrappedBuffer(frame);
+        assertThat(reader.feed(bytes)).isNull();
+        bytes.release();
+    }
+
     private static FrameReader greeted(ReplicaHost host, Sink sink) {
         ReplicaSession session = new ReplicaSession(host, HELLO);
         session.opened(sink);
