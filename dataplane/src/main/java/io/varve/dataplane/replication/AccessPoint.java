@@ -181,6 +181,7 @@ final class AccessPoint {
             if (!hasEnded()) {
                 resend(index);
                 gate.memberBack();
+                effects.considerSet();
             }
         }
     }
@@ -231,7 +232,7 @@ final class AccessPoint {
         if (isLearner) {
             effects.learnerLost(member.index, why);
         } else {
-            effects.memberLost();
+            effects.considerSet();
         }
     }
 
@@ -380,7 +381,7 @@ final class AccessPoint {
         }
         member.isLost = true;
         effects.alarm("replica stopped stream=" + stream + " group=" + member.group + " reason=\"its disks failed\"");
-        effects.memberLost();
+        effects.considerSet();
     }
 
     private static boolean endsLearning(Refusal refusal) {

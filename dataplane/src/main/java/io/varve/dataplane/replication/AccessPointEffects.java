@@ -29,8 +29,8 @@ interface AccessPointEffects {
     /** A copy outside of the set cannot be spoken to, or refuses: if it was learning, that is over. */
     void learnerLost(int member, String why);
 
-    /** A member of the set said that it cannot be waited for ({@link Member#isLost}). */
-    void memberLost();
+    /** A member of the set said that it cannot be waited for ({@link Member#isLost}), or is back: the set may have to change. */
+    void considerSet();
 
     /** Read from the member; {@link ReadGate#answered} follows. */
     void read(int member, SlabRead read);

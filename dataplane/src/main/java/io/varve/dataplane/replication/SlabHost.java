@@ -280,7 +280,7 @@ final class SlabHost implements AccessPointEffects {
     }
 
     @Override
-    public void memberLost() {
+    public void considerSet() {
         loop.execute(host::considerSet);
     }
 

@@ -63,8 +63,8 @@ final class AccessPointScript {
         }
 
         @Override
-        public void memberLost() {
-            log.add("lost");
+        public void considerSet() {
+            log.add("consider set");
         }
 
         @Override

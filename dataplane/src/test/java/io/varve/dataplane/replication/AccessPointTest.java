@@ -180,7 +180,10 @@ class AccessPointTest {
         assertThat(script.take()).containsExactly("seal 1");
         point.sealed(1, 12, EPOCH, 11, Long.MAX_VALUE);
         assertThat(script.take())
-                .containsExactly("send 1 seq 13 after 5 commit 11 round 1", "send 1 seq 14 after 5 commit 11 round 1");
+                .containsExactly(
+                        "send 1 seq 13 after 5 commit 11 round 1",
+                        "send 1 seq 14 after 5 commit 11 round 1",
+                        "consider set");
     }
 
     @Test

@@ -57,6 +57,17 @@ class InSyncSetTest {
     }
 
     @Test
+    void looksAtTheSetWhenAMemberIsBack() {
+        open();
+        point.memberDown(1, "reset");
+        script.take();
+        point.sealed(1, 11, EPOCH, 11, Long.MAX_VALUE);
+        assertThat(script.take())
+                .as("now one that is to go can be done without")
+                .contains("consider set");
+    }
+
+    @Test
     void stopsWaitingForALostMemberOnlyWhenTheChangeHasCommitted() {
         open();
         Write write = new Write(1);
