@@ -14,6 +14,14 @@ public final class Redundancy {
         return setting == 0 ? minInSync(replicas) : setting;
     }
 
+    /**
+     * The same while the number of replicas is being raised from {@code before} (0: it is not): what follows the replicas follows when they are there. Else a copy
+     * lost meanwhile would leave fewer than it takes, and nothing could fill the new one.
+     */
+    public static int minInSync(int replicas, int setting, int before) {
+        return minInSync(before == 0 ? replicas : Math.min(replicas, before), setting);
+    }
+
     /** Why the setting cannot be that; empty when it can. */
     public static String objection(int replicas, int setting) {
         return setting >= 0 && setting <= replicas

@@ -210,7 +210,7 @@ public final class LocalVolumes {
                 volume.getId(),
                 volume.getEpoch(),
                 volume.getReplicas(),
-                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
+                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()),
                 volume.getCopyLimitBytesPerSecond(),
                 !volume.getMaintenance(),
                 volume.getSizeBytes(),
@@ -283,7 +283,7 @@ public final class LocalVolumes {
                 volume.getName(),
                 volume.getSizeBytes(),
                 volume.getReplicas(),
-                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
+                Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()),
                 volume.getEpoch(),
                 attachId,
                 slabs(volume, byUuid(answer.getGroupsList())));

@@ -58,10 +58,11 @@ final class Invariants {
 
     /** After each command: a set never shrinks below what is enough. It may be smaller already, where more copies are wanted than before. */
     void committed() {
-        int enough = Redundancy.minInSync(cluster.truth()
+        int enough = cluster.truth()
                 .volume(cluster.volume())
-                .map(Volume::getReplicas)
-                .orElse(1));
+                .map(volume ->
+                        Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()))
+                .orElse(1);
         for (Slab slab : cluster.slabsNow()) {
             int before = inSync.getOrDefault(slab.getIndex(), 0);
             if (slab.getOpenedEpoch() > 0 && slab.getIsrCount() < Math.min(before, enough)) {

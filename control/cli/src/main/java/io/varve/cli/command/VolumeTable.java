@@ -141,7 +141,7 @@ final class VolumeTable {
 
     /** The fewest copies in sync with which it goes on. */
     static int fewest(Volume volume) {
-        return Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync());
+        return Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore());
     }
 
     private static String slabs(int count) {

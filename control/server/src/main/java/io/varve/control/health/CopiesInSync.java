@@ -67,7 +67,7 @@ public final class CopiesInSync {
         if (fewest >= volume.getReplicas()) {
             return SyncState.SYNC_HEALTHY;
         }
-        return fewest > Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync())
+        return fewest > Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore())
                 ? SyncState.SYNC_DEGRADED
                 : SyncState.SYNC_AT_MINIMUM;
     }

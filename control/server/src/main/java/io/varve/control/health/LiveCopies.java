@@ -63,7 +63,7 @@ record LiveCopies(
             }
             fewest = Math.min(fewest, live);
             incomplete += live < replicas ? 1 : 0;
-            waiting += live < Redundancy.minInSync(replicas, volume.getMinInSync()) ? 1 : 0;
+            waiting += live < Redundancy.minInSync(replicas, volume.getMinInSync(), volume.getReplicasBefore()) ? 1 : 0;
             unreachable += live == 0 ? 1 : 0;
         }
         return new LiveCopies(fewest, incomplete, waiting, unreachable, missing, gone, behind);

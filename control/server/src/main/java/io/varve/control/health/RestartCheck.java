@@ -103,7 +103,7 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
         for (Slab slab : volume.getSlabsList()) {
             judgeSlab(
                     slab,
-                    Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()),
+                    Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()),
                     groups,
                     facts,
                     node,
@@ -115,7 +115,9 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
             String only = volume.getReplicas() == 1
                     ? "its only copy is here"
                     : found.fewest + " in-sync copies are elsewhere on nodes that are there, "
-                            + Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()) + " needed";
+                            + Redundancy.minInSync(
+                                    volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore())
+                            + " needed";
             String remedy = found.gone.isEmpty()
                     ? found.filled > 0 ? "; they come back by themselves: wait" : ""
                     : "; start " + String.join(", ", found.gone) + " first";

@@ -152,7 +152,10 @@ final class CopyRules {
             }
         }
         boolean inSync = slab.getIsrList().contains(group);
-        return staying >= (inSync ? Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()) : 1);
+        return staying
+                >= (inSync
+                        ? Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore())
+                        : 1);
     }
 
     static Outcome setReplicas(MetaState state, long index, SetReplicas command) {
@@ -180,13 +183,32 @@ final class CopyRules {
         if (volume.getState() == VolumeState.VOLUME_DELETING) {
             return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is being deleted");
         }
-        Volume after =
-                volume.toBuilder().setReplicas(replicas).setMinInSync(fewest).build();
+        int before = volume.getReplicasBefore() == 0 ? volume.getReplicas() : volume.getReplicasBefore();
+        Volume after = volume.toBuilder()
+                .setReplicas(replicas)
+                .setMinInSync(fewest)
+                .setReplicasBefore(replicas > before && !areThere(state, volume, replicas) ? before : 0)
+                .build();
         if (after.equals(volume)) {
             return unchanged(state, index, volume);
         }
         state.putVolume(after);
         return VolumeRules.changed(state, index, after);
+    }
+
+    /** Every slab has as many copies in sync. */
+    private static boolean areThere(MetaState state, Volume volume, int replicas) {
+        return state.slabs(volume.getId()).stream().allMatch(slab -> slab.getIsrCount() >= replicas);
+    }
+
+    /** The volume after a change of its sets: raised are its replicas when all of them have been in sync. */
+    static Volume raised(MetaState state, Volume volume) {
+        if (volume.getReplicasBefore() == 0 || !areThere(state, volume, volume.getReplicas())) {
+            return volume;
+        }
+        Volume after = volume.toBuilder().clearReplicasBefore().build();
+        state.putVolume(after);
+        return after;
     }
 
     static Outcome forget(MetaState state, long index, ForgetCopies command) {

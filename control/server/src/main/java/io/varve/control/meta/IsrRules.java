@@ -58,6 +58,7 @@ final class IsrRules {
                     .addAllIsr(slab.getIsrList())
                     .build());
         }
+        volume = CopyRules.raised(state, volume);
         MetaResult result = MetaResult.ok(index).withSlabs(answers);
         return changed.any()
                 ? new Outcome(result, VolumeRules.nodesOf(state, state.withSlabs(volume)), false)
@@ -85,7 +86,8 @@ final class IsrRules {
      * given more replicas.
      */
     static boolean isEnough(Volume volume, Slab slab, Set<String> isr) {
-        return isr.size() >= Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync())
+        return isr.size()
+                        >= Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore())
                 || (!isr.isEmpty() && isr.containsAll(slab.getIsrList()));
     }
 

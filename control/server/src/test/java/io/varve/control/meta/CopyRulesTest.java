@@ -232,9 +232,47 @@ class CopyRulesTest {
         Volume next = truths.attach(truths.volume(volume.getId()), "n1", 1);
         assertThat(truths.open(next, 5, "g1").slabs()).allMatch(answer -> answer.getCode() == TruthCode.TRUTH_OK);
         made(next, "g2");
-        assertThat(set(next, "g2")).as("it may grow, not be exchanged").isEqualTo(TruthCode.TRUTH_REFUSED);
         assertThat(set(next, "g1", "g2")).isEqualTo(TruthCode.TRUTH_OK);
-        assertThat(set(next, "g2")).as("now two are the least").isEqualTo(TruthCode.TRUTH_REFUSED);
+        assertThat(set(next, "g2")).as("as few as before will do").isEqualTo(TruthCode.TRUTH_OK);
+    }
+
+    @Test
+    void moreReplicasNeedMoreInSyncWhenAllOfThemHaveBeen() {
+        Volume volume = opened("g1", "g2");
+        truths.must(new SetReplicas(volume.getId(), 3));
+        assertThat(set(volume, "g1"))
+                .as("g2 lost for good before there was a third")
+                .isEqualTo(TruthCode.TRUTH_OK);
+        for (String group : List.of("g3", "g4")) {
+            truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, group), new PlacedCopy(1, group))));
+            truths.must(new ReplicasCreated(volume.getId(), group, List.of(0, 1)));
+        }
+        everySlab(volume, "g1", "g3");
+        assertThat(truths.volume(volume.getId()).getReplicasBefore()).isEqualTo(2);
+        everySlab(volume, "g1", "g3", "g4");
+        assertThat(truths.volume(volume.getId()).getReplicasBefore()).isZero();
+        assertThat(set(volume, "g1")).as("now two are the least").isEqualTo(TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void replicasThatAreStillThereAreNotRaisedStepByStep() {
+        Volume volume = opened("g1", "g2", "g3");
+        truths.must(new SetReplicas(volume.getId(), 2));
+        truths.must(new SetReplicas(volume.getId(), 3));
+        assertThat(set(volume, "g1")).isEqualTo(TruthCode.TRUTH_REFUSED);
+        Volume one = truths.createVolume("one", "g1");
+        truths.must(new SetReplicas(one.getId(), 2));
+        truths.must(new SetReplicas(one.getId(), 3));
+        assertThat(truths.volume(one.getId()).getReplicasBefore()).isEqualTo(1);
+        truths.must(new SetReplicas(one.getId(), 1));
+        assertThat(truths.volume(one.getId()).getReplicasBefore()).isZero();
+    }
+
+    private void everySlab(Volume volume, String... groups) {
+        for (Slab each : truths.volume(volume.getId()).getSlabsList()) {
+            truths.must(new ChangeIsr(
+                    volume.getId(), truths.volume(volume.getId()).getEpoch(), List.of(Truths.slabIsr(each, groups))));
+        }
     }
 
     @Test

@@ -183,7 +183,8 @@ class MetaRulesPropertyTest {
         if (!left.isEmpty()) {
             assertThat(after.getIsrCount())
                     .as(where)
-                    .isGreaterThanOrEqualTo(Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync()));
+                    .isGreaterThanOrEqualTo(Redundancy.minInSync(
+                            volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()));
         }
         for (String group : after.getIsrList()) {
             if (!was.getIsrList().contains(group)) {
