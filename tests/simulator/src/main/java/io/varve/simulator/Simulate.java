@@ -19,7 +19,7 @@ final class Simulate {
 
     private final NodeDisk.Blank blank = new NodeDisk.Blank();
     private long runs;
-    private long failures;
+    private final List<Long> failed = new ArrayList<>();
     private long simulatedNanos;
     private long answered;
     private long unjudged;
@@ -53,12 +53,12 @@ final class Simulate {
             answered += result.answered();
             unjudged += result.unjudged();
             if (!result.isSound()) {
-                failures++;
+                failed.add(seed);
                 System.out.println("seed " + seed + " FAILED: " + result.what());
                 if (options.stopsAtFirst()) {
                     break;
                 }
-                if (failures <= MOST_SHOWN) {
+                if (failed.size() <= MOST_SHOWN) {
                     explain(seed, result);
                 }
             }
@@ -68,9 +68,9 @@ final class Simulate {
         // takes.
         double processor = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() / 1e9;
         System.out.printf(
-                "%d runs, %d failures: seeds %d to %d, %d requests answered, %.0f s simulated in %.1f s, %.1f s of processor time, %.0f times real time%s%n",
+                "%d runs, %d failures: seeds %d to %d, %d requests answered, %.0f s simulated in %.1f s, %.1f s of processor time, %.0f times real time%s%s%n",
                 runs,
-                failures,
+                failed.size(),
                 options.first(),
                 options.first() + (runs - 1) * options.step(),
                 answered,
@@ -78,8 +78,9 @@ final class Simulate {
                 seconds,
                 processor,
                 simulatedNanos / 1e9 / processor,
-                unjudged == 0 ? "" : ", " + unjudged + " cells had too much in flight to be judged");
-        return failures == 0;
+                unjudged == 0 ? "" : ", " + unjudged + " cells had too much in flight to be judged",
+                failed.isEmpty() ? "" : "; failed: " + failed);
+        return failed.isEmpty();
     }
 
     private void explain(long seed, Run.Result result) {
