@@ -38,6 +38,9 @@ final class RebuildLoop {
     /** A round without news reads the disk groups only. Faster would not make copies whole sooner: filling one takes seconds to hours. */
     static final long ROUND_MILLIS = 1_000;
 
+    /** A process that was stopped for a while knows of nobody; the others tell it within seconds. */
+    private static final long GAP_MILLIS = 10_000;
+
     private static final Duration STATS_DEADLINE = Duration.ofSeconds(2);
 
     private final MetaGroup group;
@@ -49,6 +52,7 @@ final class RebuildLoop {
     private long truthOf = -1;
     private Map<String, Map<Long, Long>> bytesOf = Map.of();
     private boolean running;
+    private long lastRound = nowMillis();
 
     RebuildLoop(MetaGroup group, Sightings sightings, NodeCalls calls) {
         this.group = group;
@@ -58,6 +62,11 @@ final class RebuildLoop {
 
     /** Begins a round unless one is under way or another member leads. */
     void round() {
+        long called = nowMillis();
+        if (called - lastRound > GAP_MILLIS) {
+            memory = null;
+        }
+        lastRound = called;
         if (running) {
             return;
         }
@@ -67,8 +76,12 @@ final class RebuildLoop {
             return;
         }
         running = true;
-        RebuildMemory remembered = memory == null ? RebuildMemory.begun(nowMillis()) : memory;
+        RebuildMemory remembered = memory == null ? RebuildMemory.begun(called) : memory;
+        memory = remembered;
         read().compose(now -> {
+                    if (memory != remembered) {
+                        return Future.failedFuture("this process was stopped for a while");
+                    }
                     RebuildPlan plan = RebuildPlan.of(now, sighted(sightings, bytesOf), remembered);
                     memory = plan.next();
                     bytesOf = Map.of();

@@ -67,7 +67,8 @@ final class Openings {
         Set<String> nodes = new HashSet<>();
         for (VolumeFact volume : standing.truth.volumes()) {
             boolean arrived = volume.open && volume.attachedNode.equals(volume.wantedNode);
-            if (volume.moveRequestId.startsWith(REQUEST) && !arrived && !volume.wantedNode.isEmpty()) {
+            boolean canArrive = !survey.waiting.contains(volume.id);
+            if (volume.moveRequestId.startsWith(REQUEST) && !arrived && canArrive && !volume.wantedNode.isEmpty()) {
                 nodes.add(volume.moveRequestId.split("/", 3)[1]);
             }
         }

@@ -90,11 +90,11 @@ final class Placements {
         return need.live() <= 1 && need.reason() == Reason.MISSING ? MAX_FOR_ENDANGERED : RebuildPlan.MAX_MOVING;
     }
 
-    /** Where the slab's next copy goes; empty: nowhere, or there is nothing to fill it from, or enough of it is on its way. */
+    /** Where the slab's next copy goes; empty: nowhere, or nothing can fill it now, or enough of it is on its way. */
     private Optional<Candidate> choose(Need need) {
         VolumeFact volume = need.volume();
         slab.of(volume, need.slab());
-        if (slab.live == 0 || volume.to(need.slab()) - volume.from(need.slab()) >= MAX_MEMBERS) {
+        if (!slab.canGoOn() || volume.to(need.slab()) - volume.from(need.slab()) >= MAX_MEMBERS) {
             return Optional.empty();
         }
         Set<String> taken = new HashSet<>();

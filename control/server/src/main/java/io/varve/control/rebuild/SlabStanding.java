@@ -18,6 +18,8 @@ final class SlabStanding {
     int goodInSync;
     /** In sync and there, whatever becomes of them: what the slab can be read from. */
     int live;
+    /** In sync as the truth has it, there or not. */
+    int inSet;
     /** There and not in sync: being made, or filled. */
     int filling;
     /** Copies that are to be replaced: given up, or told to go. */
@@ -41,6 +43,7 @@ final class SlabStanding {
         good = 0;
         goodInSync = 0;
         live = 0;
+        inSet = 0;
         filling = 0;
         unwanted = 0;
         lost = 0;
@@ -49,6 +52,7 @@ final class SlabStanding {
         for (int copy = of.from(index); copy < of.to(index); copy++) {
             boolean there = standing.isLive(of.group(copy));
             live += there && of.isInSync(copy) ? 1 : 0;
+            inSet += of.isInSync(copy) ? 1 : 0;
             if (of.isLeaving(copy)) {
                 leaving++;
                 leavingInSync += of.isInSync(copy) ? 1 : 0;
@@ -64,6 +68,11 @@ final class SlabStanding {
             }
         }
         return this;
+    }
+
+    /** Whether it can be opened, and copies of it filled; else it waits for a copy that is away (as {@code IsrRules.isEnough} has it). */
+    boolean canGoOn() {
+        return live > 0 && (live >= volume.fewest || live == inSet);
     }
 
     boolean isGood(int copy) {

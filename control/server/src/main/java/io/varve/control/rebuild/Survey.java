@@ -9,7 +9,7 @@ import java.util.Set;
 
 /** One look at every slab: what is under way, who needs a copy, which volumes need an access point. */
 final class Survey {
-    /** Copies that are there and not in sync. */
+    /** Copies that are there and not in sync, and can be filled. */
     int moving;
     /** Copies that are to go, anywhere. */
     int leaving;
@@ -20,6 +20,8 @@ final class Survey {
     final List<Place> surplus = new ArrayList<>();
     /** Volumes for whose copies an access point has something to do. */
     final Set<Long> toServe = new HashSet<>();
+    /** Volumes that cannot be opened until a copy that is away comes back. */
+    final Set<Long> waiting = new HashSet<>();
 
     /** A slab. */
     record Place(VolumeFact volume, int slab) {}
@@ -54,7 +56,10 @@ final class Survey {
 
     private void add(SlabStanding slab) {
         VolumeFact volume = slab.volume;
-        moving += slab.filling;
+        if (!slab.canGoOn()) {
+            waiting.add(volume.id);
+        }
+        moving += slab.canGoOn() ? slab.filling : 0;
         leaving += slab.leaving;
         if (slab.good < volume.replicas) {
             Reason reason = slab.lost > 0 ? Reason.MISSING : slab.unwanted > 0 ? Reason.ORDERED : Reason.TOO_FEW;
@@ -65,7 +70,7 @@ final class Survey {
         if (slab.good > volume.replicas || slab.unwanted > 0) {
             surplus.add(new Place(volume, slab.slab));
         }
-        if (slab.live > 0 && (slab.filling > 0 || slab.leavingInSync > 0)) {
+        if (slab.canGoOn() && (slab.filling > 0 || slab.leavingInSync > 0)) {
             toServe.add(volume.id);
         }
     }

@@ -4,6 +4,7 @@ import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.model.Redundancy;
 import java.util.List;
 import java.util.function.ToIntFunction;
 
@@ -22,6 +23,9 @@ final class VolumeFact {
     final long id;
     final String name;
     final int replicas;
+    /** In sync, with which a slab goes on. */
+    final int fewest;
+
     final int epoch;
     final String wantedNode;
     final String attachedNode;
@@ -39,6 +43,7 @@ final class VolumeFact {
         id = volume.getId();
         name = volume.getName();
         replicas = volume.getReplicas();
+        fewest = Redundancy.minInSync(replicas, volume.getMinInSync(), volume.getReplicasBefore());
         epoch = volume.getEpoch();
         wantedNode = volume.getWantedNode();
         attachedNode = volume.getAttachment().getNode();

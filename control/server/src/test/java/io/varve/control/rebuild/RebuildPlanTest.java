@@ -436,4 +436,40 @@ class RebuildPlanTest {
         assertThat(move.servedBy()).isEqualTo("n1");
         assertThat(move.live()).isEqualTo(2);
     }
+
+    @Test
+    void slabsThatWaitForALostCopyDoNotHoldUpThoseThatCanBeFilled() {
+        long waits = cluster.createVolume("a", 2 * RebuildPlan.MAX_MOVING + 12, GIB, "g1", "g2", "g3");
+        cluster.must(new WantNode(waits, "n3"));
+        long other = attached("b", 1, "g4", "g1");
+        cluster.nodesAct();
+        cluster.kill("n1");
+        cluster.kill("n2");
+        cluster.pass(GRACE + 5_000);
+        cluster.settle(200);
+        assertThat(slab(other).getIsrList()).containsExactlyInAnyOrder("g3", "g4");
+        assertThat(slab(waits).getReplicasCount())
+                .as("two of its three have to be in sync, and one is there: nothing can fill a new one")
+                .isEqualTo(3);
+    }
+
+    @Test
+    void aVolumeThatCannotOpenDoesNotKeepOthersOnADrainedNode() {
+        PlannedCluster five = PlannedCluster.of(5);
+        long stuck = five.createVolume("a", 1, GIB, "g1", "g2", "g3");
+        long other = five.createVolume("b", 1, GIB, "g3", "g4");
+        for (long volume : List.of(stuck, other)) {
+            five.must(new WantNode(volume, "n3"));
+        }
+        five.nodesAct();
+        five.nodesAct();
+        five.kill("n1");
+        five.kill("n2");
+        five.must(new DrainNode("n3", true));
+        for (int i = 0; i < 20; i++) {
+            five.round();
+        }
+        assertThat(five.volume(other).getWantedNode()).isNotEqualTo("n3");
+        assertThat(five.volume(stuck).getWantedNode()).isNotEqualTo("n3");
+    }
 }
