@@ -42,6 +42,8 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         Slab.Builder slab = before.toBuilder()
                 .setGen(before.getGen() + GEN_STEP)
                 .clearAddedEpoch()
+                // The copies that are left may end before the last start, and first_open_needs is what guards them.
+                .clearEpochStartSeq()
                 .clearReplicas()
                 .addAllReplicas(placed)
                 .clearIsr()
@@ -51,7 +53,7 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         return new RecoveredSlab(slab.build(), sorted.size(), silent, !candidates.isEmpty());
     }
 
-    /** Those of which every member of the lost set is one, as far as it was found. */
+    /** Those of which every member of the lost set is one, as far as it was found. Empty when none of it was. */
     static Set<String> candidates(List<FoundCopy> copies) {
         long committed = copies.stream().mapToLong(FoundCopy::commitSeq).max().orElse(0);
         List<FoundCopy> whole = copies.stream().filter(FoundCopy::complete).toList();
@@ -59,18 +61,15 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
                 .map(FoundCopy::lastEpoch)
                 .max(Integer::compareUnsigned)
                 .orElse(0);
+        // A whole copy that ends before what another one knows to be committed is an old one: served, it would be stale
+        // without a word.
         Set<String> candidates = new TreeSet<>();
-        Set<String> ofEpoch = new TreeSet<>();
         for (FoundCopy copy : whole) {
-            if (copy.lastEpoch() == newest) {
-                ofEpoch.add(copy.group());
-                if (copy.lastSeq() >= committed) {
-                    candidates.add(copy.group());
-                }
+            if (copy.lastEpoch() == newest && copy.lastSeq() >= committed) {
+                candidates.add(copy.group());
             }
         }
-        // Something committed is on no whole copy: the attach finds the same, and does not open.
-        return candidates.isEmpty() ? ofEpoch : candidates;
+        return candidates;
     }
 
     private static Replica replica(String group, long creationId) {

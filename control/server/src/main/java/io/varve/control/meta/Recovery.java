@@ -98,8 +98,9 @@ public final class Recovery {
         Recovery recovery = new Recovery(backup, asked, found);
         recovery.objectToWhatIsMissing();
         recovery.recover();
-        // The group is another one, and records who is in it.
+        // The group is another one, and records who is in it; and what is left of an earlier recovery is of that one.
         backup.delete(MetaKey.METADATA);
+        backup.delete(MetaKey.RESTORING);
         return new Plan(backup, recovery.volumes, recovery.warnings, recovery.objections);
     }
 
@@ -307,7 +308,8 @@ public final class Recovery {
         long unusable = slabs.stream().filter(slab -> !slab.wholeCopyFound()).count();
         if (unusable > 0) {
             warnings.add("volume " + volume.getName() + ": " + unusable
-                    + " slabs have no whole copy among those found; it opens when one comes back");
+                    + " slabs have no whole copy with all that was written among those found: it does not open. If their disks can be brought back,"
+                    + " do so and recover again");
         }
         int needs = slabs.stream()
                 .mapToInt(slab -> slab.slab().getFirstOpenNeeds())

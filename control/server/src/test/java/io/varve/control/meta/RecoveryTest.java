@@ -357,4 +357,24 @@ class RecoveryTest {
                 .build()));
         assertThat(restored(1, 2, 3).warnings()).anyMatch(warning -> warning.contains("1 API tokens"));
     }
+
+    @Test
+    void aWholeCopyThatIsKnownToBeOldIsNotServed() {
+        Volume volume = backup.createVolume("db", "g1", "g2", "g3");
+        holds(2, volume.getId(), 3, 500, 480, true);
+        holds(3, volume.getId(), 3, 1_100, 1_000, false); // being filled from the one that was lost
+        Recovery.Plan plan = rescued(2, 3);
+        assertThat(slab(plan, volume.getId()).getIsrList()).isEmpty();
+        assertThat(plan.warnings()).anyMatch(warning -> warning.contains("no whole copy with all that was written"));
+    }
+
+    @Test
+    void aCopyThatEndsBeforeTheLastStartOpensWhenItIsAllThereIs() {
+        Volume volume = backup.createVolume("db", "g1", "g2");
+        Volume attached = backup.attach(volume, "n1", 1);
+        backup.open(attached, 1_001, "g1");
+        holds(2, volume.getId(), 2, 200, 150, true);
+        Truths after = opening(plan(backup.map, Set.of("n1"), 2, 3), volume.getId());
+        assertThat(code(after, after.volume(volume.getId()), "g2")).isEqualTo(TruthCode.TRUTH_OK);
+    }
 }

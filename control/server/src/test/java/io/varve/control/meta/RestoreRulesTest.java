@@ -96,4 +96,18 @@ class RestoreRulesTest {
         assertThat(truths.state.nodes()).isEmpty();
         truths.refuses(pieces("r").get(1), TruthCode.TRUTH_REFUSED);
     }
+
+    @Test
+    void aClusterThatWasRestoredOnceIsRestoredAgainFromItsOwnBackup() {
+        pieces("r").forEach(truths::must);
+        MapKeyValues backup = new MapKeyValues();
+        truths.state.eachEntry(backup::put);
+        assertThat(truths.state.restoring()).isPresent();
+        Recovery.Plan plan = Recovery.plan(
+                backup, new Recovery.Asked("test", java.util.Set.of("n1", "n2", "n3"), ByteString.EMPTY), List.of());
+        List<Entry> all = new ArrayList<>();
+        plan.map().records().forEach(record -> all.add(new Entry(record.getKey(), record.getValue())));
+        all.removeIf(entry -> Recovery.isCluster(entry.key()));
+        new Truths().must(new RestoreState("s", 0, all, false));
+    }
 }
