@@ -48,6 +48,9 @@ final class VolumeCalls {
     /** Making or forgetting replicas takes milliseconds where the nodes are there; else it goes on behind. */
     private static final Duration REPLICA_WAIT = Duration.ofSeconds(10);
 
+    /** Each of them loses only to a planner that opens the volume again in that very moment. */
+    private static final int DELETE_TRIES = 5;
+
     /** Whoever waits for a volume to be open asks again, so that a lost connection is noticed. */
     private static final Duration LONGEST_LOOK = Duration.ofSeconds(10);
 
@@ -301,9 +304,7 @@ final class VolumeCalls {
 
     Future<DeleteVolumeResponse> delete(DeleteVolumeRequest request) {
         return find(request.getName())
-                .compose(volume -> volume.getMaintenance() ? released(volume) : Future.succeededFuture(volume))
-                .compose(volume -> group.propose(new DeleteVolume(volume.getId()))
-                        .compose(Failures::demandOk)
+                .compose(volume -> deleted(volume, DELETE_TRIES)
                         .compose(result -> report.heard()
                                 .compose(heard -> group.waitFor(
                                         result.index(),
@@ -314,6 +315,17 @@ final class VolumeCalls {
                 .map(left -> DeleteVolumeResponse.newBuilder()
                         .addAllWaitsForNodes(left)
                         .build());
+    }
+
+    /** The planner may open it for its copies again before it is deleted: then it is let go of once more. */
+    private Future<MetaResult> deleted(Volume volume, int tries) {
+        return (volume.getMaintenance() ? released(volume) : Future.succeededFuture(volume))
+                .compose(free -> group.propose(new DeleteVolume(free.getId())))
+                .compose(result -> result.isOk() || tries == 1
+                        ? Failures.demandOk(result)
+                        : find(volume.getName())
+                                .compose(now ->
+                                        now.getMaintenance() ? deleted(now, tries - 1) : Failures.demandOk(result)));
     }
 
     /** What is open for its copies only is let go of first: to people it is detached. */

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * How a slab gets a replica elsewhere, and how one that is no longer wanted goes: docs/internals/rebuild.md. Nothing here touches an in-sync set or a
@@ -196,9 +197,14 @@ final class CopyRules {
         return VolumeRules.changed(state, index, after);
     }
 
-    /** Every slab has as many copies in sync. */
+    /** Every slab has as many copies in sync that are to stay, those that are only being made included. */
     private static boolean areThere(MetaState state, Volume volume, int replicas) {
-        return state.slabs(volume.getId()).stream().allMatch(slab -> slab.getIsrCount() >= replicas);
+        return Stream.concat(state.slabs(volume.getId()).stream(), volume.getGrowth().getSlabsList().stream())
+                .allMatch(slab -> slab.getReplicasList().stream()
+                                .filter(replica -> replica.getPhase() != ReplicaPhase.REPLICA_LEAVING)
+                                .filter(replica -> slab.getIsrList().contains(replica.getGroup()))
+                                .count()
+                        >= replicas);
     }
 
     /** The volume after a change of its sets: raised are its replicas when all of them have been in sync. */

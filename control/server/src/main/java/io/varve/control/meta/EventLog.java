@@ -97,6 +97,12 @@ public final class EventLog {
             return VolumeRules.no(
                     TruthCode.TRUTH_UNKNOWN, index, "there is no node '" + report.getNode() + "' in this cluster");
         }
+        if (report.getSeverity() == EventSeverity.UNRECOGNIZED) {
+            return VolumeRules.no(
+                    TruthCode.TRUTH_REFUSED,
+                    index,
+                    "a report of severity " + report.getSeverityValue() + ", which this version does not know");
+        }
         if (report.getReason().isEmpty() || report.getReason().length() > MAX_REASON || report.getNumber() == 0) {
             return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, "a report needs a reason and a number");
         }

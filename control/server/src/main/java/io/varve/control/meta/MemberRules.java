@@ -130,6 +130,8 @@ final class MemberRules {
                 state.putVolume(AttachRules.withoutAttachment(volume));
                 events.add(new ClusterEvent(
                         EventReason.VOLUME_DETACHED, volume.getName(), node.getId(), "its node started anew"));
+                events.addAll(GrowthRules.settled(state, volume.getId(), Outcome.nobody(MetaResult.ok(0)))
+                        .events());
             } else {
                 if (volume.getAttachment().getOpen()) {
                     events.add(new ClusterEvent(

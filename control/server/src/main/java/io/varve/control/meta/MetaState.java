@@ -322,6 +322,9 @@ public final class MetaState {
 
     void buryNode(String id, RemovedRecord tomb) {
         map.delete(MetaKey.node(id));
+        // Whoever gets the name next counts its reports from one again.
+        map.delete(MetaKey.reported(id));
+        map.delete(MetaKey.silent(id));
         map.put(MetaKey.removedNode(id), tomb.toByteArray());
     }
 

@@ -191,7 +191,8 @@ final class VolumeRules {
                             "volume '" + volume.getName() + "' is published to node "
                                     + volume.getPublication().getNode());
                 }
-                if (!volume.getWantedNode().isEmpty()) {
+                // To be opened for its copies only, by nobody's wish: that is over with them.
+                if (!volume.getWantedNode().isEmpty() && !volume.getMaintenance()) {
                     yield no(
                             TruthCode.TRUTH_REFUSED,
                             index,
@@ -200,6 +201,8 @@ final class VolumeRules {
                 }
                 Volume after = GrowthRules.abandoned(state, volume).toBuilder()
                         .setState(VolumeState.VOLUME_DELETING)
+                        .clearWantedNode()
+                        .clearMaintenance()
                         .build();
                 state.putVolume(after);
                 yield changed(state, index, after)

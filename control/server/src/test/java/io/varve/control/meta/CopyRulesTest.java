@@ -306,4 +306,21 @@ class CopyRulesTest {
                 new ChangeIsr(volume.getId(), 1, List.of(Truths.slabIsr(slab(volume), "g1", "g2", "g3"))),
                 TruthCode.TRUTH_REFUSED);
     }
+
+    @Test
+    void whatLeavesOrIsStillMadeDoesNotCountAsThere() {
+        Volume volume = opened("g1", "g2");
+        for (String group : List.of("g3", "g4")) {
+            truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, group), new PlacedCopy(1, group))));
+            truths.must(new ReplicasCreated(volume.getId(), group, List.of(0, 1)));
+        }
+        everySlab(volume, "g1", "g2", "g3");
+        truths.must(retire(volume, "g1"));
+        truths.must(new SetReplicas(volume.getId(), 3));
+        assertThat(truths.volume(volume.getId()).getReplicasBefore())
+                .as("the third is on its way out")
+                .isEqualTo(2);
+        everySlab(volume, "g2", "g3", "g4");
+        assertThat(truths.volume(volume.getId()).getReplicasBefore()).isZero();
+    }
 }

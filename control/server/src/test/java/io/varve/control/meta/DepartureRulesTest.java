@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.api.Departure;
 import io.varve.api.DiskGroup;
+import io.varve.api.EventSeverity;
 import io.varve.api.Node;
+import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
@@ -16,6 +18,7 @@ import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -140,5 +143,21 @@ class DepartureRulesTest {
         assertThat(truths.refuses(new DrainNode("n3", true), TruthCode.TRUTH_UNKNOWN)
                         .message())
                 .contains("was removed");
+    }
+
+    @Test
+    void aNewNodeOfAnOldNameIsHeard() {
+        ReportEventRequest.Builder report = ReportEventRequest.newBuilder()
+                .setNode("n3")
+                .setSeverity(EventSeverity.EVENT_INFO)
+                .setReason("DiskReopened")
+                .setNumber(1);
+        truths.must(new RegisterNode(Truths.node("n3", 7), ""));
+        truths.must(new ReportEvent(report.setIncarnation(7).build()));
+        truths.must(new RemoveNode("n3"));
+        truths.must(new RegisterNode(Truths.node("n3", 1), ""));
+        assertThat(truths.apply(new ReportEvent(report.setIncarnation(1).build()))
+                        .hasNews())
+                .isTrue();
     }
 }

@@ -201,4 +201,11 @@ class EventLogTest {
                 .as("no reason that there is not")
                 .hasSize(EventReason.values().length);
     }
+
+    @Test
+    void aReportThatThisVersionDoesNotUnderstandIsRefusedAndHarmsNobody() {
+        ReportEvent report = report("n1", 9, 1);
+        truths.refuses(
+                new ReportEvent(report.report().toBuilder().setSeverityValue(77).build()), TruthCode.TRUTH_REFUSED);
+    }
 }

@@ -12,6 +12,7 @@ import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
@@ -223,5 +224,23 @@ class GrowthRulesTest {
         truths.must(new WantNode(volume.getId(), ""));
         truths.must(to(now(volume), 20, "g1", "g3"));
         assertThat(now(volume).hasGrowth()).isTrue();
+    }
+
+    @Test
+    void anAttachOfAProcessThatIsGoneLetsItGrow() {
+        Volume volume = attached();
+        truths.must(to(volume, 20, "g1", "g3"));
+        truths.must(new RegisterNode(Truths.node("n1", 2), ""));
+        assertThat(now(volume).getState()).isEqualTo(VolumeState.VOLUME_ATTACHING);
+        int slab = now(volume).getGrowth().getSlabs(0).getIndex();
+        truths.must(new ReplicasCreated(volume.getId(), "g1", List.of(slab)));
+        truths.must(new ReplicasCreated(volume.getId(), "g3", List.of(slab)));
+        assertThat(now(volume).hasGrowth()).as("while it is being attached").isTrue();
+        truths.must(new Attach(volume.getId(), volume.getEpoch(), "n1", 2, "n1/2"));
+        truths.must(new WantNode(volume.getId(), ""));
+        truths.must(new RegisterNode(Truths.node("n1", 3), ""));
+        assertThat(now(volume).getState()).isEqualTo(VolumeState.VOLUME_DETACHED);
+        assertThat(now(volume).hasGrowth()).isFalse();
+        assertThat(now(volume).getSizeBytes()).isEqualTo(20 * GIB);
     }
 }

@@ -6,6 +6,7 @@ import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.Attach;
+import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Detached;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Opened;
@@ -48,6 +49,14 @@ class MaintenanceRulesTest {
         truths.refuses(new WantNode(volume.getId(), "n1", true), TruthCode.TRUTH_REFUSED);
         truths.refuses(new WantNode(volume.getId(), "n2", true), TruthCode.TRUTH_REFUSED);
         truths.refuses(new WantNode(volume.getId(), "", true), TruthCode.TRUTH_REFUSED);
+        assertThat(now().getMaintenance()).isFalse();
+    }
+
+    @Test
+    void aVolumeThatWasToBeOpenedForItsCopiesOnlyIsDeleted() {
+        maintain("n1");
+        truths.must(new DeleteVolume(volume.getId()));
+        assertThat(now().getWantedNode()).isEmpty();
         assertThat(now().getMaintenance()).isFalse();
     }
 
