@@ -8,6 +8,7 @@ import io.varve.api.GetVolumeRequest;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.MoveVolumeRequest;
+import io.varve.api.PlacementWish;
 import io.varve.api.Volume;
 import io.varve.cli.output.OutputFormat;
 import io.varve.model.ByteSize;
@@ -81,7 +82,8 @@ final class VolumeCommand extends GroupCommand {
             footer = {
                 "  varve volume create db --size 20GiB",
                 "  varve volume create scratch --size 1TiB --replicas 1",
-                "  varve volume create ledger --size 20GiB --replicas 3 --min-in-sync 2"
+                "  varve volume create ledger --size 20GiB --replicas 3 --min-in-sync 2",
+                "  varve volume create cache --size 20GiB --near n2 --distinct-zones"
             })
     static final class Create extends Named {
         @Option(names = "--size", paramLabel = "SIZE", required = true, description = "For example 20GiB.")
@@ -92,6 +94,24 @@ final class VolumeCommand extends GroupCommand {
 
         @Mixin
         private MinInSync minInSync = new MinInSync();
+
+        @Option(
+                names = "--near",
+                paramLabel = "NODE",
+                defaultValue = "",
+                description = {
+                    "Where it will be used: one copy of everything is placed on that node, when it has room,",
+                    "else in its zone. Default: nowhere in particular."
+                })
+        private String near = "";
+
+        @Option(
+                names = "--distinct-zones",
+                description = {
+                    "Rather no volume than one that has not as many zones as copies.",
+                    "Default: distinct zones when there are enough."
+                })
+        private boolean distinctZones;
 
         @Override
         void run(RootCommand root) {
@@ -105,6 +125,7 @@ final class VolumeCommand extends GroupCommand {
                     .setReplicas(replicas)
                     .setMinInSync(minInSync.value(spec, replicas).orElse(0))
                     .setRequestId(UUID.randomUUID().toString())
+                    .setWish(PlacementWish.newBuilder().setNode(near).setDistinctZones(distinctZones))
                     .build();
             root.print(
                     root.ask(ManagementGrpcClient.CreateVolume, request),

@@ -1,5 +1,7 @@
 package io.varve.cli.command;
 
+import io.varve.api.Label;
+import io.varve.api.PlacementWish;
 import io.varve.api.SyncState;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
@@ -8,27 +10,44 @@ import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
 import io.varve.model.Redundancy;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Volumes for people. */
 final class VolumeTable {
     private VolumeTable() {}
 
+    /** With the claims that they are, as soon as one is. */
     static String of(List<Volume> volumes) {
-        var table = Table.of("VOLUME", ">SIZE", ">COPIES", "IN SYNC", "HEALTH", "STATE", "NODE", "NBD");
+        var anyClaim = volumes.stream().anyMatch(volume -> !claim(volume).isEmpty());
+        var columns = Stream.of("VOLUME", "CLAIM", ">SIZE", ">COPIES", "IN SYNC", "HEALTH", "STATE", "NODE", "NBD")
+                .filter(column -> anyClaim || !column.equals("CLAIM"));
+        var table = Table.of(columns.toArray(String[]::new));
         for (var volume : volumes) {
-            table.row(
-                    volume.getName(),
-                    new ByteSize(volume.getSizeBytes()),
-                    volume.getReplicas(),
-                    inSync(volume),
-                    health(volume),
-                    state(volume),
-                    Text.orDash(node(volume)),
-                    Text.orDash(volume.getAttachment().getNbdUri()));
+            var cells = new ArrayList<Object>();
+            cells.add(volume.getName());
+            if (anyClaim) {
+                cells.add(Text.orDash(claim(volume)));
+            }
+            cells.add(new ByteSize(volume.getSizeBytes()));
+            cells.add(volume.getReplicas());
+            cells.add(inSync(volume));
+            cells.add(health(volume));
+            cells.add(state(volume));
+            cells.add(Text.orDash(node(volume)));
+            cells.add(Text.orDash(volume.getAttachment().getNbdUri()));
+            table.row(cells.toArray());
         }
         return RootCommand.tableOr(table, "No volumes. Make one: varve volume create db --size 20GiB");
+    }
+
+    /** Of Kubernetes: {@code namespace/name}, as the CSI driver labels its volumes; empty: it is none. */
+    private static String claim(Volume volume) {
+        var labels = volume.getLabelsList().stream().collect(Collectors.toMap(Label::getKey, Label::getValue));
+        var name = labels.getOrDefault("kubernetes.claim", "");
+        return name.isEmpty() ? "" : labels.getOrDefault("kubernetes.namespace", "") + "/" + name;
     }
 
     static String describe(Volume volume) {
@@ -53,6 +72,9 @@ final class VolumeTable {
                 .append('\n');
         if (!node(volume).isEmpty()) {
             text.append("Node      ").append(node(volume)).append('\n');
+        }
+        if (volume.hasWish()) {
+            text.append("Wanted    ").append(wish(volume.getWish())).append('\n');
         }
         if (volume.hasPublication()) {
             text.append("Published ")
@@ -81,6 +103,13 @@ final class VolumeTable {
             }
         }
         return text.append('\n').append(table.render()).toString();
+    }
+
+    private static String wish(PlacementWish wish) {
+        var near = wish.getNode().isEmpty() ? wish.getZone() : wish.getNode();
+        return Stream.of(near.isEmpty() ? "" : "a copy on " + near, wish.getDistinctZones() ? "distinct zones" : "")
+                .filter(part -> !part.isEmpty())
+                .collect(Collectors.joining(", "));
     }
 
     private static String size(Volume volume) {

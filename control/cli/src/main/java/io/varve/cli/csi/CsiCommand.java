@@ -69,6 +69,13 @@ public final class CsiCommand implements Callable<Integer> {
     private String node = "";
 
     @Option(
+            names = "--zone",
+            paramLabel = "ZONE",
+            defaultValue = "${env:VARVE_ZONE:-}",
+            description = "The zone of that node, as in its configuration. Default: VARVE_ZONE, else none.")
+    private String zone = "";
+
+    @Option(
             names = "--max-volumes",
             paramLabel = "N",
             defaultValue = "0",
@@ -123,7 +130,7 @@ public final class CsiCommand implements Callable<Integer> {
                     mode,
                     version(),
                     new OverManagement(connection),
-                    new CsiDriver.NodePart(node, maxVolumes, directory.toAbsolutePath()),
+                    new CsiDriver.NodePart(node, zone, maxVolumes, directory.toAbsolutePath()),
                     new UserSpaceAttach(directory.toAbsolutePath(), starter(root)));
             server.start();
             root.out().println("Serving csi.varve.io on " + socket);

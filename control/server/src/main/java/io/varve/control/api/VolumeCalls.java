@@ -21,6 +21,7 @@ import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
+import io.varve.control.placement.Wish;
 import io.varve.model.Geometry;
 import io.varve.model.Redundancy;
 import io.varve.model.StreamId;
@@ -178,7 +179,9 @@ final class VolumeCalls {
             return Optional.of("a volume has 1, 2 or 3 replicas, not " + replicas);
         }
         String fewest = Redundancy.objection(replicas, request.getMinInSync());
-        return fewest.isEmpty() ? labelObjection(request.getLabelsList()) : Optional.of(fewest);
+        return fewest.isEmpty()
+                ? labelObjection(request.getLabelsList()).or(() -> PlacementWishes.objection(request.getWish()))
+                : Optional.of(fewest);
     }
 
     private static Optional<String> labelObjection(List<Label> labels) {
@@ -222,7 +225,8 @@ final class VolumeCalls {
                     GrpcStatus.ALREADY_EXISTS, "there is already a volume '" + request.getName() + "'"));
         }
         int slabs = (int) Math.ceilDiv(request.getSizeBytes(), Geometry.SLAB_BYTES);
-        return switch (Placement.place(candidates(state, heard), slabs, replicas)) {
+        Wish wish = PlacementWishes.of(state, request.getWish(), request.getSizeBytes());
+        return switch (Placement.place(candidates(state, heard), slabs, replicas, wish)) {
             case Placement.Answer.Impossible impossible ->
                 new Creation.Refused(new RefusedException("a volume with " + replicas
                         + (replicas == 1 ? " replica " : " replicas ") + impossible.reason()));
@@ -240,7 +244,8 @@ final class VolumeCalls {
                         request.getLabelsList().stream()
                                 .sorted(Comparator.comparing(Label::getKey))
                                 .toList(),
-                        request.getMinInSync()));
+                        request.getMinInSync(),
+                        request.getWish()));
         };
     }
 

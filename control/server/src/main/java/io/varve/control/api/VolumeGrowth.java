@@ -82,7 +82,8 @@ final class VolumeGrowth {
                 VolumeCalls.candidates(state, heard),
                 volume.getSlabsList().stream().map(VolumeGrowth::groups).toList(),
                 slabs,
-                volume.getReplicas())) {
+                volume.getReplicas(),
+                PlacementWishes.of(state, volume.getWish(), request.getSizeBytes() - volume.getSizeBytes()))) {
             case Placement.Answer.Impossible impossible ->
                 new Growing.Refused(new RefusedException("a volume with " + volume.getReplicas()
                         + (volume.getReplicas() == 1 ? " replica " : " replicas ") + impossible.reason()));

@@ -6,6 +6,7 @@ import io.varve.api.ChangeIsrRequest;
 import io.varve.api.DetachedRequest;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
+import io.varve.api.PlacementWish;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
@@ -290,6 +291,9 @@ public final class CommandCodec {
                 .setWholeSlabs(c.wholeSlabs())
                 .addAllLabels(c.labels())
                 .setMinInSync(c.minInSync());
+        if (!c.wish().equals(PlacementWish.getDefaultInstance())) {
+            create.setWish(c.wish());
+        }
         return create.build();
     }
 
@@ -345,7 +349,8 @@ public final class CommandCodec {
                 c.getRequestId(),
                 c.getWholeSlabs(),
                 c.getLabelsList(),
-                c.getMinInSync());
+                c.getMinInSync(),
+                c.getWish());
     }
 
     private static SetReplicasRecord encodeReplicas(SetReplicas c) {

@@ -6,6 +6,7 @@ import io.varve.api.DiskGroup;
 import io.varve.api.GroupMember;
 import io.varve.api.Label;
 import io.varve.api.Node;
+import io.varve.api.PlacementWish;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
@@ -41,6 +42,7 @@ public sealed interface MetaCommand {
      * @param minInSync the fewest copies in sync with which a slab goes on; 0: follows the number of replicas
      * @param requestId the same again for a volume that still has that name is answered with it, as it stands; empty: never
      * @param wholeSlabs the copies of the last slab are made for all of it, so that the volume can grow into it
+     * @param wish what the placement was chosen by
      */
     record CreateVolume(
             String name,
@@ -52,7 +54,8 @@ public sealed interface MetaCommand {
             String requestId,
             boolean wholeSlabs,
             List<Label> labels,
-            int minInSync)
+            int minInSync,
+            PlacementWish wish)
             implements MetaCommand {
         public CreateVolume {
             slabs = slabs.stream().map(List::copyOf).toList();
@@ -67,10 +70,10 @@ public sealed interface MetaCommand {
                 long createdUnixMillis,
                 List<List<String>> slabs,
                 String requestId) {
-            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of(), 0);
+            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of());
         }
 
-        /** The fewest in sync follow the number of replicas. */
+        /** The fewest in sync follow the number of replicas, and nothing is wanted of its places. */
         public CreateVolume(
                 String name,
                 long sizeBytes,
@@ -81,7 +84,18 @@ public sealed interface MetaCommand {
                 String requestId,
                 boolean wholeSlabs,
                 List<Label> labels) {
-            this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, wholeSlabs, labels, 0);
+            this(
+                    name,
+                    sizeBytes,
+                    replicas,
+                    slabBytes,
+                    createdUnixMillis,
+                    slabs,
+                    requestId,
+                    wholeSlabs,
+                    labels,
+                    0,
+                    PlacementWish.getDefaultInstance());
         }
     }
 

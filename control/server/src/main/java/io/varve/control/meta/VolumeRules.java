@@ -1,6 +1,7 @@
 package io.varve.control.meta;
 
 import io.varve.api.DiskGroup;
+import io.varve.api.PlacementWish;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
@@ -42,7 +43,7 @@ final class VolumeRules {
             return no(TruthCode.TRUTH_REFUSED, index, objection.get());
         }
         ClusterRecord cluster = state.cluster().orElseThrow();
-        Volume volume = Volume.newBuilder()
+        Volume.Builder named = Volume.newBuilder()
                 .setId(cluster.getNextVolume())
                 .setName(command.name())
                 .setSizeBytes(command.sizeBytes())
@@ -53,8 +54,11 @@ final class VolumeRules {
                 .setRequestId(command.requestId())
                 .setWholeSlabs(command.wholeSlabs())
                 .addAllLabels(command.labels())
-                .setMinInSync(command.minInSync())
-                .build();
+                .setMinInSync(command.minInSync());
+        if (!command.wish().equals(PlacementWish.getDefaultInstance())) {
+            named.setWish(command.wish());
+        }
+        Volume volume = named.build();
         long creation = cluster.getNextCreation();
         for (int slab = 0; slab < command.slabs().size(); slab++) {
             Slab.Builder placed = Slab.newBuilder().setIndex(slab).setGen(1);
@@ -77,7 +81,19 @@ final class VolumeRules {
                         EventReason.VOLUME_CREATED,
                         volume,
                         "created, size " + new ByteSize(volume.getSizeBytes()).rounded() + ", copies "
-                                + volume.getReplicas()));
+                                + volume.getReplicas() + elsewhere(state, command)));
+    }
+
+    /** That it has no copy where one was wanted: it is used over the network then. */
+    private static String elsewhere(MetaState state, CreateVolume command) {
+        String wanted = command.wish().getNode();
+        boolean isThere = wanted.isEmpty()
+                || command.slabs().stream()
+                        .allMatch(groups -> groups.stream()
+                                .anyMatch(group -> state.group(group)
+                                        .filter(found -> found.getNode().equals(wanted))
+                                        .isPresent()));
+        return isThere ? "" : ", none on node " + wanted + ", where one was wanted: too little room there, or no disks";
     }
 
     /** Whether the volume is what an earlier try of this very request made. */

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -60,42 +61,107 @@ public final class Placement {
      * @param replicas of each, at least 1
      */
     public static Answer place(List<Candidate> candidates, int slabs, int replicas) {
-        List<Candidate> open = open(candidates);
-        long nodes = open.stream().map(Candidate::node).distinct().count();
-        if (nodes < replicas) {
-            return new Answer.Impossible(missing(candidates, open, replicas));
-        }
-        return new Answer.Placed(places(open, slabs, replicas, slabs <= HOME_SLABS, Optional.empty()));
+        return place(candidates, slabs, replicas, Wish.NONE);
     }
 
     /**
-     * Places what a volume grows by. One that stays small keeps its home, if it has one with room.
+     * Places a volume, and one copy of each slab where the wish says when there is {@linkplain #near room}; that is then the volume's home, however large
+     * it is.
+     */
+    public static Answer place(List<Candidate> candidates, int slabs, int replicas, Wish wish) {
+        List<Candidate> open = open(candidates, wish);
+        return missing(candidates, open, replicas, wish)
+                .<Answer>map(Answer.Impossible::new)
+                .orElseGet(() -> new Answer.Placed(places(
+                        open, slabs, replicas, near(open, replicas, wish), slabs <= HOME_SLABS, Optional.empty())));
+    }
+
+    /**
+     * Places what a volume grows by. One that has a copy of everything where the wish says keeps that, when there is room; else one that stays small keeps
+     * its home, if it has one with room.
      *
      * @param present the groups of each slab that it has
      * @param slabs how many more, at least 1
      */
-    public static Answer grow(List<Candidate> candidates, List<List<String>> present, int slabs, int replicas) {
-        List<Candidate> open = open(candidates);
-        if (open.stream().map(Candidate::node).distinct().count() < replicas) {
-            return new Answer.Impossible(missing(candidates, open, replicas));
+    public static Answer grow(
+            List<Candidate> candidates, List<List<String>> present, int slabs, int replicas, Wish wish) {
+        List<Candidate> open = open(candidates, wish);
+        Optional<String> missing = missing(candidates, open, replicas, wish);
+        if (missing.isPresent()) {
+            return new Answer.Impossible(missing.get());
         }
+        Set<String> there = candidates.stream()
+                .filter(candidate -> candidate.node().equals(wish.node()))
+                .map(Candidate::group)
+                .collect(Collectors.toSet());
+        boolean isThere = present.stream().allMatch(groups -> groups.stream().anyMatch(there::contains));
+        List<Candidate> near = isThere ? near(open, replicas, wish) : List.of();
         boolean keepsHome = present.size() + slabs <= HOME_SLABS;
         Optional<Candidate> home = open.stream()
-                .filter(candidate ->
-                        keepsHome && present.stream().allMatch(groups -> groups.contains(candidate.group())))
+                .filter(candidate -> keepsHome
+                        && near.isEmpty()
+                        && present.stream().allMatch(groups -> groups.contains(candidate.group())))
                 .findFirst();
-        return new Answer.Placed(places(open, slabs, replicas, keepsHome, home));
+        return new Answer.Placed(places(open, slabs, replicas, near, keepsHome, home));
     }
 
-    private static List<Candidate> open(List<Candidate> candidates) {
+    private static List<Candidate> open(List<Candidate> candidates, Wish wish) {
         return candidates.stream()
                 .filter(candidate -> candidate.usable() && candidate.usedPercent() < FULL_PERCENT)
+                .filter(candidate -> !wish.distinctZones() || !candidate.zone().isEmpty())
                 .sorted(Comparator.comparing(Candidate::group))
                 .toList();
     }
 
+    /**
+     * Where one copy of each slab is wanted: the groups of that node, else of its zone; none when there is too little room. Enough is room for the whole
+     * volume, or half of what the roomiest node has: a thin volume may be larger than any node, and is then no worse off there than elsewhere.
+     */
+    private static List<Candidate> near(List<Candidate> open, int replicas, Wish wish) {
+        boolean byZone = zonesSuffice(open, replicas);
+        List<Candidate> allowed = open.stream()
+                .filter(candidate -> !byZone || !candidate.zone().isEmpty())
+                .toList();
+        long roomiest = open.stream()
+                .collect(Collectors.groupingBy(Candidate::node, Collectors.summingLong(Placement::room)))
+                .values()
+                .stream()
+                .max(Comparator.naturalOrder())
+                .orElse(0L);
+        long enough = Math.min(wish.bytes(), roomiest / 2);
+        List<Candidate> onNode = having(allowed, Candidate::node, wish.node());
+        if (!onNode.isEmpty() && room(onNode) >= enough) {
+            return onNode;
+        }
+        List<Candidate> inZone = having(allowed, Candidate::zone, wish.zone());
+        return room(inZone) >= enough ? inZone : List.of();
+    }
+
+    /** None when nothing is wanted. */
+    private static List<Candidate> having(List<Candidate> from, Function<Candidate, String> place, String wanted) {
+        return from.stream()
+                .filter(candidate -> !wanted.isEmpty() && place.apply(candidate).equals(wanted))
+                .toList();
+    }
+
+    /** What may still be written there before nothing new is placed on it. */
+    private static long room(List<Candidate> groups) {
+        return groups.stream().mapToLong(Placement::room).sum();
+    }
+
+    private static long room(Candidate candidate) {
+        long used = candidate.capacityBytes() - candidate.freeBytes();
+        return Math.max(0, candidate.capacityBytes() / 100 * FULL_PERCENT - used);
+    }
+
+    /** {@code near}: where the first copy of each slab goes; empty: to the home, or anywhere. */
     private static List<List<String>> places(
-            List<Candidate> open, int slabs, int replicas, boolean keepsHome, Optional<Candidate> firstHome) {
+            List<Candidate> open,
+            int slabs,
+            int replicas,
+            List<Candidate> near,
+            boolean keepsHome,
+            Optional<Candidate> firstHome) {
         Map<String, Long> placed = new HashMap<>();
         open.forEach(candidate -> placed.put(candidate.group(), candidate.placed()));
         boolean byZone = zonesSuffice(open, replicas);
@@ -103,7 +169,9 @@ public final class Placement {
         Optional<Candidate> home = firstHome;
         for (int slab = 0; slab < slabs; slab++) {
             List<Candidate> chosen = new ArrayList<>(replicas);
-            if (keepsHome) {
+            if (!near.isEmpty()) {
+                chosen.add(best(near, chosen, false, placed).orElseThrow());
+            } else if (keepsHome) {
                 home.ifPresent(chosen::add);
             }
             while (chosen.size() < replicas) {
@@ -158,22 +226,35 @@ public final class Placement {
         return (double) candidate.freeBytes() / (1 + placed.getOrDefault(candidate.group(), 0L));
     }
 
-    /** "needs 2 nodes with a disk group below 85 % full, found 1: n1 (20GiB free); not: n2 (91 % full), n3 (not there)". */
-    private static String missing(List<Candidate> candidates, List<Candidate> open, int replicas) {
+    /** "needs 2 nodes with a disk group below 85 % full, found 1: n1 (20GiB free); not: n2 (91 % full), n3 (not there)"; empty when there are enough. */
+    private static Optional<String> missing(List<Candidate> candidates, List<Candidate> open, int replicas, Wish wish) {
+        Function<Candidate, String> place = wish.distinctZones() ? Candidate::zone : Candidate::node;
+        if (open.stream().map(place).distinct().count() >= replicas) {
+            return Optional.empty();
+        }
         Map<String, String> good = new TreeMap<>();
         for (Candidate candidate : open) {
-            good.merge(
-                    candidate.node(), new ByteSize(candidate.freeBytes()).rounded() + " free", (a, b) -> a + " + " + b);
+            String free = new ByteSize(candidate.freeBytes()).rounded() + " free";
+            good.merge(place.apply(candidate), free, (a, b) -> a + " + " + b);
         }
+        Set<String> goodNodes = open.stream().map(Candidate::node).collect(Collectors.toSet());
         Map<String, String> bad = new TreeMap<>();
         for (Candidate candidate : candidates) {
-            if (!good.containsKey(candidate.node())) {
-                String why = candidate.usable() ? candidate.usedPercent() + " % full" : "not there";
-                bad.merge(candidate.node(), why, (a, b) -> a.equals(b) ? a : a + " + " + b);
+            if (!goodNodes.contains(candidate.node())) {
+                bad.merge(candidate.node(), why(candidate), (a, b) -> a.equals(b) ? a : a + " + " + b);
             }
         }
-        return "needs " + replicas + (replicas == 1 ? " node" : " nodes") + " with a disk group that is below "
-                + FULL_PERCENT + " % full, found " + good.size() + list(": ", good) + list("; not: ", bad);
+        String kind = wish.distinctZones() ? " zone" : " node";
+        return Optional.of("needs " + replicas + kind + (replicas == 1 ? "" : "s")
+                + " with a disk group that is below " + FULL_PERCENT + " % full, found " + good.size()
+                + list(": ", good) + list("; not: ", bad));
+    }
+
+    private static String why(Candidate candidate) {
+        if (!candidate.usable()) {
+            return "not there";
+        }
+        return candidate.usedPercent() < FULL_PERCENT ? "in no zone" : candidate.usedPercent() + " % full";
     }
 
     private static String list(String before, Map<String, String> nodes) {

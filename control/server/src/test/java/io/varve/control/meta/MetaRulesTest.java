@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.varve.api.PlacementWish;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.SlabOpen;
 import io.varve.api.SlabOpened;
@@ -119,6 +120,26 @@ class MetaRulesTest {
         truths.refuses(new CreateVolume("pg", 4096, 2, 8 * GIB, 7, one, "request-2"), TruthCode.TRUTH_REFUSED);
         truths.must(new DeleteVolume(made.getId()));
         truths.refuses(create, TruthCode.TRUTH_REFUSED);
+    }
+
+    @Test
+    void aVolumeKeepsWhereItsCopiesWereWantedAndTellsWhenNoneIsThere() {
+        PlacementWish wish =
+                PlacementWish.newBuilder().setNode("n1").setDistinctZones(true).build();
+        Outcome there = truths.apply(wishing("there", List.of(List.of("g1", "g2"), List.of("g3", "g1")), wish));
+        assertThat(there.result().requireVolume().getWish()).isEqualTo(wish);
+        assertThat(there.events().getFirst().message()).isEqualTo("created, size 10GiB, copies 2");
+        Outcome elsewhere = truths.apply(wishing("elsewhere", List.of(List.of("g1", "g2"), List.of("g3", "g2")), wish));
+        assertThat(elsewhere.events().getFirst().message())
+                .isEqualTo("created, size 10GiB, copies 2, none on node n1, where one was wanted:"
+                        + " too little room there, or no disks");
+        Outcome none = truths.apply(
+                wishing("none", List.of(List.of("g1", "g2"), List.of("g3", "g2")), PlacementWish.getDefaultInstance()));
+        assertThat(none.result().requireVolume().hasWish()).isFalse();
+    }
+
+    private static CreateVolume wishing(String name, List<List<String>> slabs, PlacementWish wish) {
+        return new CreateVolume(name, 10 * GIB, 2, 8 * GIB, 7, slabs, "request of " + name, true, List.of(), 0, wish);
     }
 
     @Test

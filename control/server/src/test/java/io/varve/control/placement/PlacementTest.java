@@ -90,8 +90,12 @@ class PlacementTest {
             int replicas = 1 + random.nextInt(3);
             int slabs = 1 + random.nextInt(40);
             String where = "seed " + seed + " round " + round + " " + candidates;
-            Placement.Answer answer = Placement.place(candidates, slabs, replicas);
-            assertThat(Placement.place(candidates, slabs, replicas)).as(where).isEqualTo(answer);
+            Wish wish = new Wish(
+                    random.nextBoolean() ? "n" + random.nextInt(8) : "", "", random.nextInt(1_000) * GIB, false);
+            Placement.Answer answer = Placement.place(candidates, slabs, replicas, wish);
+            assertThat(Placement.place(candidates, slabs, replicas, wish))
+                    .as(where)
+                    .isEqualTo(answer);
             long nodes = candidates.stream()
                     .filter(PlacementTest::mayTake)
                     .map(Candidate::node)
@@ -165,5 +169,104 @@ class PlacementTest {
             count.merge(slab.getFirst(), 1, Integer::sum);
         }
         assertThat(count).isEqualTo(Map.of("a", 200, "b", 100, "c", 100));
+    }
+
+    private static List<List<String>> near(List<Candidate> candidates, int slabs, int replicas, Wish wish) {
+        return ((Placed) Placement.place(candidates, slabs, replicas, wish)).slabs();
+    }
+
+    private static Wish on(String node, String zone, long gib) {
+        return new Wish(node, zone, gib * GIB, false);
+    }
+
+    @Test
+    void aCopyOfEverySlabIsWhereItIsUsedHoweverLargeTheVolume() {
+        List<Candidate> candidates = List.of(
+                group("a1", "na", "z1", 60),
+                group("a2", "na", "z1", 60),
+                group("b", "nb", "z1", 100),
+                group("c", "nc", "z2", 100),
+                group("d", "nd", "z2", 100));
+        for (int slabs : List.of(1, Placement.HOME_SLABS, 4 * Placement.HOME_SLABS)) {
+            List<List<String>> placed = near(candidates, slabs, 2, on("na", "z1", 80));
+            assertThat(placed).as(slabs + " slabs").hasSize(slabs).allSatisfy(slab -> {
+                assertThat(slab.getFirst()).startsWith("a");
+                assertThat(slab.getLast()).as("another zone").isIn("c", "d");
+            });
+        }
+        assertThat(near(candidates, 8, 2, on("na", "z1", 80)))
+                .as("both of its disk groups")
+                .extracting(List::getFirst)
+                .contains("a1", "a2");
+    }
+
+    @Test
+    void withoutRoomThereItGoesToThatZoneElseAnywhere() {
+        List<Candidate> candidates =
+                List.of(group("a", "na", "z1", 30), group("b", "nb", "z1", 60), group("c", "nc", "z2", 100));
+        assertThat(near(candidates, 1, 1, on("na", "z1", 15))).containsExactly(List.of("a"));
+        assertThat(near(candidates, 1, 1, on("na", "z1", 16)))
+                .as("15 GiB are left on na below the watermark")
+                .containsExactly(List.of("b"));
+        assertThat(near(candidates, 1, 1, on("na", "", 16))).containsExactly(List.of("c"));
+        assertThat(near(candidates, 1, 1, on("nx", "zx", 1)))
+                .as("nobody knows that node")
+                .containsExactly(List.of("c"));
+    }
+
+    /** It is thin: there is no reason to have it elsewhere, unless that has much more room. */
+    @Test
+    void aVolumeThatIsTooLargeForAnyNodeIsWhereItIsUsedAllTheSame() {
+        List<Candidate> candidates = List.of(group("a", "na", "", 60), group("b", "nb", "", 100));
+        assertThat(near(candidates, 1, 1, on("na", "", 5_000))).containsExactly(List.of("a"));
+        List<Candidate> nearlyFull = List.of(group("a", "na", "", 50), group("b", "nb", "", 100));
+        assertThat(near(nearlyFull, 1, 1, on("na", "", 5_000))).containsExactly(List.of("b"));
+    }
+
+    @Test
+    void aNodeInNoZoneDoesNotCostTheOthersTheirZones() {
+        List<Candidate> candidates =
+                List.of(group("a", "na", "", 100), group("b", "nb", "z1", 50), group("c", "nc", "z2", 50));
+        assertThat(near(candidates, 1, 2, on("na", "", 1)).getFirst()).containsExactlyInAnyOrder("b", "c");
+    }
+
+    @Test
+    void distinctZonesAreAConditionWhereTheyAreWished() {
+        Wish distinct = new Wish("na", "z1", GIB, true);
+        List<Candidate> one = List.of(
+                group("a", "na", "z1", 90),
+                group("b", "nb", "z1", 90),
+                group("c", "nc", "", 90),
+                group("d", "nd", "z2", 9));
+        assertThat(Placement.place(one, 1, 2, distinct))
+                .isEqualTo(new Impossible("needs 2 zones with a disk group that is below 85 % full, found 1:"
+                        + " z1 (90GiB free + 90GiB free); not: nc (in no zone), nd (91 % full)"));
+        assertThat(Placement.grow(one, List.of(List.of("a", "d")), 1, 2, distinct))
+                .isInstanceOf(Impossible.class);
+        assertThat(Placement.place(one, 1, 2)).isInstanceOf(Placed.class);
+        List<Candidate> two =
+                List.of(group("a", "na", "z1", 90), group("b", "nb", "z1", 90), group("d", "nd", "z2", 20));
+        assertThat(near(two, 3, 2, distinct)).containsOnly(List.of("a", "d"));
+    }
+
+    @Test
+    void whatItGrowsByIsWhereTheRestIs() {
+        List<Candidate> candidates =
+                List.of(group("a", "na", "", 90), group("b", "nb", "", 95), group("c", "nc", "", 95));
+        int large = 2 * Placement.HOME_SLABS;
+        assertThat(grown(candidates, List.of(List.of("b", "a"), List.of("c", "a")), large, on("na", "", 5)))
+                .allSatisfy(slab -> assertThat(slab.getFirst()).isEqualTo("a"));
+        assertThat(grown(candidates, List.of(List.of("b", "a"), List.of("c", "b")), large, on("na", "", 5)))
+                .as("one slab has none there any more")
+                .extracting(List::getFirst)
+                .contains("b", "c");
+        assertThat(grown(candidates, List.of(List.of("c", "a"), List.of("c", "b")), 1, Wish.NONE))
+                .as("a small one keeps its home")
+                .allSatisfy(slab -> assertThat(slab.getFirst()).isEqualTo("c"));
+    }
+
+    private static List<List<String>> grown(
+            List<Candidate> candidates, List<List<String>> present, int slabs, Wish wish) {
+        return ((Placed) Placement.grow(candidates, present, slabs, 2, wish)).slabs();
     }
 }
