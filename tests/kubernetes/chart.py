@@ -40,6 +40,22 @@ def refused(why: str, *settings: str) -> None:
     raise AssertionError(f"{settings} was not refused")
 
 
+def tells_the_scheduler() -> None:
+    """How much room there is: the driver's object and the provisioner say the same, and it has the right to."""
+    for told in (True, False):
+        manifests = rendered("--set", f"csi.storageCapacity={str(told).lower()}")
+        driver = next(each for each in manifests if each["kind"] == "CSIDriver")
+        provisioner = next(each for each in pods(manifests)["varve-csi-controller"]["containers"] if each["name"] == "provisioner")
+        assert driver["spec"]["storageCapacity"] is told and ("--enable-capacity" in provisioner["args"]) is told, (driver["spec"], provisioner["args"])
+        assert {"--strict-topology", "--immediate-topology=false"} <= set(provisioner["args"])
+        assert {each["name"] for each in provisioner["env"]} == {"NAMESPACE", "POD_NAME"}
+    role = next(each for each in manifests if each["kind"] == "Role" and each["metadata"]["name"] == "varve-csi-controller")
+    rights = {resource: rule["verbs"] for rule in role["rules"] for resource in rule["resources"]}
+    assert "create" in rights["csistoragecapacities"] and rights["pods"] == rights["replicasets"] == ["get"], rights
+    zones = {name: env["valueFrom"] for name, pod in pods(manifests).items() for each in pod["containers"] for env in each.get("env", []) if env["name"] == "VARVE_ZONE"}
+    assert zones["varve-csi-node"] == zones["varve-data"], "a node and its driver say different zones"
+
+
 def main() -> None:
     manifests = rendered()
     assert {name for name, pod in pods(manifests).items() if is_privileged(pod)} == PRIVILEGED
@@ -76,6 +92,7 @@ def main() -> None:
     rendered("--set", "data.directory=/var/lib/varve,metadata.storageClassName=fast")
     by_hand = rendered("--set-json", 'data.updateStrategy={"type":"OnDelete","rollingUpdate":null}')
     assert [each["spec"]["updateStrategy"] for each in by_hand if each["metadata"]["name"] == "varve-data" and each["kind"] == "DaemonSet"] == [{"type": "OnDelete"}]
+    tells_the_scheduler()
     rendered("--values", VALUES)
     print(f"{len(manifests)} manifests, {len(pods(manifests))} kinds of pods, {len(off_schema) + len(nested)} refusals")
 

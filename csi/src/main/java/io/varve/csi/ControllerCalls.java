@@ -1,5 +1,6 @@
 package io.varve.csi;
 
+import com.google.protobuf.Int64Value;
 import io.varve.api.AttachVolumeRequest;
 import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
@@ -96,7 +97,8 @@ final class ControllerCalls {
                     .setName(name)
                     .setSizeBytes(size)
                     .setReplicas(parameters.replicas())
-                    .setRequestId(VolumeIds.requestId(asked));
+                    .setRequestId(VolumeIds.requestId(asked))
+                    .setWish(Topologies.wish(request.getAccessibilityRequirements(), parameters.distinctZones()));
             Parameters.labels(request.getParametersMap())
                     .forEach((key, value) ->
                             wanted.addLabels(Label.newBuilder().setKey(key).setValue(value)));
@@ -105,7 +107,8 @@ final class ControllerCalls {
                     .orElseGet(() -> made(wanted.build()));
             boolean compatible = made.getRequestId().equals(VolumeIds.requestId(asked))
                     && Sizes.holds(request.getCapacityRange(), made.getSizeBytes())
-                    && made.getReplicas() == parameters.replicas();
+                    && made.getReplicas() == parameters.replicas()
+                    && made.getWish().getDistinctZones() == parameters.distinctZones();
             if (!compatible) {
                 throw new CsiFailure(
                         GrpcStatus.ALREADY_EXISTS,
@@ -383,12 +386,18 @@ final class ControllerCalls {
             return GetCapacityResponse.getDefaultInstance();
         }
         Parameters parameters = Parameters.of(request.getParametersMap(), Map.of());
-        var groups = cluster.ask(ManagementGrpcClient.ListDiskGroups, ListDiskGroupsRequest.getDefaultInstance(), LIMIT)
-                .getGroupsList();
         var nodes = cluster.ask(ManagementGrpcClient.ListNodes, ListNodesRequest.getDefaultInstance(), LIMIT)
                 .getNodesList();
+        String where = request.getAccessibleTopology().getSegmentsOrDefault(Topologies.NODE, "");
+        if (!where.isEmpty() && nodes.stream().noneMatch(node -> node.getId().equals(where))) {
+            return GetCapacityResponse.getDefaultInstance(); // No volume can be published there.
+        }
+        var groups = cluster.ask(ManagementGrpcClient.ListDiskGroups, ListDiskGroupsRequest.getDefaultInstance(), LIMIT)
+                .getGroupsList();
+        Capacity capacity = Capacity.of(groups, nodes, parameters.replicas(), parameters.distinctZones());
         return GetCapacityResponse.newBuilder()
-                .setAvailableCapacity(Capacity.available(groups, nodes, parameters.replicas()))
+                .setAvailableCapacity(capacity.availableBytes())
+                .setMaximumVolumeSize(Int64Value.of(capacity.largestBytes()))
                 .build();
     }
 

@@ -17,9 +17,10 @@ public final class CsiDriver {
      * What a node's part needs.
      *
      * @param id of the node, as the cluster knows it
+     * @param zone of the node; empty: none
      * @param stateDirectory on this node's own disk
      */
-    public record NodePart(String id, int maxVolumes, Path stateDirectory) {}
+    public record NodePart(String id, String zone, int maxVolumes, Path stateDirectory) {}
 
     /** Offers the services on the server; it is not started. */
     public static void serve(
@@ -31,6 +32,7 @@ public final class CsiDriver {
         if (mode != Mode.CONTROLLER) {
             server.node(new NodeCalls(
                     node.id(),
+                    node.zone(),
                     node.maxVolumes() == 0 ? NodeCalls.DEFAULT_MAX_VOLUMES : node.maxVolumes(),
                     node.stateDirectory(),
                     cluster,

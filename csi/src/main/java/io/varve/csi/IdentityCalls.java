@@ -37,14 +37,18 @@ final class IdentityCalls {
     GetPluginCapabilitiesResponse capabilities() {
         GetPluginCapabilitiesResponse.Builder all = GetPluginCapabilitiesResponse.newBuilder();
         if (controller) {
-            all.addCapabilities(PluginCapability.newBuilder()
-                    .setService(PluginCapability.Service.newBuilder()
-                            .setType(PluginCapability.Service.Type.CONTROLLER_SERVICE)));
+            all.addCapabilities(service(PluginCapability.Service.Type.CONTROLLER_SERVICE));
         }
-        return all.addCapabilities(PluginCapability.newBuilder()
+        return all.addCapabilities(service(PluginCapability.Service.Type.VOLUME_ACCESSIBILITY_CONSTRAINTS))
+                .addCapabilities(PluginCapability.newBuilder()
                         .setVolumeExpansion(PluginCapability.VolumeExpansion.newBuilder()
                                 .setType(PluginCapability.VolumeExpansion.Type.ONLINE)))
                 .build();
+    }
+
+    private static PluginCapability.Builder service(PluginCapability.Service.Type type) {
+        return PluginCapability.newBuilder()
+                .setService(PluginCapability.Service.newBuilder().setType(type));
     }
 
     /** Ready when a server of the cluster answers. One that does not is no reason to restart this process: it is healthy all the same. */

@@ -36,6 +36,7 @@ final class NodeCalls {
     static final int DEFAULT_MAX_VOLUMES = 64;
 
     private final String node;
+    private final String zone;
     private final int maxVolumes;
     private final Path directory;
     private final Cluster cluster;
@@ -44,8 +45,9 @@ final class NodeCalls {
     private final Pending pending = new Pending();
 
     /** {@code directory}: of state, on this node's own disk. */
-    NodeCalls(String node, int maxVolumes, Path directory, Cluster cluster, Attach attach, Mounts mounts) {
+    NodeCalls(String node, String zone, int maxVolumes, Path directory, Cluster cluster, Attach attach, Mounts mounts) {
         this.node = node;
+        this.zone = zone;
         this.maxVolumes = maxVolumes;
         this.directory = directory;
         this.cluster = cluster;
@@ -57,6 +59,7 @@ final class NodeCalls {
         return NodeGetInfoResponse.newBuilder()
                 .setNodeId(node)
                 .setMaxVolumesPerNode(maxVolumes)
+                .setAccessibleTopology(Topologies.of(node, zone))
                 .build();
     }
 

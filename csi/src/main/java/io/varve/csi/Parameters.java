@@ -15,13 +15,15 @@ import java.util.stream.Collectors;
  * @param replicas copies of each slab
  * @param fileSystem of volumes that are mounted, where the claim does not say another
  * @param mkfsOptions further arguments of mkfs
+ * @param distinctZones rather no volume than two copies in one zone
  */
-record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions) {
+record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions, boolean distinctZones) {
     static final String REPLICAS = "replicas";
     static final String FS_TYPE = "fsType";
     static final String MKFS_OPTIONS = "mkfsOptions";
     static final String PROVISIONING = "provisioning";
     static final String ATTACH = "attach";
+    static final String ZONES = "zones";
     private static final int DEFAULT_REPLICAS = 2;
 
     /** What the provisioner tells of the claim; never set by people. */
@@ -33,7 +35,7 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions)
             RESERVED + "pv/name", "kubernetes.volume");
 
     private static final Set<String> KNOWN =
-            new TreeSet<>(Set.of(REPLICAS, FS_TYPE, MKFS_OPTIONS, PROVISIONING, ATTACH));
+            new TreeSet<>(Set.of(REPLICAS, FS_TYPE, MKFS_OPTIONS, PROVISIONING, ATTACH, ZONES));
 
     /** {@code mutable}: of a VolumeAttributesClass, which wins. */
     static Parameters of(Map<String, String> given, Map<String, String> mutable) {
@@ -50,11 +52,14 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions)
                 FileSystem.DEFAULT.kind(),
                 Arrays.stream(FileSystem.values()).map(FileSystem::kind).collect(Collectors.toSet()));
         String options = given.getOrDefault(MKFS_OPTIONS, "").strip();
+        boolean distinctZones =
+                one(given, ZONES, "spread", Set.of("spread", "distinct")).equals("distinct");
         int replicas = mutable.isEmpty() ? replicas(given) : mutableReplicas(mutable);
         return new Parameters(
                 replicas,
                 FileSystem.of(kind).orElseThrow(),
-                options.isEmpty() ? List.of() : List.of(options.split("\\s+", -1)));
+                options.isEmpty() ? List.of() : List.of(options.split("\\s+", -1)),
+                distinctZones);
     }
 
     /** Of a volume that was created: what else stands in its context is for others. */

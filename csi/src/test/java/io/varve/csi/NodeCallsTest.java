@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
 import org.jspecify.annotations.Nullable;
@@ -102,7 +103,16 @@ class NodeCallsTest {
             device.setLength(SIZE_BYTES);
         }
         attach = new FileAttach(file);
-        calls = new NodeCalls("n1", 0, directory, cluster, attach, new Mounts());
+        calls = new NodeCalls("n1", "z1", 7, directory, cluster, attach, new Mounts());
+    }
+
+    @Test
+    void saysWhereItIsAndHowMuchItTakes() {
+        assertThat(calls.info().getAccessibleTopology().getSegmentsMap())
+                .containsOnly(
+                        Map.entry("topology.csi.varve.io/node", "n1"), Map.entry("topology.csi.varve.io/zone", "z1"));
+        assertThat(calls.info().getMaxVolumesPerNode()).isEqualTo(7);
+        assertThat(Topologies.of("n1", "").getSegmentsMap()).containsOnlyKeys("topology.csi.varve.io/node");
     }
 
     private static VolumeCapability raw() {

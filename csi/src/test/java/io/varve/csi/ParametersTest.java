@@ -24,14 +24,14 @@ class ParametersTest {
 
     @Test
     void whatIsNotSaidHasADefault() {
-        assertThat(of(Map.of())).isEqualTo(new Parameters(2, FileSystem.EXT4, List.of()));
+        assertThat(of(Map.of())).isEqualTo(new Parameters(2, FileSystem.EXT4, List.of(), false));
     }
 
     @Test
     void refusesAnUnknownParameterAndSaysWhichThereAre() {
         refuses(
                 Map.of("replica", "2"),
-                "parameter 'replica' is not known; allowed: attach, fsType, mkfsOptions, provisioning, replicas");
+                "parameter 'replica' is not known; allowed: attach, fsType, mkfsOptions, provisioning, replicas, zones");
     }
 
     @Test
@@ -39,6 +39,7 @@ class ParametersTest {
         refuses(Map.of("replicas", "4"), "parameter 'replicas' is '4'; allowed: 1, 2, 3");
         refuses(Map.of("fsType", "ntfs"), "parameter 'fsType' is 'ntfs'; allowed: btrfs, ext4, xfs");
         refuses(Map.of("provisioning", "thick"), "parameter 'provisioning' is 'thick'; allowed: thin");
+        refuses(Map.of("zones", "all"), "parameter 'zones' is 'all'; allowed: distinct, spread");
         refuses(Map.of("attach", "nbd"), "parameter 'attach' is 'nbd'; allowed: auto, nbd-user");
     }
 
