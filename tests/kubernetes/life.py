@@ -4,6 +4,7 @@
 import sys
 import time
 
+import claims
 from cluster import Kube
 
 GIB = 1 << 30
@@ -39,6 +40,7 @@ def main() -> None:
     # ext4 grows while it is mounted only where root has CAP_SYS_RESOURCE, which a machine for tests may lack.
     kube.apply({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "life"}, "provisioner": "csi.varve.io",
                 "allowVolumeExpansion": True, "volumeBindingMode": "WaitForFirstConsumer", "parameters": {"replicas": "2", "fsType": "xfs"}})
+    claims.told_to_the_scheduler(kube, "life")
     kube.claim("first", "1Gi", "life")
     took = kube.pod("writer", "first", "node1")
     print(f"claim made to pod ready on node1: {took:.1f} s", flush=True)
@@ -46,6 +48,7 @@ def main() -> None:
     assert {"key": "kubernetes.claim", "value": "first"} in volume["labels"], volume
     mounts = [line for line in kube.inside("writer", "cat", "/proc/mounts").splitlines() if " /data " in line]
     assert mounts and mounts[0].split()[0].startswith("/dev/loop") and mounts[0].split()[2] == "xfs", mounts
+    claims.is_beside(kube, volume, "node1")
     before = written(kube, "writer", "before")
     kube.until("two copies of everything", lambda: is_safe(volume_of(kube, "first")), 60)
 
@@ -66,6 +69,9 @@ def main() -> None:
     assert kube.inside("writer", "sh", "-c", "cat /tmp/failed 2>/dev/null || true") == ""
     assert kube.on_node(1, "sh", "-c", "grep -la varve-csi/[p]vc /proc/[0-9]*/cmdline | sort") == attaches
     print(f"driver's pod killed and replaced in {took:.1f} s, {counted} writes and no failure", flush=True)
+
+    claims.refusals(kube, "life")
+    claims.kinds(kube, "life")
 
     began = time.monotonic()
     kube.gone("pod", "writer")
