@@ -21,7 +21,9 @@ import io.varve.api.ManagementGrpcClient;
 import io.varve.api.NodeView;
 import io.varve.api.OpenRequest;
 import io.varve.api.OpenedRequest;
+import io.varve.api.PlacementWish;
 import io.varve.api.RegisterNodeResponse;
+import io.varve.api.ResizeVolumeRequest;
 import io.varve.api.Slab;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
@@ -174,6 +176,58 @@ class ControlServerTest {
                 GrpcStatus.NOT_FOUND,
                 "there is no volume 'pg'");
         assertThat(create("pg", 3).getId()).isGreaterThan(created.getId());
+    }
+
+    @Test
+    void aCopyLiesWhereItIsWantedAndSoDoesWhatTheVolumeGrowsBy() throws Exception {
+        init();
+        cluster.joinAll();
+        cluster.followAll();
+        PlacementWish wish = PlacementWish.newBuilder().setNode("n2").build();
+        Volume created = ask(
+                1,
+                ManagementGrpcClient.CreateVolume,
+                CreateVolumeRequest.newBuilder()
+                        .setName("large")
+                        .setSizeBytes(200L << 30)
+                        .setReplicas(1)
+                        .setWish(wish)
+                        .build());
+        assertThat(created.getWish()).isEqualTo(wish);
+        assertThat(created.getSlabsList())
+                .hasSize(25)
+                .allSatisfy(slab -> assertThat(slab.getReplicas(0).getGroup()).isEqualTo("g2"));
+        // These nodes make nothing that a volume grows by; where it is to be is decided all the same.
+        assertRefused(
+                cluster.ask(
+                        0,
+                        ManagementGrpcClient.ResizeVolume,
+                        ResizeVolumeRequest.newBuilder()
+                                .setName("large")
+                                .setSizeBytes(240L << 30)
+                                .setTimeoutSeconds(1)
+                                .build()),
+                GrpcStatus.DEADLINE_EXCEEDED,
+                "its new copies are to be made on n2");
+        Volume growing = ask(
+                0,
+                ManagementGrpcClient.GetVolume,
+                GetVolumeRequest.newBuilder().setName("large").build());
+        assertThat(growing.getGrowth().getSlabsList())
+                .hasSize(5)
+                .allSatisfy(slab -> assertThat(slab.getReplicas(0).getGroup()).isEqualTo("g2"));
+        assertRefused(
+                cluster.ask(
+                        1,
+                        ManagementGrpcClient.CreateVolume,
+                        CreateVolumeRequest.newBuilder()
+                                .setName("apart")
+                                .setSizeBytes(1L << 30)
+                                .setWish(wish.toBuilder().setDistinctZones(true))
+                                .build()),
+                GrpcStatus.FAILED_PRECONDITION,
+                "a volume with 2 replicas needs 2 zones with a disk group that is below 85 % full, found 0; not: n0 (in no"
+                        + " zone)");
     }
 
     @Test
