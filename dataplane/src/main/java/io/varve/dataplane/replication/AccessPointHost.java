@@ -136,6 +136,7 @@ public final class AccessPointHost {
         }
         grow(wanted);
         considerSet();
+        watch.arm();
     }
 
     /** Opens what the volume has grown by (docs/internals/resize.md): an attach of these slabs alone, in this epoch. */

@@ -160,6 +160,9 @@ final class Returns {
                     member.pauseNanos == 0 ? FIRST_PAUSE_NANOS : Math.min(2 * member.pauseNanos, LAST_PAUSE_NANOS);
             member.notBeforeNanos = host.loop().nanos() + member.pauseNanos;
             host.loop().schedule(member.pauseNanos, () -> {
+                // The timer says that the pause is over, not the clock: by that one it may come a microsecond early,
+                // and nothing else would look again.
+                member.notBeforeNanos = host.loop().nanos();
                 if (member.isSealed) {
                     promised(learner.slab(), member.index);
                 }

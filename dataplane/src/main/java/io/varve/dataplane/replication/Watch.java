@@ -40,7 +40,7 @@ final class Watch {
     private void beat() {
         isArmed = false;
         boolean goOn = false;
-        boolean anyLost = false;
+        boolean mayChange = false;
         for (SlabHost slab : host.slabs()) {
             if (host.hasEnded()) {
                 return;
@@ -49,16 +49,17 @@ final class Watch {
             for (Member member : slab.point.members()) {
                 if (isOpen ? member.isRequired : member.isInSet) {
                     goOn |= look(slab, member, isOpen);
-                    anyLost |= member.isLost && member.isInSet;
+                    // One that is to leave may do so when another one is heard again, which no other event tells.
+                    mayChange |= member.isInSet && (member.isLost || member.isLeaving);
                 }
             }
             slab.advanceLearners();
             goOn |= slab.point.reads().beat() || !isOpen;
         }
-        if (anyLost) {
+        if (mayChange) {
             host.considerSet();
         }
-        if (goOn || anyLost) {
+        if (goOn || mayChange) {
             arm();
         }
     }
