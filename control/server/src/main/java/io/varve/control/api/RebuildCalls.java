@@ -22,6 +22,7 @@ import io.varve.control.rebuild.RebuildTruth;
 import io.varve.control.rebuild.Sighted;
 import io.varve.control.truth.NodeCalls;
 import io.varve.model.Geometry;
+import io.varve.model.IoLimits;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
@@ -73,14 +74,23 @@ final class RebuildCalls {
     // ------------------------------------------------------------------ replicas
 
     Future<Volume> setReplicas(SetReplicasRequest request) {
-        boolean isAsItWas = request.getReplicas() == 0 && request.hasMinInSync();
+        boolean isAsItWas = request.getReplicas() == 0 && (request.hasMinInSync() || request.hasLimits());
         if (!isAsItWas && (request.getReplicas() < 1 || request.getReplicas() > 3)) {
             return Future.failedFuture(new RefusedException(
                     GrpcStatus.INVALID_ARGUMENT, "a volume has 1, 2 or 3 replicas, not " + request.getReplicas()));
         }
+        String outOfRange = new IoLimits(
+                        request.getLimits().getIops(),
+                        request.getLimits().getBandwidthBytesPerSecond(),
+                        request.getLimits().getBurstMillis())
+                .objection();
+        if (!outOfRange.isEmpty()) {
+            return Future.failedFuture(new RefusedException(GrpcStatus.INVALID_ARGUMENT, outOfRange));
+        }
         OptionalInt fewest = request.hasMinInSync() ? OptionalInt.of(request.getMinInSync()) : OptionalInt.empty();
         return volumes.find(request.getName())
-                .compose(volume -> group.propose(new SetReplicas(volume.getId(), request.getReplicas(), fewest)))
+                .compose(volume -> group.propose(
+                        new SetReplicas(volume.getId(), request.getReplicas(), fewest, request.getLimits())))
                 .compose(Failures::demandOk)
                 .compose(done -> volumes.find(request.getName()));
     }

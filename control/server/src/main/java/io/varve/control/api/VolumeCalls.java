@@ -12,6 +12,7 @@ import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.health.CopiesInSync;
+import io.varve.control.meta.LimitRules;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
@@ -179,9 +180,13 @@ final class VolumeCalls {
             return Optional.of("a volume has 1, 2 or 3 replicas, not " + replicas);
         }
         String fewest = Redundancy.objection(replicas, request.getMinInSync());
-        return fewest.isEmpty()
-                ? labelObjection(request.getLabelsList()).or(() -> PlacementWishes.objection(request.getWish()))
-                : Optional.of(fewest);
+        String limits = LimitRules.of(request.getLimits()).objection();
+        return !fewest.isEmpty()
+                ? Optional.of(fewest)
+                : !limits.isEmpty()
+                        ? Optional.of(limits)
+                        : labelObjection(request.getLabelsList())
+                        .or(() -> PlacementWishes.objection(request.getWish()));
     }
 
     private static Optional<String> labelObjection(List<Label> labels) {
@@ -245,7 +250,8 @@ final class VolumeCalls {
                                 .sorted(Comparator.comparing(Label::getKey))
                                 .toList(),
                         request.getMinInSync(),
-                        request.getWish()));
+                        request.getWish(),
+                        request.getLimits()));
         };
     }
 

@@ -14,6 +14,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
+import io.varve.api.VolumeLimits;
 import io.varve.api.meta.ChangeMembersRecord;
 import io.varve.api.meta.CommandRecord;
 import io.varve.api.meta.CopiesRecord;
@@ -294,6 +295,9 @@ public final class CommandCodec {
         if (!c.wish().equals(PlacementWish.getDefaultInstance())) {
             create.setWish(c.wish());
         }
+        if (!c.limits().equals(VolumeLimits.getDefaultInstance())) {
+            create.setLimits(c.limits());
+        }
         return create.build();
     }
 
@@ -350,13 +354,17 @@ public final class CommandCodec {
                 c.getWholeSlabs(),
                 c.getLabelsList(),
                 c.getMinInSync(),
-                c.getWish());
+                c.getWish(),
+                c.getLimits());
     }
 
     private static SetReplicasRecord encodeReplicas(SetReplicas c) {
         SetReplicasRecord.Builder set =
                 SetReplicasRecord.newBuilder().setVolume(c.volume()).setReplicas(c.replicas());
         c.minInSync().ifPresent(set::setMinInSync);
+        if (c.changesLimits()) {
+            set.setLimits(c.limits());
+        }
         return set.build();
     }
 
@@ -364,7 +372,8 @@ public final class CommandCodec {
         return new SetReplicas(
                 c.getVolume(),
                 c.getReplicas(),
-                c.hasMinInSync() ? OptionalInt.of(c.getMinInSync()) : OptionalInt.empty());
+                c.hasMinInSync() ? OptionalInt.of(c.getMinInSync()) : OptionalInt.empty(),
+                c.getLimits());
     }
 
     private static PublishVolume decodePublish(PublishVolumeRecord r) {

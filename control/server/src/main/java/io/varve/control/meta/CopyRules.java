@@ -6,6 +6,7 @@ import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.api.VolumeState;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
@@ -165,8 +166,8 @@ final class CopyRules {
             return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
         }
         Volume volume = found.get();
-        int replicas =
-                command.replicas() == 0 && command.minInSync().isPresent() ? volume.getReplicas() : command.replicas();
+        boolean isAsBefore = command.replicas() == 0 && (command.minInSync().isPresent() || command.changesLimits());
+        int replicas = isAsBefore ? volume.getReplicas() : command.replicas();
         int fewest = command.minInSync().orElse(volume.getMinInSync());
         if (replicas < 1 || replicas > VolumeRules.MAX_REPLICAS) {
             return VolumeRules.no(
@@ -184,8 +185,13 @@ final class CopyRules {
         if (volume.getState() == VolumeState.VOLUME_DELETING) {
             return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, "volume '" + volume.getName() + "' is being deleted");
         }
+        VolumeLimits limits = LimitRules.changed(volume.getLimits(), command.limits());
+        String outOfRange = LimitRules.of(limits).objection();
+        if (!outOfRange.isEmpty()) {
+            return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, outOfRange);
+        }
         int before = volume.getReplicasBefore() == 0 ? volume.getReplicas() : volume.getReplicasBefore();
-        Volume after = volume.toBuilder()
+        Volume after = LimitRules.put(volume.toBuilder(), limits)
                 .setReplicas(replicas)
                 .setMinInSync(fewest)
                 .setReplicasBefore(replicas > before && !areThere(state, volume, replicas) ? before : 0)

@@ -5,12 +5,14 @@ import io.varve.api.ApiToken;
 import io.varve.api.DiskGroup;
 import io.varve.api.GroupMember;
 import io.varve.api.Label;
+import io.varve.api.LimitChange;
 import io.varve.api.Node;
 import io.varve.api.PlacementWish;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
+import io.varve.api.VolumeLimits;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +45,7 @@ public sealed interface MetaCommand {
      * @param requestId the same again for a volume that still has that name is answered with it, as it stands; empty: never
      * @param wholeSlabs the copies of the last slab are made for all of it, so that the volume can grow into it
      * @param wish what the placement was chosen by
+     * @param limits the default instance: none
      */
     record CreateVolume(
             String name,
@@ -55,7 +58,8 @@ public sealed interface MetaCommand {
             boolean wholeSlabs,
             List<Label> labels,
             int minInSync,
-            PlacementWish wish)
+            PlacementWish wish,
+            VolumeLimits limits)
             implements MetaCommand {
         public CreateVolume {
             slabs = slabs.stream().map(List::copyOf).toList();
@@ -73,7 +77,7 @@ public sealed interface MetaCommand {
             this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of());
         }
 
-        /** The fewest in sync follow the number of replicas, and nothing is wanted of its places. */
+        /** The fewest in sync follow the number of replicas; nothing is wanted of its places, nothing is limited. */
         public CreateVolume(
                 String name,
                 long sizeBytes,
@@ -95,7 +99,8 @@ public sealed interface MetaCommand {
                     wholeSlabs,
                     labels,
                     0,
-                    PlacementWish.getDefaultInstance());
+                    PlacementWish.getDefaultInstance(),
+                    VolumeLimits.getDefaultInstance());
         }
     }
 
@@ -190,14 +195,23 @@ public sealed interface MetaCommand {
     record RetiredCopy(int slab, int gen, String group) {}
 
     /**
-     * How many copies there should be from now on, and how many of them have to be in sync.
+     * How many copies there should be from now on, how many of them have to be in sync, and what clients may do at most: all of it, or nothing.
      *
-     * @param replicas 0 beside {@code minInSync}: as many as before
+     * @param replicas 0 beside something else that changes: as many as before
      * @param minInSync empty: as before; 0: follows the number of replicas
+     * @param limits what it does not name stays as before
      */
-    record SetReplicas(long volume, int replicas, OptionalInt minInSync) implements MetaCommand {
+    record SetReplicas(long volume, int replicas, OptionalInt minInSync, LimitChange limits) implements MetaCommand {
         public SetReplicas(long volume, int replicas) {
             this(volume, replicas, OptionalInt.empty());
+        }
+
+        public SetReplicas(long volume, int replicas, OptionalInt minInSync) {
+            this(volume, replicas, minInSync, LimitChange.getDefaultInstance());
+        }
+
+        boolean changesLimits() {
+            return !limits.equals(LimitChange.getDefaultInstance());
         }
     }
 

@@ -58,7 +58,7 @@ final class VolumeRules {
         if (!command.wish().equals(PlacementWish.getDefaultInstance())) {
             named.setWish(command.wish());
         }
-        Volume volume = named.build();
+        Volume volume = LimitRules.put(named, command.limits()).build();
         long creation = cluster.getNextCreation();
         for (int slab = 0; slab < command.slabs().size(); slab++) {
             Slab.Builder placed = Slab.newBuilder().setIndex(slab).setGen(1);
@@ -124,6 +124,10 @@ final class VolumeRules {
         String fewest = Redundancy.objection(command.replicas(), command.minInSync());
         if (!fewest.isEmpty()) {
             return Optional.of(fewest);
+        }
+        String limits = LimitRules.of(command.limits()).objection();
+        if (!limits.isEmpty()) {
+            return Optional.of(limits);
         }
         if (command.slabBytes() < Geometry.EXTENT_BYTES || command.slabBytes() % Geometry.EXTENT_BYTES != 0) {
             return Optional.of("a slab is a multiple of " + Geometry.EXTENT_BYTES + " bytes");

@@ -2,11 +2,13 @@ package io.varve.control.meta;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.api.LimitChange;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
@@ -204,6 +206,57 @@ class CopyRulesTest {
         truths.must(retire(volume, "g3"));
         truths.must(deleted);
         assertThat(replica(volume, "g3").getCreationId()).isEqualTo(next);
+    }
+
+    @Test
+    void limitsChangeByWhatIsNamedAndAllAtOnce() {
+        Volume volume = truths.createVolume("pg", "g1", "g2");
+        assertThat(volume.hasLimits()).isFalse();
+        long id = volume.getId();
+        truths.must(limits(id, 0, LimitChange.newBuilder().setIops(500).setBurstMillis(2_000)));
+        truths.must(limits(id, 3, LimitChange.newBuilder().setBandwidthBytesPerSecond(1 << 20)));
+        assertThat(truths.volume(id).getReplicas()).isEqualTo(3);
+        assertThat(truths.volume(id).getLimits())
+                .isEqualTo(VolumeLimits.newBuilder()
+                        .setIops(500)
+                        .setBandwidthBytesPerSecond(1 << 20)
+                        .setBurstMillis(2_000)
+                        .build());
+
+        Volume before = truths.volume(id);
+        truths.refuses(limits(id, 2, LimitChange.newBuilder().setIops(9)), TruthCode.TRUTH_REFUSED);
+        truths.refuses(limits(id, 2, LimitChange.newBuilder().setBandwidthBytesPerSecond(1)), TruthCode.TRUTH_REFUSED);
+        truths.refuses(limits(id, 4, LimitChange.newBuilder().setIops(1_000)), TruthCode.TRUTH_REFUSED);
+        truths.refuses(limits(99, 0, LimitChange.newBuilder().setIops(1_000)), TruthCode.TRUTH_UNKNOWN);
+        assertThat(truths.volume(id)).isEqualTo(before);
+
+        truths.must(limits(
+                id,
+                0,
+                LimitChange.newBuilder()
+                        .setIops(0)
+                        .setBandwidthBytesPerSecond(0)
+                        .setBurstMillis(0)));
+        assertThat(truths.volume(id).hasLimits()).isFalse();
+    }
+
+    @Test
+    void aVolumeIsMadeWithItsLimits() {
+        VolumeLimits limits = VolumeLimits.newBuilder().setIops(500).build();
+        assertThat(truths.must(create("a", limits)).requireVolume().getLimits()).isEqualTo(limits);
+        assertThat(truths.must(create("b", VolumeLimits.getDefaultInstance()))
+                        .requireVolume()
+                        .hasLimits())
+                .isFalse();
+        truths.refuses(create("c", VolumeLimits.newBuilder().setIops(1).build()), TruthCode.TRUTH_REFUSED);
+    }
+
+    private static CreateVolume create(String name, VolumeLimits limits) {
+        return new CreateVolume(name, 4096, 1, Truths.GIB, 0, List.of(List.of("g1")), "", true, List.of(), 0, limits);
+    }
+
+    private static SetReplicas limits(long volume, int replicas, LimitChange.Builder change) {
+        return new SetReplicas(volume, replicas, OptionalInt.empty(), change.build());
     }
 
     @Test
