@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The client's half of the NBD handshake, fixed newstyle, as a state machine: bytes of the server in, bytes of the client out. Asks for structured
- * replies, for {@code base:allocation}, and for the export; the server has to grant all three. No I/O, no clock. Confined to the loop.
+ * replies, for {@code base:allocation}, and for the export; the server has to grant all three. Asks to hear of requests that are held back, too, which an older
+ * server does not know. No I/O, no clock. Confined to the loop.
  */
 final class ClientHandshake {
     /** Longest reply to an option that is looked at; the target's are a few hundred bytes. */
@@ -146,11 +147,13 @@ final class ClientHandshake {
         switch (option) {
             case NbdProtocol.OPT_STRUCTURED_REPLY -> {
                 option = NbdProtocol.OPT_SET_META_CONTEXT;
-                byte[] context = NbdProtocol.BASE_ALLOCATION.getBytes(StandardCharsets.UTF_8);
-                optionHeader(out, 4 + export.length + 4 + 4 + context.length);
+                byte[] allocation = NbdProtocol.BASE_ALLOCATION.getBytes(StandardCharsets.UTF_8);
+                byte[] heldBack = NbdProtocol.HELD_BACK.getBytes(StandardCharsets.UTF_8);
+                optionHeader(out, 4 + export.length + 4 + 4 + allocation.length + 4 + heldBack.length);
                 name(out, export);
-                out.writeInt(1);
-                name(out, context);
+                out.writeInt(2);
+                name(out, allocation);
+                name(out, heldBack);
             }
             case NbdProtocol.OPT_SET_META_CONTEXT -> {
                 option = NbdProtocol.OPT_GO;

@@ -80,6 +80,13 @@ final class PendingRequests {
         firstUnsent = sent.newer;
     }
 
+    /** It was not taken yet, nor was what was sent after it: the time in which it should be answered begins anew. */
+    void heldBack(Pending held, long nowNanos) {
+        for (Pending each = held; each != null && each.isSent; each = each.newer) {
+            each.sentNanos = nowNanos;
+        }
+    }
+
     /** The connection is gone: everything has to be sent again, oldest first. */
     void allUnsent() {
         for (Pending each = oldest; each != null; each = each.newer) {

@@ -25,7 +25,7 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
     private static final long GREETING_LIMIT_NANOS = 1_000_000_000L;
     /** For the volume to end what it had from our older connection; then the search begins again, because it may be elsewhere. */
     private static final long ENTRY_LIMIT_NANOS = 10_000_000_000L;
-    /** A request that waits longer may never be answered: a connection can break without a sign. */
+    /** A request that was taken and waits longer may never be answered: a connection can break without a sign. */
     private static final long ANSWER_LIMIT_NANOS = 10_000_000_000L;
     /** So long nothing may come while something is asked, until we look whether the target lives: a lost host resets no connection. */
     private static final long QUIET_NANOS = 1_500_000_000L;
@@ -244,6 +244,11 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
             pump();
         }
         tellDrained();
+    }
+
+    @Override
+    public void heldBack(Pending held) {
+        pending.heldBack(held, loop.nanos());
     }
 
     private void tellDrained() {

@@ -40,6 +40,9 @@ final class ReplyReader {
     interface Answered {
         /** All of the answer has come; {@code error} is the protocol's, 0 for success. */
         void answered(Pending request, int error);
+
+        /** The access point lives and will answer, but has not taken the request yet: its clients have had what they may. Nor what was sent after it. */
+        void heldBack(Pending request);
     }
 
     ReplyReader(PendingRequests pending, Answered answered) {
@@ -120,6 +123,11 @@ final class ReplyReader {
         long length = collected.readUnsignedInt();
         if (request == null) {
             return "it answers what was not asked";
+        }
+        if (type == NbdProtocol.REPLY_TYPE_HELD_BACK && flags == 0 && length == 0) {
+            expect(Expect.MAGIC, MAGIC_BYTES);
+            answered.heldBack(request);
+            return null;
         }
         if ((flags & NbdProtocol.REPLY_FLAG_DONE) == 0) {
             return "its answer comes in several chunks";

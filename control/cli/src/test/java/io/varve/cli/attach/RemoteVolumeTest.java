@@ -39,6 +39,14 @@ class RemoteVolumeTest {
         return new MortalTarget(bytes, this::nextFate);
     }
 
+    private static final ReplyReader.Answered NOBODY = new ReplyReader.Answered() {
+        @Override
+        public void answered(Pending request, int error) {}
+
+        @Override
+        public void heldBack(Pending request) {}
+    };
+
     private static Place at(MortalTarget target, long epoch) {
         return new Place("127.0.0.1", target.port(), epoch, "n" + epoch);
     }
@@ -154,11 +162,10 @@ class RemoteVolumeTest {
 
     @Test
     void distrustsAnswersToWhatWasNotAsked() throws Exception {
-        var reader = new ReplyReader(new PendingRequests(), (request, error) -> {});
+        var reader = new ReplyReader(new PendingRequests(), NOBODY);
         assertThat(reader.read(Unpooled.wrappedBuffer(MortalTarget.error(1, 28))))
                 .isNotNull();
-        assertThat(new ReplyReader(new PendingRequests(), (request, error) -> {})
-                        .read(Unpooled.wrappedBuffer(new byte[64])))
+        assertThat(new ReplyReader(new PendingRequests(), NOBODY).read(Unpooled.wrappedBuffer(new byte[64])))
                 .isNotNull();
     }
 

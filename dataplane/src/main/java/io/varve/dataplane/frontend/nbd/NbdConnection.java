@@ -62,6 +62,9 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
     private boolean awaitsEntry;
 
     private boolean mayEnter;
+    /** The client wants to hear of requests that wait for the volume's limits. */
+    private boolean tellsHeldBack;
+
     private boolean pumping;
     private boolean paused;
     private boolean turnComing;
@@ -208,6 +211,7 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
 
     private void transmit(NbdHandshake greeting) {
         session = target.newSession(this, greeting.volume(), greeting.structuredReplies(), greeting.blockStatus());
+        tellsHeldBack = greeting.heldBack();
         forgetVolume = target.volumes().onGone(greeting.volume(), this::volumeGone);
         greeting.release();
         handshake = null;
@@ -364,6 +368,15 @@ final class NbdConnection extends ChannelInboundHandlerAdapter {
             abort();
         } else {
             checkReading(nowNanos, limits);
+            tellHeldBack();
+        }
+    }
+
+    private void tellHeldBack() {
+        NbdSession transmission = session;
+        boolean mayTell = tellsHeldBack && !ending && !aborted && channel.isWritable();
+        if (mayTell && transmission != null && transmission.isHeldBack()) {
+            NbdReplies.heldBack(out(), transmission.heldCookie());
         }
     }
 

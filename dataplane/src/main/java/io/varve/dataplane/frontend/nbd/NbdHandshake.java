@@ -56,7 +56,11 @@ final class NbdHandshake {
     /** The export for which base:allocation was selected last. */
     private @Nullable String contextExport;
 
+    /** The export for which it wants to hear of what is held back. */
+    private @Nullable String heldBackExport;
+
     private boolean blockStatus;
+    private boolean heldBack;
     private @Nullable Volume volume;
     private @Nullable String client;
     private boolean nameAsked;
@@ -97,6 +101,11 @@ final class NbdHandshake {
     /** True if BLOCK_STATUS may be asked. */
     boolean blockStatus() {
         return blockStatus;
+    }
+
+    /** True if the client is to be told of requests that are held back. */
+    boolean heldBack() {
+        return heldBack;
     }
 
     /** Takes bytes from {@code in} up to the end of one thing that the client says, and appends the answer to {@code out}. */
@@ -273,6 +282,7 @@ final class NbdHandshake {
     private Step enter(ByteBuf out, Volume found, String name) {
         volume = found;
         blockStatus = name.equals(contextExport);
+        heldBack = name.equals(heldBackExport);
         client = Objects.requireNonNull(ExportName.parse(name)).client();
         return client == null ? letIn(out) : Step.CLAIM;
     }
@@ -305,6 +315,7 @@ final class NbdHandshake {
         boolean set = option == NbdProtocol.OPT_SET_META_CONTEXT;
         if (set) {
             contextExport = null;
+            heldBackExport = null;
         }
         if (!structuredReplies) {
             return refuse(out, NbdProtocol.REP_ERR_INVALID, "structured replies come first");
@@ -319,6 +330,7 @@ final class NbdHandshake {
         }
         long queries = collected.readUnsignedInt();
         boolean wanted = queries == 0 && !set;
+        boolean wantsHeldBack = false;
         for (long i = 0; i < queries; i++) {
             int queryBytes = readStringLength();
             if (queryBytes < 0 || queryBytes > NbdProtocol.MAX_STRING_BYTES) {
@@ -326,6 +338,7 @@ final class NbdHandshake {
             }
             String query = string(queryBytes);
             wanted |= query.equals(NbdProtocol.BASE_ALLOCATION) || (!set && query.equals(NbdProtocol.BASE_NAMESPACE));
+            wantsHeldBack |= query.equals(NbdProtocol.HELD_BACK);
         }
         if (collected.isReadable()) {
             return refuse(out, NbdProtocol.REP_ERR_INVALID, "there is more than the queries");
@@ -334,19 +347,25 @@ final class NbdHandshake {
             return refuse(out, NbdProtocol.REP_ERR_UNKNOWN, "no volume of this name is attached here");
         }
         if (wanted) {
-            replyContext(out, set);
+            replyContext(out, NbdProtocol.BASE_ALLOCATION, set ? NbdReplies.ALLOCATION_CONTEXT : 0);
+        }
+        if (wantsHeldBack) {
+            replyContext(out, NbdProtocol.HELD_BACK, set ? NbdReplies.HELD_BACK_CONTEXT : 0);
         }
         if (wanted && set) {
             contextExport = name;
+        }
+        if (wantsHeldBack && set) {
+            heldBackExport = name;
         }
         reply(out, NbdProtocol.REP_ACK, 0);
         return Step.DONE_ONE;
     }
 
-    private void replyContext(ByteBuf out, boolean set) {
-        byte[] context = NbdProtocol.BASE_ALLOCATION.getBytes(StandardCharsets.UTF_8);
+    private void replyContext(ByteBuf out, String name, int id) {
+        byte[] context = name.getBytes(StandardCharsets.UTF_8);
         reply(out, NbdProtocol.REP_META_CONTEXT, 4 + context.length);
-        out.writeInt(set ? NbdReplies.ALLOCATION_CONTEXT : 0);
+        out.writeInt(id);
         out.writeBytes(context);
     }
 

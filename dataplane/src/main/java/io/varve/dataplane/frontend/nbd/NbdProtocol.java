@@ -71,6 +71,12 @@ public final class NbdProtocol {
     // Section "Metadata contexts"
     public static final String BASE_ALLOCATION = "base:allocation";
     public static final String BASE_NAMESPACE = "base:";
+    /**
+     * Of Varve's own clients, whose namespace the document leaves to them: who sets it hears of requests that wait because the volume's limits hold them back
+     * (docs/internals/qos.md).
+     */
+    public static final String HELD_BACK = "x-varve:held-back";
+
     public static final int STATE_HOLE = 1;
     public static final int STATE_ZERO = 1 << 1;
     public static final int BLOCK_DESCRIPTOR_BYTES = 8;
@@ -95,6 +101,8 @@ public final class NbdProtocol {
     public static final int REPLY_TYPE_OFFSET_DATA = 1;
     public static final int REPLY_TYPE_BLOCK_STATUS = 5;
     public static final int REPLY_TYPE_ERROR = 1 << 15 | 1;
+    /** To who has set {@link #HELD_BACK}: not the answer, which comes later. Without data, never the last chunk. */
+    public static final int REPLY_TYPE_HELD_BACK = 0x5601;
 
     // Section "Request types"
     public static final int CMD_READ = 0;

@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 final class NbdReplies {
     /** The id under which base:allocation is told. Any number would do. */
     static final int ALLOCATION_CONTEXT = 1;
+    /** Likewise {@link NbdProtocol#HELD_BACK}; no BLOCK_STATUS tells of it. */
+    static final int HELD_BACK_CONTEXT = 2;
     /** Most runs in one BLOCK_STATUS reply: the client asks again from where they end. */
     static final int MAX_DESCRIPTORS = 1024;
 
@@ -67,6 +69,15 @@ final class NbdReplies {
         int payloadBytes = out.writerIndex() - begin - NbdProtocol.CHUNK_HEADER_BYTES;
         out.setInt(begin + NbdProtocol.CHUNK_HEADER_BYTES - 4, payloadBytes);
         runs.end();
+    }
+
+    /** The request has not been taken yet, because the volume's clients have had what they may; it will be answered. */
+    static void heldBack(ByteBuf out, long cookie) {
+        out.writeInt(NbdProtocol.STRUCTURED_REPLY_MAGIC);
+        out.writeShort(0);
+        out.writeShort(NbdProtocol.REPLY_TYPE_HELD_BACK);
+        out.writeLong(cookie);
+        out.writeInt(0);
     }
 
     private static void simple(ByteBuf out, long cookie, int error) {

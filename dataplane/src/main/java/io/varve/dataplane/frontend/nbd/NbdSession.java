@@ -184,6 +184,17 @@ final class NbdSession {
         return false;
     }
 
+    /** True while the next request waits for nothing but the volume's limits. */
+    boolean isHeldBack() {
+        boolean waits = expect == Expect.ADMISSION || (expect == Expect.PAYLOAD && part == null);
+        return waits && awaitsDrain && volume.isHoldingBack();
+    }
+
+    /** Of the request that waits. */
+    long heldCookie() {
+        return cookie;
+    }
+
     private void drained() {
         awaitsDrain = false;
         connection.pump();

@@ -40,6 +40,7 @@ class MemoryVolume implements Volume {
     Behaviour behaviour = Behaviour.PROMPT;
     BlockStatus outcome = BlockStatus.OK;
     int queueLimit = Integer.MAX_VALUE;
+    boolean isHoldingBack;
     long maxPages = Long.MAX_VALUE;
     int mostHeld;
     int flushes;
@@ -199,7 +200,20 @@ class MemoryVolume implements Volume {
 
     @Override
     public boolean canTakeMore() {
-        return held.size() < queueLimit;
+        return held.size() < queueLimit && !isHoldingBack;
+    }
+
+    @Override
+    public boolean isHoldingBack() {
+        return isHoldingBack;
+    }
+
+    /** Takes nothing, as if its clients had had what they may. */
+    void holdBack(boolean on) {
+        isHoldingBack = on;
+        while (canTakeMore() && !drained.isEmpty()) {
+            drained.remove().run();
+        }
     }
 
     @Override
