@@ -9,11 +9,13 @@ import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.dataplane.replication.AttachSpec;
 import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.SlabVolume;
 import io.varve.dataplane.volume.Volumes;
+import io.varve.model.IoLimits;
 import io.varve.model.Redundancy;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
@@ -176,7 +178,15 @@ public final class LocalVolumes {
                         gone.run();
                     }
                 }));
+        limit(one, volume);
         return one;
+    }
+
+    /** After the attach, before anybody can have opened it. */
+    private static void limit(Served one, Volume volume) {
+        VolumeLimits told = volume.getLimits();
+        IoLimits limits = new IoLimits(told.getIops(), told.getBandwidthBytesPerSecond(), told.getBurstMillis());
+        one.place().loop().execute(() -> one.place().volumes().limit(volume.getId(), one.epoch(), limits));
     }
 
     private void forget(long volume, Served one) {
@@ -216,6 +226,7 @@ public final class LocalVolumes {
                 volume.getSizeBytes(),
                 slabs(volume, groups));
         one.place().loop().execute(() -> one.place().volumes().follow(wanted));
+        limit(one, volume);
         if (!volume.getMaintenance()
                 && hidden.remove(volume.getId())
                 && one.opened().succeeded()) {

@@ -20,6 +20,10 @@ public final class VolumeCounters {
         ERRORS,
         NO_SPACE,
         TIMEOUTS,
+        /** Requests that the volume's limits let wait before they were taken. */
+        HELD_BACK,
+        /** How long somebody waited because of them. */
+        HELD_BACK_NANOS,
         /** Not a count: requests taken and not answered. */
         IN_FLIGHT
     }

@@ -3,8 +3,7 @@ package io.varve.dataplane.volume;
 import io.varve.dataplane.metrics.VolumeCounters;
 import io.varve.dataplane.metrics.VolumeCounters.Figure;
 import io.varve.dataplane.time.Loop;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +18,12 @@ final class OpenRequests {
     /** Moves what can move: run once a second while there are requests, for what nobody told of. */
     private final Runnable push;
 
-    private final List<Runnable> drained = new ArrayList<>();
+    /** What its clients may do at most. */
+    private final IoThrottle throttle;
+
+    /** In turn: who goes on, and has to wait again, waits behind the others. */
+    private final ArrayDeque<Runnable> drained = new ArrayDeque<>();
+
     private @Nullable RequestRun oldest;
     private @Nullable RequestRun youngest;
     private int count;
@@ -30,6 +34,11 @@ final class OpenRequests {
         this.loop = loop;
         this.counters = counters;
         this.push = push;
+        this.throttle = new IoThrottle(loop, counters, this::tellDrained);
+    }
+
+    IoThrottle throttle() {
+        return throttle;
     }
 
     boolean isEmpty() {
@@ -117,22 +126,30 @@ final class OpenRequests {
     // ------------------------------------------------------------------------------------------------ back pressure
 
     boolean canTakeMore() {
+        return hasRoom() && throttle.mayTake();
+    }
+
+    private boolean hasRoom() {
         return count < SlabVolume.MAX_REQUESTS && heldBytes < SlabVolume.MAX_HELD_BYTES;
     }
 
     /** Runs {@code task} once, as soon as more can be taken. */
     void onDrained(Runnable task) {
         drained.add(task);
-        if (canTakeMore()) {
+        if (!throttle.mayTake()) {
+            counters.add(Figure.HELD_BACK, 1);
+            throttle.await();
+        } else if (hasRoom()) {
             loop.execute(this::tellDrained);
         }
     }
 
     void tellDrained() {
-        if (!drained.isEmpty() && canTakeMore()) {
-            List<Runnable> tasks = List.copyOf(drained);
-            drained.clear();
-            tasks.forEach(Runnable::run);
+        while (!drained.isEmpty() && canTakeMore()) {
+            drained.remove().run();
+        }
+        if (!drained.isEmpty() && !throttle.mayTake()) {
+            throttle.await();
         }
     }
 

@@ -9,6 +9,7 @@ import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
+import io.varve.model.IoLimits;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,6 +95,18 @@ public final class SlabVolume implements Volume {
         return loop;
     }
 
+    /** From now on its clients may do no more than that; whoever waits goes on as they allow. */
+    void limit(IoLimits limits) {
+        if (verdict == BlockStatus.OK) {
+            open.throttle().limit(limits);
+        }
+    }
+
+    @Override
+    public boolean isHoldingBack() {
+        return !open.throttle().mayTake();
+    }
+
     /** What it did since it was attached; any thread. */
     public VolumeCounters counters() {
         return counters;
@@ -123,6 +136,7 @@ public final class SlabVolume implements Volume {
                 || request.lengthBytes > sizeBytes - request.offsetBytes) {
             run.cut(BlockStatus.IO_ERROR);
         } else {
+            open.throttle().taken(request.kind, request.lengthBytes);
             switch (request.kind) {
                 case READ -> reads.add(run);
                 case WRITE, ZERO, UNMAP -> writes.add(run);
@@ -386,6 +400,8 @@ public final class SlabVolume implements Volume {
             edge.release();
             edge.run().partBack(status);
         }
+        // Refusals are not held back: who waits is to go elsewhere at once.
+        open.throttle().limit(IoLimits.NONE);
     }
 
     private void refuseAll(RunQueue queue) {

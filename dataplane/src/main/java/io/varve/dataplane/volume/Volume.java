@@ -15,11 +15,19 @@ public interface Volume {
     /** Takes a request. Requests beyond the volume's queue limit wait in order, bounded by {@link #canTakeMore}. */
     void submit(BlockRequest request);
 
-    /** False while more requests are queued than the limit: the front end stops reading from its sockets until {@link #onDrained} runs. */
+    /**
+     * False while more requests are queued than the limit, or its clients have had what they may: the front end stops reading from its sockets until
+     * {@link #onDrained} runs.
+     */
     boolean canTakeMore();
 
     /** Runs {@code task} once when {@link #canTakeMore} is true again. */
     void onDrained(Runnable task);
+
+    /** True while it takes nothing because its clients have had what they may, whatever else there is. */
+    default boolean isHoldingBack() {
+        return false;
+    }
 
     /**
      * True if {@link #allocation} of exactly this range can be told now. Else it is being found out, and {@code known} runs once, when it is worth

@@ -6,6 +6,7 @@ import io.varve.dataplane.replication.CopiesWanted;
 import io.varve.dataplane.replication.Ports;
 import io.varve.dataplane.replication.Truth;
 import io.varve.dataplane.time.Loop;
+import io.varve.model.IoLimits;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -72,6 +73,14 @@ public final class Volumes implements VolumeDirectory {
             if (wanted.epoch() == attached.spec.epoch() && wanted.isExported()) {
                 attached.export();
             }
+        }
+    }
+
+    /** What the clients of a volume that is attached here in that epoch may do at most. */
+    public void limit(long volume, int epoch, IoLimits limits) {
+        Attached attached = byId.get(volume);
+        if (attached != null && attached.spec.epoch() == epoch) {
+            attached.volume.limit(limits);
         }
     }
 

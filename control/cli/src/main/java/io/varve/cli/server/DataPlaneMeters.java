@@ -76,6 +76,10 @@ final class DataPlaneMeters implements MultiCollector {
         var repaired =
                 counter("varve_volume_repaired_reads", "Reads answered from another copy because one was damaged");
         var late = counter("varve_volume_late_reads", "Reads asked of another copy because one did not answer in time");
+        var held = counter(
+                "varve_volume_held_back", "Requests that had to wait for the volume's limits before they were taken");
+        var heldSeconds = counter(
+                "varve_volume_held_back_seconds", "Time in which at least one request waited for the volume's limits");
         var inFlight = gauge("varve_volume_in_flight", "Requests taken and not answered");
         var state = gauge("varve_volume_state", "1 for the state that the volume is in, as its access point sees it");
         var latency = HistogramSnapshot.builder()
@@ -97,6 +101,9 @@ final class DataPlaneMeters implements MultiCollector {
             count(errors, volume.name(), "timeout", counters.get(Figure.TIMEOUTS));
             repaired.dataPoint(counterPoint(labels("volume", volume.name()), volume.repairedReads()));
             late.dataPoint(counterPoint(labels("volume", volume.name()), volume.lateReads()));
+            held.dataPoint(counterPoint(labels("volume", volume.name()), counters.get(Figure.HELD_BACK)));
+            heldSeconds.dataPoint(
+                    counterPoint(labels("volume", volume.name()), counters.get(Figure.HELD_BACK_NANOS) / NANOS));
             inFlight.dataPoint(point(labels("volume", volume.name()), counters.get(Figure.IN_FLIGHT)));
             state.dataPoint(point(labels("volume", volume.name(), "state", volume.state()), 1));
             time(latency, volume.name(), "read", counters.reads());
@@ -106,7 +113,7 @@ final class DataPlaneMeters implements MultiCollector {
             time(latency, volume.name(), "flush", counters.flushes());
         }
         metrics.addAll(List.of(operations.build(), bytes.build(), errors.build(), repaired.build()));
-        metrics.add(late.build());
+        metrics.addAll(List.of(late.build(), held.build(), heldSeconds.build()));
         metrics.addAll(List.of(inFlight.build(), state.build(), latency.build()));
     }
 
