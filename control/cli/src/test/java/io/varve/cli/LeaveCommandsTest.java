@@ -168,7 +168,7 @@ final class LeaveCommandsTest {
                 .isEqualTo("db goes on with 2 of 2 copies.\n");
         assertThat(varve("volume", "set", "db", "--min-in-sync", "default").out)
                 .isEqualTo("db goes on with 1 of 2 copies.\n");
-        assertThat(varve("volume", "set", "db").err).contains("--replicas, --min-in-sync, or both");
+        assertThat(varve("volume", "set", "db").err).contains("--replicas, --min-in-sync, --iops-limit");
         assertThat(varve("volume", "set", "db", "--replicas", "2", "--min-in-sync", "3").err)
                 .contains("with 2 copies it can be 1 to 2");
         assertThat(varve("volume", "create", "x", "--size", "1GiB", "--min-in-sync", "0").code)
@@ -176,5 +176,27 @@ final class LeaveCommandsTest {
         assertThat(varve("volume", "set", "db", "--replicas", "4").code).isEqualTo(ExitCode.USAGE);
         assertThat(varve("volume", "set", "db", "--replicas", "2", "--wait").out)
                 .isEqualTo("db has 2 copies, all in sync.\n");
+    }
+
+    @Test
+    void limitsAreSetAndShown() {
+        varve("volume", "create", "db", "--size", "1GiB", "--iops-limit", "500", "--bandwidth-limit", "100MiB/s");
+        assertThat(varve("volume", "show", "db").out).contains("Limits    500 IOPS, 100MiB/s, burst 1s\n");
+        assertThat(varve("volume", "show", "db", "-o", "json").out)
+                .containsPattern("\"limits\": *\\{\\s*\"iops\": *500");
+        assertThat(varve("volume", "set", "db", "--iops-limit", "none", "--burst", "250ms").out)
+                .isEqualTo("Limits of db: 100MiB/s, burst 250ms.\n");
+        assertThat(varve("volume", "set", "db", "--iops-limit", "none", "--bandwidth-limit", "none").out)
+                .isEqualTo("Limits of db: none.\n");
+        assertThat(varve("volume", "set", "db", "--replicas", "2", "--iops-limit", "20").out)
+                .isEqualTo("db has 2 copies. Limits: 20 IOPS, 100MiB/s, burst 1s.\n");
+        assertThat(varve("volume", "set", "db", "--iops-limit", "5").err)
+                .contains("--iops-limit is '5'; it can be 10 to 10000000, or none.");
+        assertThat(varve("volume", "set", "db", "--bandwidth-limit", "100MB").err)
+                .contains("--bandwidth-limit is '100MB'; it can be 1MiB/s to 1TiB/s, or none.");
+        assertThat(varve("volume", "create", "x", "--size", "1GiB", "--burst", "2m").err)
+                .contains("--burst is '2m'; it can be 100ms to 60s, or default.");
+        varve("volume", "create", "free", "--size", "1GiB");
+        assertThat(varve("volume", "show", "free").out).doesNotContain("Limits");
     }
 }

@@ -58,6 +58,7 @@ import io.varve.api.VolumeState;
 import io.varve.api.meta.ClusterRecord;
 import io.varve.api.meta.SettingRecord;
 import io.varve.control.health.CopiesInSync;
+import io.varve.control.meta.LimitRules;
 import io.varve.control.meta.Settings;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -201,8 +202,8 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
         if (volumes.containsKey(request.getName())) {
             return failed(GrpcStatus.ALREADY_EXISTS, "there is already a volume '" + request.getName() + "'");
         }
-        var volume = Volume.newBuilder()
-                .setId(volumes.size() + 1L)
+        var made = LimitRules.put(Volume.newBuilder(), request.getLimits());
+        var volume = made.setId(volumes.size() + 1L)
                 .setName(request.getName())
                 .setSizeBytes(request.getSizeBytes())
                 .setReplicas(request.getReplicas())
@@ -409,7 +410,8 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
     @Override
     public Future<Volume> setReplicas(SetReplicasRequest request) {
         return named(request.getName())
-                .map(volume -> volume.toBuilder()
+                .map(volume -> LimitRules.put(
+                                volume.toBuilder(), LimitRules.changed(volume.getLimits(), request.getLimits()))
                         .setReplicas(request.getReplicas() == 0 ? volume.getReplicas() : request.getReplicas())
                         .setMinInSync(request.hasMinInSync() ? request.getMinInSync() : volume.getMinInSync())
                         .build());

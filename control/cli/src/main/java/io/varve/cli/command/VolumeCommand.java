@@ -5,11 +5,13 @@ import io.varve.api.CreateVolumeRequest;
 import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DetachVolumeRequest;
 import io.varve.api.GetVolumeRequest;
+import io.varve.api.LimitChange;
 import io.varve.api.ListVolumesRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.PlacementWish;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.cli.output.OutputFormat;
 import io.varve.model.ByteSize;
 import io.varve.model.VolumeName;
@@ -83,7 +85,8 @@ final class VolumeCommand extends GroupCommand {
                 "  varve volume create db --size 20GiB",
                 "  varve volume create scratch --size 1TiB --replicas 1",
                 "  varve volume create ledger --size 20GiB --replicas 3 --min-in-sync 2",
-                "  varve volume create cache --size 20GiB --near n2 --distinct-zones"
+                "  varve volume create cache --size 20GiB --near n2 --distinct-zones",
+                "  varve volume create guest --size 20GiB --iops-limit 2000 --bandwidth-limit 100MiB/s"
             })
     static final class Create extends Named {
         @Option(names = "--size", paramLabel = "SIZE", required = true, description = "For example 20GiB.")
@@ -113,6 +116,9 @@ final class VolumeCommand extends GroupCommand {
                 })
         private boolean distinctZones;
 
+        @Mixin
+        private LimitOptions limits = new LimitOptions();
+
         @Override
         void run(RootCommand root) {
             if (replicas < 1 || replicas > 3) {
@@ -125,10 +131,16 @@ final class VolumeCommand extends GroupCommand {
                     .setReplicas(replicas)
                     .setMinInSync(minInSync.value(spec, replicas).orElse(0))
                     .setRequestId(UUID.randomUUID().toString())
-                    .setWish(PlacementWish.newBuilder().setNode(near).setDistinctZones(distinctZones))
-                    .build();
+                    .setWish(PlacementWish.newBuilder().setNode(near).setDistinctZones(distinctZones));
+            var asked = limits.value(spec);
+            if (!asked.equals(LimitChange.getDefaultInstance())) {
+                request.setLimits(VolumeLimits.newBuilder()
+                        .setIops(asked.getIops())
+                        .setBandwidthBytesPerSecond(asked.getBandwidthBytesPerSecond())
+                        .setBurstMillis(asked.getBurstMillis()));
+            }
             root.print(
-                    root.ask(ManagementGrpcClient.CreateVolume, request),
+                    root.ask(ManagementGrpcClient.CreateVolume, request.build()),
                     volume -> "Created " + name + ", " + size + ", copies " + volume.getReplicas()
                             + ". Make it usable: varve volume attach " + name + "\n");
         }

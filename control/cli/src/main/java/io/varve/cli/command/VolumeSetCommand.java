@@ -1,6 +1,7 @@
 package io.varve.cli.command;
 
 import io.varve.api.GetVolumeRequest;
+import io.varve.api.LimitChange;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.SetReplicasRequest;
@@ -16,18 +17,20 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code varve volume set}: how many copies a volume has and needs, changed while it is in use. */
+/** {@code varve volume set}: how many copies a volume has and needs, and what its clients may do at most, changed while it is in use. */
 @Command(
         name = "set",
         description = {
-            "Changes how many copies a volume has, and how many of them a write needs, while it is in use.",
-            "Further copies are filled, and those that are too many go, by themselves."
+            "Changes how many copies a volume has, how many of them a write needs, and what its clients may do at most, while it is in use.",
+            "Further copies are filled, and those that are too many go, by themselves. Limits hold at once; clients see a slower volume, no errors."
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  varve volume set db --replicas 3",
             "  varve volume set db --replicas 2 --wait",
-            "  varve volume set db --min-in-sync 2"
+            "  varve volume set db --min-in-sync 2",
+            "  varve volume set db --iops-limit 5000 --bandwidth-limit 200MiB/s --burst 5s",
+            "  varve volume set db --iops-limit none --bandwidth-limit none"
         })
 final class VolumeSetCommand implements Runnable {
     private static final long LOOK_MILLIS = 1_000;
@@ -40,6 +43,9 @@ final class VolumeSetCommand implements Runnable {
 
     @Mixin
     private MinInSync minInSync = new MinInSync();
+
+    @Mixin
+    private LimitOptions limits = new LimitOptions();
 
     @Option(names = "--wait", description = "Wait until all of them are in sync, and none is too many.")
     private boolean wait;
@@ -62,26 +68,37 @@ final class VolumeSetCommand implements Runnable {
                     spec.commandLine(), "--replicas is " + replicas + "; it can be 1, 2 or 3.");
         }
         var fewest = minInSync.value(spec, replicas);
-        if (!isSaid && fewest.isEmpty()) {
+        var change = limits.value(spec);
+        var isLimited = !change.equals(LimitChange.getDefaultInstance());
+        if (!isSaid && fewest.isEmpty() && !isLimited) {
             throw new CommandLine.ParameterException(
-                    spec.commandLine(), "say what is to change: --replicas, --min-in-sync, or both.");
+                    spec.commandLine(),
+                    "say what is to change: --replicas, --min-in-sync, --iops-limit, --bandwidth-limit, --burst.");
         }
         var root = RootCommand.of(spec);
         var request = SetReplicasRequest.newBuilder().setName(name).setReplicas(replicas);
         fewest.ifPresent(request::setMinInSync);
+        if (isLimited) {
+            request.setLimits(change);
+        }
         var volume = root.ask(ManagementGrpcClient.SetReplicas, request.build());
         replicas = volume.getReplicas();
         if (!isSaid && !wait) {
-            root.print(
-                    volume, answer -> name + " goes on with " + VolumeTable.fewest(answer) + " of " + copies() + ".\n");
+            root.print(volume, answer -> {
+                var goesOn = name + " goes on with " + VolumeTable.fewest(answer) + " of " + copies() + ".\n";
+                var limited = "Limits of " + name + ": " + VolumeTable.limits(answer) + ".\n";
+                return (fewest.isEmpty() ? "" : goesOn) + (isLimited ? limited : "");
+            });
             return;
         }
         if (!wait) {
             root.print(
                     volume,
-                    answer -> isSettled(answer)
-                            ? name + " has " + copies() + ".\n"
-                            : name + " gets " + copies() + ": 'varve rebuild list' tells how far it is.\n");
+                    answer -> (isSettled(answer)
+                                    ? name + " has " + copies() + "."
+                                    : name + " gets " + copies() + ": 'varve rebuild list' tells how far it is.")
+                            + (isLimited ? " Limits: " + VolumeTable.limits(answer) + "." : "")
+                            + "\n");
             return;
         }
         root.print(settled(root), answer -> name + " has " + copies() + ", all in sync.\n");

@@ -8,6 +8,7 @@ import io.varve.api.VolumeState;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
+import io.varve.model.IoLimits;
 import io.varve.model.Redundancy;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -65,6 +66,9 @@ final class VolumeTable {
                         .append(label.getValue())
                         .append('\n'));
         text.append("Copies    ").append(copies(volume)).append('\n');
+        if (volume.hasLimits()) {
+            text.append("Limits    ").append(limits(volume)).append('\n');
+        }
         text.append("Health    ").append(healthInWords(volume)).append('\n');
         text.append("State     ").append(state(volume)).append('\n');
         text.append("Epoch     ")
@@ -171,6 +175,11 @@ final class VolumeTable {
     /** The fewest copies in sync with which it goes on. */
     static int fewest(Volume volume) {
         return Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore());
+    }
+
+    static IoLimits limits(Volume volume) {
+        var limits = volume.getLimits();
+        return new IoLimits(limits.getIops(), limits.getBandwidthBytesPerSecond(), limits.getBurstMillis());
     }
 
     private static String slabs(int count) {
