@@ -7,6 +7,7 @@ import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DetachVolumeRequest;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.Label;
+import io.varve.api.LimitChange;
 import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ListNodesRequest;
 import io.varve.api.ListVolumesRequest;
@@ -16,6 +17,7 @@ import io.varve.api.PublishVolumeRequest;
 import io.varve.api.ResizeVolumeRequest;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.api.VolumeState;
 import io.varve.csi.spec.ControllerExpandVolumeRequest;
 import io.varve.csi.spec.ControllerExpandVolumeResponse;
@@ -87,6 +89,7 @@ final class ControllerCalls {
         String asked = CsiFailure.required(request.getName(), "name");
         Capabilities.require(request.getVolumeCapabilitiesList());
         Parameters parameters = Parameters.of(request.getParametersMap(), request.getChangeableParametersMap());
+        LimitChange limits = Changes.limits(request.getParametersMap(), request.getChangeableParametersMap());
         long size = Sizes.of(request.getCapacityRange());
         if (request.hasVolumeContentSource()) {
             throw CsiFailure.invalid("volume_content_source: this driver has no snapshots and no clones yet");
@@ -99,6 +102,12 @@ final class ControllerCalls {
                     .setReplicas(parameters.replicas())
                     .setRequestId(VolumeIds.requestId(asked))
                     .setWish(Topologies.wish(request.getAccessibilityRequirements(), parameters.distinctZones()));
+            if (!limits.equals(LimitChange.getDefaultInstance())) {
+                wanted.setLimits(VolumeLimits.newBuilder()
+                        .setIops(limits.getIops())
+                        .setBandwidthBytesPerSecond(limits.getBandwidthBytesPerSecond())
+                        .setBurstMillis(limits.getBurstMillis()));
+            }
             Parameters.labels(request.getParametersMap())
                     .forEach((key, value) ->
                             wanted.addLabels(Label.newBuilder().setKey(key).setValue(value)));
@@ -115,10 +124,27 @@ final class ControllerCalls {
                         "there is a volume '" + name + "' already, with " + new ByteSize(made.getSizeBytes()) + " and "
                                 + made.getReplicas() + " replicas, which is not what is asked for");
             }
+            if (!made.getLimits().equals(wanted.getLimits())) {
+                limit(name, wanted.getLimits());
+            }
             return CreateVolumeResponse.newBuilder()
                     .setVolume(told(made).putAllVolumeContext(parameters.context()))
                     .build();
         });
+    }
+
+    /** An earlier try made it, with other limits: a claim may get another class before it has its volume. */
+    private void limit(String name, VolumeLimits limits) {
+        cluster.ask(
+                ManagementGrpcClient.SetReplicas,
+                SetReplicasRequest.newBuilder()
+                        .setName(name)
+                        .setLimits(LimitChange.newBuilder()
+                                .setIops(limits.getIops())
+                                .setBandwidthBytesPerSecond(limits.getBandwidthBytesPerSecond())
+                                .setBurstMillis(limits.getBurstMillis()))
+                        .build(),
+                LIMIT);
     }
 
     /** The cluster refuses a volume for which too few nodes have room. */
@@ -440,19 +466,16 @@ final class ControllerCalls {
 
     ControllerModifyVolumeResponse modify(ControllerModifyVolumeRequest request) {
         String name = CsiFailure.required(request.getVolumeId(), "volume_id");
-        int replicas = request.getMutableParametersCount() == 0
-                ? 0
-                : Parameters.mutableReplicas(request.getMutableParametersMap());
+        Changes changes = Changes.of(request.getMutableParametersMap());
         return pending.alone(name, () -> {
-            Volume volume = require(name);
-            if (replicas != 0 && volume.getReplicas() != replicas) {
-                cluster.ask(
-                        ManagementGrpcClient.SetReplicas,
-                        SetReplicasRequest.newBuilder()
-                                .setName(name)
-                                .setReplicas(replicas)
-                                .build(),
-                        LIMIT);
+            require(name);
+            if (changes.replicas() != 0 || changes.changesLimits()) {
+                SetReplicasRequest.Builder all =
+                        SetReplicasRequest.newBuilder().setName(name).setReplicas(changes.replicas());
+                if (changes.changesLimits()) {
+                    all.setLimits(changes.limits());
+                }
+                cluster.ask(ManagementGrpcClient.SetReplicas, all.build(), LIMIT);
             }
             return ControllerModifyVolumeResponse.newBuilder().build();
         });

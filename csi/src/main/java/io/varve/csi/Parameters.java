@@ -37,6 +37,10 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions,
     private static final Set<String> KNOWN =
             new TreeSet<>(Set.of(REPLICAS, FS_TYPE, MKFS_OPTIONS, PROVISIONING, ATTACH, ZONES));
 
+    static {
+        KNOWN.addAll(Changes.LIMITS);
+    }
+
     /** {@code mutable}: of a VolumeAttributesClass, which wins. */
     static Parameters of(Map<String, String> given, Map<String, String> mutable) {
         for (String key : new TreeSet<>(given.keySet())) {
@@ -54,7 +58,9 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions,
         String options = given.getOrDefault(MKFS_OPTIONS, "").strip();
         boolean distinctZones =
                 one(given, ZONES, "spread", Set.of("spread", "distinct")).equals("distinct");
-        int replicas = mutable.isEmpty() ? replicas(given) : mutableReplicas(mutable);
+        Changes.limits(given, mutable);
+        int mutableReplicas = Changes.of(mutable).replicas();
+        int replicas = mutableReplicas == 0 ? replicas(given) : mutableReplicas;
         return new Parameters(
                 replicas,
                 FileSystem.of(kind).orElseThrow(),
@@ -69,27 +75,20 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions,
         return of(known, Map.of());
     }
 
-    /** Of a VolumeAttributesClass: what may change while the volume is in use. */
-    static int mutableReplicas(Map<String, String> given) {
-        for (String key : new TreeSet<>(given.keySet())) {
-            if (!key.equals(REPLICAS)) {
-                throw CsiFailure.invalid("mutable parameter '" + key + "' is not known; allowed: " + REPLICAS);
-            }
-        }
-        return replicas(given);
-    }
-
-    private static int replicas(Map<String, String> given) {
+    static int replicas(Map<String, String> given) {
         return Integer.parseInt(one(given, REPLICAS, String.valueOf(DEFAULT_REPLICAS), Set.of("1", "2", "3")));
     }
 
     private static String one(Map<String, String> given, String key, String otherwise, Set<String> allowed) {
         String value = given.getOrDefault(key, otherwise);
         if (!allowed.contains(value)) {
-            throw CsiFailure.invalid("parameter '" + key + "' is '" + value + "'; allowed: "
-                    + String.join(", ", new TreeSet<>(allowed)));
+            throw wrong(key, value, String.join(", ", new TreeSet<>(allowed)));
         }
         return value;
+    }
+
+    static CsiFailure wrong(String key, String value, String allowed) {
+        return CsiFailure.invalid("parameter '" + key + "' is '" + value + "'; allowed: " + allowed);
     }
 
     /** What is written on the volume, so that its list says which claim it is. */

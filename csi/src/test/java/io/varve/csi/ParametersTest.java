@@ -3,6 +3,7 @@ package io.varve.csi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.varve.api.LimitChange;
 import io.vertx.grpc.common.GrpcStatus;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +32,7 @@ class ParametersTest {
     void refusesAnUnknownParameterAndSaysWhichThereAre() {
         refuses(
                 Map.of("replica", "2"),
-                "parameter 'replica' is not known; allowed: attach, fsType, mkfsOptions, provisioning, replicas, zones");
+                "parameter 'replica' is not known; allowed: attach, bandwidth, burst, fsType, iops, mkfsOptions, provisioning, replicas, zones");
     }
 
     @Test
@@ -68,11 +69,46 @@ class ParametersTest {
     }
 
     @Test
-    void aVolumeAttributesClassWinsAndKnowsReplicasOnly() {
+    void aVolumeAttributesClassWinsAndKnowsOnlyWhatMayChange() {
         assertThat(Parameters.of(Map.of("replicas", "1"), Map.of("replicas", "3"))
                         .replicas())
                 .isEqualTo(3);
-        assertThatThrownBy(() -> Parameters.mutableReplicas(Map.of("replicas", "2", "iops", "5")))
-                .hasMessage("mutable parameter 'iops' is not known; allowed: replicas");
+        assertThat(Parameters.of(Map.of("replicas", "1"), Map.of("iops", "500")).replicas())
+                .isEqualTo(1);
+        assertThatThrownBy(() -> Changes.of(Map.of("replicas", "2", "fsType", "xfs")))
+                .hasMessage("mutable parameter 'fsType' is not known; allowed: bandwidth, burst, iops, replicas");
+        assertThatThrownBy(() -> Parameters.of(Map.of(), Map.of("fsType", "xfs")))
+                .hasMessageStartingWith("mutable parameter 'fsType' is not known");
+    }
+
+    @Test
+    void limitsAreReadAndTheVolumeAttributesClassWins() {
+        LimitChange limits = Changes.limits(
+                Map.of("iops", "500", "bandwidth", "100MiB/s", "fsType", "xfs"), Map.of("iops", "none", "burst", "2s"));
+        assertThat(limits)
+                .isEqualTo(LimitChange.newBuilder()
+                        .setIops(0)
+                        .setBandwidthBytesPerSecond(100 << 20)
+                        .setBurstMillis(2_000)
+                        .build());
+        assertThat(Changes.of(Map.of("bandwidth", "1GiB")))
+                .isEqualTo(new Changes(
+                        0,
+                        LimitChange.newBuilder()
+                                .setBandwidthBytesPerSecond(1 << 30)
+                                .build()));
+        assertThat(Changes.of(Map.of()).changesLimits()).isFalse();
+    }
+
+    @Test
+    void limitsThatCannotBeAreRefusedWithWhatIsAllowed() {
+        assertThatThrownBy(() -> of(Map.of("iops", "0")))
+                .hasMessage("parameter 'iops' is '0'; allowed: 10 to 10000000, or none");
+        assertThatThrownBy(() -> of(Map.of("bandwidth", "100Mi")))
+                .hasMessage("parameter 'bandwidth' is '100Mi'; allowed: 1MiB/s to 1TiB/s, or none");
+        assertThatThrownBy(() -> Changes.of(Map.of("iops", "500", "burst", "1h")))
+                .hasMessage("parameter 'burst' is '1h'; allowed: 100ms to 60s, or default");
+        assertThatThrownBy(() -> Parameters.of(Map.of(), Map.of("iops", "many")))
+                .hasMessageStartingWith("parameter 'iops' is 'many'");
     }
 }
