@@ -82,7 +82,7 @@ def main() -> None:
     one = rendered("--set", "metadata.members=1")
     assert sum(json.dumps(each).count("varve-metadata-1.") for each in one) == 0
     off_schema = (['metadata.members=2'], ['data.fileDisks.size="8GB"'], ['data.devices=[{"path":"sda","class":"ssd"}]'], ['unknown=1'],
-                  ['data.updateStrategy={"type":"Sometimes"}'])
+                  ['data.updateStrategy={"type":"Sometimes"}'], ['volumeAttributesClasses=[{"name":"gold","parameters":{"fsType":"xfs"}}]'])
     nested = (['data.directory="/srv/varve/"', 'metadata.directory="/srv/./varve"'], ['data.directory="/var/lib/varve"'], ['data.directory="/var/lib/varve/metadata/varve-metadata-0"'])
     for settings in off_schema:
         refused("schema", *settings)
@@ -90,6 +90,8 @@ def main() -> None:
         refused("authority's key", *settings)
     rendered("--set", "data.directory=/var/lib/varve/metadata2")
     rendered("--set", "data.directory=/var/lib/varve,metadata.storageClassName=fast")
+    limited = rendered("--set-json", 'volumeAttributesClasses=[{"name":"gold","parameters":{"iops":"5000","bandwidth":"100MiB/s","replicas":"3"}}]')
+    assert [(each["driverName"], each["parameters"]["iops"]) for each in limited if each["kind"] == "VolumeAttributesClass"] == [("csi.varve.io", "5000")]
     by_hand = rendered("--set-json", 'data.updateStrategy={"type":"OnDelete","rollingUpdate":null}')
     assert [each["spec"]["updateStrategy"] for each in by_hand if each["metadata"]["name"] == "varve-data" and each["kind"] == "DaemonSet"] == [{"type": "OnDelete"}]
     tells_the_scheduler()
