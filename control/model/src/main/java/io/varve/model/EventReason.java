@@ -38,6 +38,10 @@ public enum EventReason {
     VOLUME_OPENED("VolumeOpened", Severity.INFO, ""),
     VOLUME_DETACHED("VolumeDetached", Severity.INFO, ""),
     VOLUME_TAKEN_OVER("VolumeTakenOver", Severity.INFO, ""),
+    VOLUME_FENCED(
+            "VolumeFenced",
+            Severity.WARNING,
+            "nothing, if its pods run elsewhere; that node cleans up when it is back"),
     VOLUME_INTERRUPTED("VolumeInterrupted", Severity.WARNING, "nothing: it is opened again by itself"),
     VOLUME_NOT_OPENED(
             "VolumeNotOpened", Severity.WARNING, "varve volume show tells what it waits for; it is tried again"),

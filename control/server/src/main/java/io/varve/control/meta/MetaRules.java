@@ -66,7 +66,8 @@ public final class MetaRules {
             case CreateVolume create -> VolumeRules.create(state, index, create);
             case ReplicasCreated created ->
                 GrowthRules.settled(state, created.volume(), VolumeRules.replicasCreated(state, index, created));
-            case PublishVolume publish -> PublicationRules.publish(state, index, publish);
+            case PublishVolume publish ->
+                GrowthRules.settled(state, publish.volume(), PublicationRules.publish(state, index, publish));
             case ResizeVolume resize -> GrowthRules.resize(state, index, resize);
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);

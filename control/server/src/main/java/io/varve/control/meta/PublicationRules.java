@@ -5,9 +5,16 @@ import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.PublishVolume;
+import io.varve.model.EventReason;
 import java.util.Optional;
+import java.util.Set;
 
-/** Which node may use a volume, as an orchestrator decides: one at a time, and another one only when that one has let go. */
+/**
+ * Which node may use a volume, as an orchestrator decides: one at a time, and another one only when that one has let go, or is fenced.
+ *
+ * <p>Every publication, and every end of one, takes the next epoch of the volume. So the access point of the newest epoch has learnt with it who may
+ * use the volume, and every other one is fenced when the volume is opened again.
+ */
 final class PublicationRules {
     private PublicationRules() {}
 
@@ -25,6 +32,7 @@ final class PublicationRules {
                         ? staged(state, index, volume, command.node(), false)
                         : unchanged(state, index, volume);
             case NOT_PUBLISHED -> withdrawn(state, index, volume, command.node());
+            case FENCED -> fenced(state, index, volume, command.node());
             case STATE_UNSPECIFIED, UNRECOGNIZED -> refused(index, volume, "a state is missing");
         };
     }
@@ -38,13 +46,16 @@ final class PublicationRules {
                     TruthCode.TRUTH_UNKNOWN, index, "there is no node '" + command.node() + "' in this cluster");
         }
         if (!volume.hasPublication()) {
+            Volume after = inNextEpoch(volume);
             return stored(
                     state,
                     index,
-                    volume.toBuilder()
+                    volume,
+                    after.toBuilder()
                             .setPublication(Publication.newBuilder()
                                     .setNode(command.node())
-                                    .setReadOnly(command.readOnly()))
+                                    .setReadOnly(command.readOnly())
+                                    .setEpoch(after.getEpoch()))
                             .build());
         }
         if (!isAt(volume, command.node())) {
@@ -70,6 +81,7 @@ final class PublicationRules {
                 : stored(
                         state,
                         index,
+                        volume,
                         volume.toBuilder()
                                 .setPublication(
                                         volume.getPublication().toBuilder().setStaged(staged))
@@ -82,7 +94,33 @@ final class PublicationRules {
         }
         return volume.getPublication().getStaged()
                 ? refused(index, volume, "node " + node + " has not said that it let go")
-                : stored(state, index, volume.toBuilder().clearPublication().build());
+                : stored(
+                        state,
+                        index,
+                        volume,
+                        inNextEpoch(volume).toBuilder().clearPublication().build());
+    }
+
+    /** Nobody serves it until it is wanted again: what serves it now may be on that very node, and not be there. */
+    private static Outcome fenced(MetaState state, long index, Volume volume, String node) {
+        if (!isAt(volume, node)) {
+            return unchanged(state, index, volume);
+        }
+        Volume after = inNextEpoch(volume).toBuilder()
+                .clearPublication()
+                .clearWantedNode()
+                .clearMoveRequestId()
+                .clearMaintenance()
+                .build();
+        String message = "node " + node + " may use it no more, whether it is off or not, epoch=" + after.getEpoch();
+        return stored(state, index, volume, after)
+                .telling(new ClusterEvent(EventReason.VOLUME_FENCED, volume.getName(), node, message));
+    }
+
+    /** Whoever serves it sees that its epoch is over, and lets go; until then it serves whom it served before. */
+    private static Volume inNextEpoch(Volume volume) {
+        Volume free = volume.hasAttachment() ? AttachRules.withoutAttachment(volume) : volume;
+        return free.toBuilder().setEpoch(volume.getEpoch() + 1).build();
     }
 
     private static boolean isAt(Volume volume, String node) {
@@ -93,9 +131,12 @@ final class PublicationRules {
         return Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
     }
 
-    private static Outcome stored(MetaState state, long index, Volume after) {
+    private static Outcome stored(MetaState state, long index, Volume before, Volume after) {
+        Set<String> concerned = VolumeRules.nodesOf(state, state.withSlabs(before));
         state.putVolume(after);
-        return VolumeRules.changed(state, index, after);
+        Outcome outcome = VolumeRules.changed(state, index, after);
+        concerned.addAll(outcome.concerned());
+        return new Outcome(outcome.result(), concerned, false);
     }
 
     private static Outcome refused(long index, Volume volume, String why) {

@@ -363,7 +363,8 @@ class MetaFixturesTest {
         assertThat(state.nodes()).extracting(Node::getId).containsExactly("n1", "n2", "n3");
         assertThat(state.groups()).extracting(DiskGroup::getName).containsOnly("flash");
         Volume volume = state.volume("db").orElseThrow();
-        assertThat(volume.getEpoch()).isEqualTo(1);
+        assertThat(volume.getEpoch()).isEqualTo(2);
+        assertThat(volume.getPublication().getEpoch()).isEqualTo(2);
         assertThat(volume.getWantedNode()).isEqualTo("n2");
         assertThat(volume.hasAttachment()).isFalse();
         Slab first = state.slab(1, 0).orElseThrow();
