@@ -296,6 +296,7 @@ public final class LocalVolumes {
                 volume.getReplicas(),
                 Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()),
                 volume.getEpoch(),
+                volume.getPublication().getEpoch(),
                 attachId,
                 slabs(volume, byUuid(answer.getGroupsList())));
     }

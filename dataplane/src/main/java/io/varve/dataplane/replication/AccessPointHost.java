@@ -4,6 +4,7 @@ import io.varve.dataplane.metrics.LatencyHistogram;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.wire.NodeIdentity;
 import io.varve.model.Geometry;
+import io.varve.model.Holder;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
@@ -214,6 +215,11 @@ public final class AccessPointHost {
 
     public int epoch() {
         return spec.epoch();
+    }
+
+    /** Who may use the volume in this epoch. */
+    public Holder holder() {
+        return new Holder(spec.publication(), spec.epoch());
     }
 
     public boolean isOpen() {

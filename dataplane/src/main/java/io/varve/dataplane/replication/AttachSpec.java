@@ -11,6 +11,7 @@ import java.util.List;
  * @param epoch the one that ATTACH gave
  * @param replicas copies that each slab should have
  * @param minInSync the fewest in sync with which a slab goes on
+ * @param publication whose holder alone may use it, by the epoch that it took; 0: it is published to no node
  * @param attachId of this attach; one retried with the same id is the same attach
  */
 public record AttachSpec(
@@ -20,12 +21,13 @@ public record AttachSpec(
         int replicas,
         int minInSync,
         int epoch,
+        int publication,
         String attachId,
         List<Slab> slabs) {
-    /** The fewest in sync follow from the number of copies. */
+    /** Published to no node; the fewest in sync follow from the number of copies. */
     public AttachSpec(
             long volume, String name, long sizeBytes, int replicas, int epoch, String attachId, List<Slab> slabs) {
-        this(volume, name, sizeBytes, replicas, Redundancy.minInSync(replicas), epoch, attachId, slabs);
+        this(volume, name, sizeBytes, replicas, Redundancy.minInSync(replicas), epoch, 0, attachId, slabs);
     }
 
     /** With as many replicas as the first slab has copies. */

@@ -9,6 +9,7 @@ import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.store.Op;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
+import io.varve.model.Holder;
 import io.varve.model.IoLimits;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -77,6 +78,11 @@ public final class SlabVolume implements Volume {
     @Override
     public String name() {
         return name;
+    }
+
+    @Override
+    public Holder holder() {
+        return host.holder();
     }
 
     @Override

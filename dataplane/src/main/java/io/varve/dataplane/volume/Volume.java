@@ -1,6 +1,7 @@
 package io.varve.dataplane.volume;
 
 import io.varve.dataplane.time.Loop;
+import io.varve.model.Holder;
 
 /** A volume attached here, as a front end sees it. Confined to {@link #loop}. */
 public interface Volume {
@@ -8,6 +9,11 @@ public interface Volume {
 
     /** Grows while it is attached; never shrinks. */
     long sizeBytes();
+
+    /** Who may use it, for as long as it is attached here. */
+    default Holder holder() {
+        return Holder.ANYBODY;
+    }
 
     /** The loop on which everything of this volume happens. */
     Loop loop();

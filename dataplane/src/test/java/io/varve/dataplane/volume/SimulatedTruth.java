@@ -226,7 +226,7 @@ final class SimulatedTruth {
             now.add(new AttachSpec.Slab(i, slab.gen, made(replicas(i)), slab.isr));
         }
         return new AttachSpec(
-                template.volume(), template.name(), sizeBytes, replicas, minInSync(), epoch, "attach-" + epoch, now);
+                template.volume(), template.name(), sizeBytes, replicas, minInSync(), epoch, 0, "attach-" + epoch, now);
     }
 
     Truth on(Loop loop) {

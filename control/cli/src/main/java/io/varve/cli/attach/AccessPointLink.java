@@ -26,6 +26,9 @@ final class AccessPointLink extends ChannelInboundHandlerAdapter {
 
         /** It is over; called once, whatever happened before. {@code isAlive}: the target spoke to us on this link. */
         void lost(AccessPointLink link, String why, boolean isAlive);
+
+        /** The volume is another's to use, wherever it is open. */
+        void forbidden(AccessPointLink link, String why);
     }
 
     private final Place place;
@@ -203,6 +206,7 @@ final class AccessPointLink extends ChannelInboundHandlerAdapter {
                 owner.entered(this, greeting.sizeBytes(), greeting.flags());
             }
             case REFUSED -> over(greeting.refusal());
+            case OVER -> owner.forbidden(this, greeting.refusal());
         }
     }
 

@@ -3,6 +3,7 @@ package io.varve.cli.attach;
 import io.varve.api.Volume;
 import io.varve.cli.client.CallResult;
 import io.varve.cli.config.Endpoint;
+import io.varve.model.Holder;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -35,15 +36,23 @@ final class AccessPointSearch implements AccessPoints {
     private static final int GREETING_BYTES = 18;
 
     private final ClusterCalls cluster;
+    private final int publication;
     private final Consumer<String> say;
+    private final Consumer<String> forbidden;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private volatile boolean closed;
     private long movedNanos = System.nanoTime() - MOVE_AGAIN_AFTER.toNanos();
 
-    /** @param say for people; on a thread of its own */
-    AccessPointSearch(ClusterCalls cluster, Consumer<String> say) {
+    /**
+     * @param publication under which the volume is used, by the epoch that it took; 0: none
+     * @param say for people; on a thread of its own
+     * @param forbidden hears, likewise, that the volume is another's to use: no search has an answer any more
+     */
+    AccessPointSearch(ClusterCalls cluster, int publication, Consumer<String> say, Consumer<String> forbidden) {
         this.cluster = cluster;
+        this.publication = publication;
         this.say = say;
+        this.forbidden = forbidden;
     }
 
     @Override
@@ -77,6 +86,11 @@ final class AccessPointSearch implements AccessPoints {
         var pause = PAUSE;
         var volume = cluster.look(lost.epoch());
         while (!closed && !Thread.currentThread().isInterrupted()) {
+            var objection = volume.flatMap(known -> objection(known, publication));
+            if (objection.isPresent()) {
+                forbidden.accept(objection.get());
+                return;
+            }
             var isNew = System.nanoTime() - begun < GOING_LIMIT.toNanos();
             var place = volume.filter(known -> isWorthIt(known, lost, silence, isNew))
                     .flatMap(AccessPointSearch::place);
@@ -96,6 +110,21 @@ final class AccessPointSearch implements AccessPoints {
             var longer = pause.multipliedBy(2);
             pause = longer.compareTo(LONGEST_PAUSE) < 0 ? longer : LONGEST_PAUSE;
         }
+    }
+
+    /** Why the volume is another's to use, however old the answer is; empty when it is not. */
+    static Optional<String> objection(Volume volume, int publication) {
+        var published = volume.getPublication();
+        if (new Holder(published.getEpoch(), volume.getEpoch()).judge(publication) != Holder.Verdict.OVER) {
+            return Optional.empty();
+        }
+        var now = volume.hasPublication()
+                ? "volume '" + volume.getName() + "' is published to node " + published.getNode()
+                : "volume '" + volume.getName() + "' is published to no node";
+        return Optional.of(
+                publication == 0
+                        ? now + ": it is used there, through its CSI driver"
+                        : now + ": publication " + Integer.toUnsignedString(publication) + " of it is over");
     }
 
     /** Another place than the lost one always is; that one is as long as nothing says that it is over there. */

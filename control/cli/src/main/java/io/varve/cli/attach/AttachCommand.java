@@ -82,6 +82,24 @@ public final class AttachCommand implements Callable<Integer> {
             description = "End, and fail all requests, when the volume was open nowhere for so long. Default: never.")
     private Duration giveUpAfter = Duration.ZERO;
 
+    @Option(
+            names = "--publication",
+            paramLabel = "EPOCH",
+            description = {
+                "For a CSI driver: the publication under which it attaches, by the epoch that it took. When that is over, because the",
+                "volume was withdrawn from this node, all requests fail and the command ends."
+            },
+            converter = Epoch.class)
+    private int publication;
+
+    /** Unsigned. */
+    static final class Epoch implements CommandLine.ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String text) {
+            return Integer.parseUnsignedInt(text);
+        }
+    }
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -126,8 +144,8 @@ public final class AttachCommand implements Callable<Integer> {
 
     private int serve(RootCommand root, Path path, Teardown teardown) throws IOException, InterruptedException {
         var out = root.out();
-        var volume =
-                new AttachedVolume(name, root.servers(), root.credentials(), path, giveUpAfter, line -> say(out, line));
+        var volume = new AttachedVolume(
+                name, publication, root.servers(), root.credentials(), path, giveUpAfter, line -> say(out, line));
         teardown.add("close " + path, CLOSE_LIMIT, limit -> {
             volume.close();
             return "";

@@ -63,6 +63,7 @@ public final class AttachedVolume implements AutoCloseable {
 
     private final Path socket;
     private final String name;
+    private final int publication;
     private final Vertx vertx;
     private final VertxLoop loop;
     private final ManagementConnection connection;
@@ -77,17 +78,20 @@ public final class AttachedVolume implements AutoCloseable {
     private volatile boolean closed;
 
     /**
+     * @param publication under which the volume is used, by the epoch that it took; 0: none
      * @param giveUpAfter without an access point, everything is failed after so long; zero for never
      * @param say what happens, a line each, for people; any thread
      */
     public AttachedVolume(
             String name,
+            int publication,
             List<Endpoint> servers,
             Credentials credentials,
             Path socket,
             Duration giveUpAfter,
             Consumer<String> say) {
         this.name = name;
+        this.publication = publication;
         this.socket = socket;
         this.vertx = Vertx.builder()
                 .withTransport(Transport.EPOLL)
@@ -100,13 +104,22 @@ public final class AttachedVolume implements AutoCloseable {
                 ((VertxInternal) vertx).createEventLoopContext(), "attach", bug -> failed(say, bug.toString()));
         this.connection = new ManagementConnection(servers, credentials);
         this.cluster = new ClusterCalls(connection, name);
-        this.search = new AccessPointSearch(cluster, say);
+        this.search = new AccessPointSearch(cluster, publication, say, this::forbidden);
         var client =
                 vertx.createNetClient(new NetClientOptions().setTcpNoDelay(true).setConnectTimeout(CONNECT_MILLIS));
-        this.volume =
-                new RemoteVolume(name, name + "@" + UUID.randomUUID(), loop, client, search, giveUpAfter, events(say));
+        this.volume = new RemoteVolume(
+                name, name + "@" + client(publication), loop, client, search, giveUpAfter, events(say));
         this.export = new AttachedExport(volume);
         this.target = new NbdTarget(vertx, loop.context(), loop, export, LIMITS);
+    }
+
+    /** Nobody else's name; the access point knows by it under which publication this one comes. */
+    private static String client(int publication) {
+        return (publication == 0 ? "" : "p" + Integer.toUnsignedString(publication) + "-") + UUID.randomUUID();
+    }
+
+    private void forbidden(String why) {
+        loop.execute(() -> volume.fail(why));
     }
 
     private RemoteVolume.Events events(Consumer<String> say) {
@@ -180,6 +193,9 @@ public final class AttachedVolume implements AutoCloseable {
 
     private void requireVolume() {
         Volume found = CommandFailure.orThrow(cluster.get());
+        AccessPointSearch.objection(found, publication).ifPresent(why -> {
+            throw new CommandFailure(ExitCode.FAILED, why, "'varve volume show " + name + "' tells where it is used.");
+        });
         if (found.getState() == VolumeState.VOLUME_DETACHED) {
             CommandFailure.orThrow(cluster.attach(OPEN_LIMIT));
         }

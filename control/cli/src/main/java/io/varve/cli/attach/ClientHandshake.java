@@ -26,7 +26,9 @@ final class ClientHandshake {
         /** The export is open: {@link #sizeBytes}, {@link #flags}. */
         DONE,
         /** {@link #refusal} says why not. */
-        REFUSED
+        REFUSED,
+        /** Likewise, and it will be the same wherever the volume is open: it is another's to use. */
+        OVER
     }
 
     private final byte[] export;
@@ -131,6 +133,10 @@ final class ClientHandshake {
         }
         if (replyType < 0) {
             String said = collected.toString(StandardCharsets.UTF_8);
+            if (option == NbdProtocol.OPT_GO && replyType == NbdProtocol.REP_ERR_POLICY) {
+                refusal = said;
+                return Step.OVER;
+            }
             return refuse(said.isEmpty() ? "it refuses option " + option : said);
         }
         if (replyType == NbdProtocol.REP_INFO

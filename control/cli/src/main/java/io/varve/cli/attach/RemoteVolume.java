@@ -351,6 +351,13 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
         watchLater();
     }
 
+    @Override
+    public void forbidden(AccessPointLink at, String why) {
+        if (link == at) {
+            fail(why);
+        }
+    }
+
     private void remind(long now, String why) {
         if (now - remindedNanos >= REMIND_NANOS) {
             remindedNanos = now;
@@ -430,7 +437,8 @@ final class RemoteVolume implements Volume, AccessPointLink.Owner, ReplyReader.A
 
     // ---- the end
 
-    private void fail(String why) {
+    /** It cannot go on: what waits, and everything after it, is answered IO_ERROR. */
+    void fail(String why) {
         if (failure != null || closed) {
             return;
         }

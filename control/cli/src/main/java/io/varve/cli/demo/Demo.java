@@ -131,6 +131,7 @@ final class Demo {
         var servers = directory.nodeList().stream().map(DemoNode::management).toList();
         var here = new AttachedVolume(
                 DemoDirectory.VOLUME,
+                0,
                 servers,
                 directory.credentials(),
                 socket(),

@@ -10,6 +10,7 @@ import io.varve.api.ManagementGrpcService;
 import io.varve.api.ManagementService;
 import io.varve.api.MoveVolumeRequest;
 import io.varve.api.Node;
+import io.varve.api.Publication;
 import io.varve.api.Volume;
 import io.varve.cli.client.Credentials;
 import io.varve.cli.client.ManagementConnection;
@@ -43,7 +44,12 @@ class AccessPointSearchTest {
     private final ManagementConnection connection =
             new ManagementConnection(List.of(cluster.endpoint()), Credentials.NONE);
     private final ClusterCalls calls = new ClusterCalls(connection, "db");
-    private final AccessPointSearch search = new AccessPointSearch(calls, line -> {});
+    private final CompletableFuture<String> forbidden = new CompletableFuture<>();
+    private final AccessPointSearch search = searchUnder(0);
+
+    private AccessPointSearch searchUnder(int publication) {
+        return new AccessPointSearch(calls, publication, line -> {}, forbidden::complete);
+    }
 
     /** The management API on a real socket; like the real one it holds a question until the volume is open in a newer epoch. */
     private static final class Cluster extends ManagementService implements AutoCloseable {
@@ -83,6 +89,15 @@ class AccessPointSearchTest {
                 }
                 return isNews;
             });
+        }
+
+        /** As a server tells it that knows everything up to that epoch. */
+        synchronized void publish(String node, int publication, int epoch) {
+            volume = Volume.newBuilder()
+                    .setName("db")
+                    .setEpoch(epoch)
+                    .setPublication(Publication.newBuilder().setNode(node).setEpoch(publication))
+                    .build();
         }
 
         @Override
@@ -198,6 +213,28 @@ class AccessPointSearchTest {
             assertThat(cluster.moves).hasValue(0);
             assertThat(target.isClosed()).isFalse();
         }
+    }
+
+    @Test
+    void hearsThatItsPublicationIsOver() throws Exception {
+        cluster.publish("n1", 3, 4);
+        try (var mine = searchUnder(5)) {
+            mine.search(LOST, true, Duration.ZERO, found -> {});
+            assertThat(cluster.isHeld.get(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(forbidden).as("the server does not know of it yet").isNotDone();
+            cluster.publish("n1", 5, 6);
+            cluster.publish("n2", 8, 8);
+            assertThat(forbidden.get(30, TimeUnit.SECONDS))
+                    .contains("published to node n2")
+                    .contains("5");
+        }
+    }
+
+    @Test
+    void leavesAPublishedVolumeToItsNode() throws Exception {
+        cluster.publish("n2", 8, 8);
+        search.search(null, false, Duration.ZERO, found -> {});
+        assertThat(forbidden.get(30, TimeUnit.SECONDS)).contains("through its CSI driver");
     }
 
     /** The NBD target of all nodes. */

@@ -39,7 +39,9 @@ final class MortalTarget implements AutoCloseable {
         OUT_OF_SPACE,
         BROKEN,
         /** Not a death: says nothing more. */
-        SILENCE
+        SILENCE,
+        /** Not a death: lets nobody in, by policy. */
+        FORBIDDEN
     }
 
     /** What one connection does: so many requests, then its death. */
@@ -122,6 +124,10 @@ final class MortalTarget implements AutoCloseable {
             if (option == 7) {
                 if (fate.death() == Death.IN_HANDSHAKE) {
                     return false;
+                }
+                if (fate.death() == Death.FORBIDDEN) {
+                    optionReply(out, option, 0x80000002, "another's".getBytes(StandardCharsets.UTF_8));
+                    continue;
                 }
                 for (Socket each : older) {
                     each.close();

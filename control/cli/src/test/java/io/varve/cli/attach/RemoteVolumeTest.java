@@ -60,7 +60,7 @@ class RemoteVolumeTest {
     @ParameterizedTest
     @EnumSource(
             value = Death.class,
-            names = {"NEVER", "SILENCE", "OUT_OF_SPACE", "BROKEN"},
+            names = {"NEVER", "SILENCE", "OUT_OF_SPACE", "BROKEN", "FORBIDDEN"},
             mode = EnumSource.Mode.EXCLUDE)
     void goesOnAfterADeathAnywhere(Death death) throws Exception {
         fates.add(new Fate(2, Death.AFTER_EXECUTION));
@@ -83,7 +83,7 @@ class RemoteVolumeTest {
         var seed = Long.getLong("varve.seed", new SplittableRandom().nextLong());
         var random = new SplittableRandom(seed);
         var deaths = Arrays.stream(Death.values())
-                .filter(death -> !List.of(Death.NEVER, Death.SILENCE, Death.OUT_OF_SPACE, Death.BROKEN)
+                .filter(death -> !List.of(Death.NEVER, Death.SILENCE, Death.OUT_OF_SPACE, Death.BROKEN, Death.FORBIDDEN)
                         .contains(death))
                 .toList();
         for (var i = 0; i < 150; i++) {
@@ -206,6 +206,20 @@ class RemoteVolumeTest {
             assertThat(under.write(0, block(2))).isEqualTo(BlockStatus.IO_ERROR);
             assertThat(under.failed.get(20, TimeUnit.SECONDS)).contains("bytes and flags");
             assertThat(under.write(0, block(2))).isEqualTo(BlockStatus.IO_ERROR);
+        }
+    }
+
+    @Test
+    void whatWaitsFailsWhenTheVolumeIsAnothers() throws Exception {
+        fates.add(new Fate(1, Death.BEFORE_EXECUTION));
+        fates.add(new Fate(0, Death.FORBIDDEN));
+        try (var target = target();
+                var under = new VolumeUnderTest(Duration.ZERO, () -> at(target, 1)).open()) {
+            assertThat(under.write(0, block(1))).isEqualTo(BlockStatus.OK);
+            assertThat(under.write(0, block(2))).isEqualTo(BlockStatus.IO_ERROR);
+            assertThat(under.failed.get(20, TimeUnit.SECONDS)).isEqualTo("another's");
+            assertThat(target.bytes[0]).isEqualTo((byte) 1);
+            assertThat(target.connections).as("nothing is tried again").hasValue(2);
         }
     }
 

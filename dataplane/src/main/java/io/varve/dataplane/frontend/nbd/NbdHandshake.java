@@ -5,6 +5,7 @@ import io.netty.buffer.Unpooled;
 import io.varve.dataplane.volume.Volume;
 import io.varve.dataplane.volume.VolumeDirectory;
 import io.varve.model.Geometry;
+import io.varve.model.Holder.Verdict;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
@@ -210,7 +211,7 @@ final class NbdHandshake {
         }
         String name = string(collected.readableBytes());
         Volume found = find(name);
-        return found == null ? Step.CLOSE : enter(out, found, name);
+        return found == null || verdict(found, name) != Verdict.MAY_USE ? Step.CLOSE : enter(out, found, name);
     }
 
     private Step list(ByteBuf out) {
@@ -254,10 +255,30 @@ final class NbdHandshake {
             nameAsked |= collected.readUnsignedShort() == NbdProtocol.INFO_NAME;
         }
         if (option == NbdProtocol.OPT_GO) {
-            return enter(out, found, name);
+            return switch (verdict(found, name)) {
+                case MAY_USE -> enter(out, found, name);
+                case NOT_YET ->
+                    refuse(out, NbdProtocol.REP_ERR_UNKNOWN, "it is open here from before it was published so");
+                case OVER -> refuse(out, NbdProtocol.REP_ERR_POLICY, objection(found, name));
+            };
         }
         tell(out, found);
         return Step.DONE_ONE;
+    }
+
+    private static Verdict verdict(Volume found, String name) {
+        return found.holder().judge(shown(name));
+    }
+
+    private static int shown(String name) {
+        return Objects.requireNonNull(ExportName.parse(name)).publication();
+    }
+
+    private static String objection(Volume found, String name) {
+        return shown(name) == 0
+                ? "the volume is published to a node: it is used there, through its CSI driver"
+                : "publication " + Integer.toUnsignedString(shown(name)) + " of the volume is over: "
+                        + (found.holder().publication() == 0 ? "it is published to no node" : "there is a newer one");
     }
 
     private void tell(ByteBuf out, Volume found) {

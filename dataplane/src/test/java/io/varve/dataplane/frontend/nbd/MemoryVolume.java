@@ -5,6 +5,7 @@ import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.BlockRequest;
 import io.varve.dataplane.volume.BlockStatus;
 import io.varve.dataplane.volume.Volume;
+import io.varve.model.Holder;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -37,6 +38,7 @@ class MemoryVolume implements Volume {
     private final Random random = new Random(7);
     private final Completing completing = new Completing();
 
+    Holder holder = Holder.ANYBODY;
     Behaviour behaviour = Behaviour.PROMPT;
     BlockStatus outcome = BlockStatus.OK;
     int queueLimit = Integer.MAX_VALUE;
@@ -60,6 +62,11 @@ class MemoryVolume implements Volume {
     @Override
     public long sizeBytes() {
         return sizeBytes;
+    }
+
+    @Override
+    public Holder holder() {
+        return holder;
     }
 
     @Override
