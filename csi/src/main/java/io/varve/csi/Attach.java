@@ -1,6 +1,7 @@
 package io.varve.csi;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -23,8 +24,15 @@ interface Attach {
     /** The device as soon as it has so many bytes, or as it is when {@code limit} is over; empty as soon as it is not attached, or works no longer. */
     Optional<Device> await(String volume, long bytes, Duration limit);
 
-    /** Attaches the volume if it is not. */
-    Device attach(String volume);
+    /**
+     * Attaches the volume if it is not.
+     *
+     * @param publication under which, by the epoch that it took; 0: the cluster does not count them
+     */
+    Device attach(String volume, int publication);
+
+    /** Devices that an attach of the volume which has ended left behind. */
+    List<String> remains(String volume);
 
     /** Takes it away, whatever is left of it; nothing, if there is nothing. */
     void detach(String volume);

@@ -59,10 +59,12 @@ final class ControllerCalls {
     private static final int WAIT_SECONDS = 30;
 
     private final Cluster cluster;
+    private final Machines machines;
     private final Pending pending = new Pending();
 
-    ControllerCalls(Cluster cluster) {
+    ControllerCalls(Cluster cluster, Machines machines) {
         this.cluster = cluster;
+        this.machines = machines;
     }
 
     static ControllerGetCapabilitiesResponse capabilities() {
@@ -230,18 +232,19 @@ final class ControllerCalls {
                         "volume '" + name + "' is published to node " + node + " already, "
                                 + (readOnly ? "writable" : "read only"));
             }
-            if (there.isEmpty()) {
-                cluster.ask(
-                        ManagementGrpcClient.PublishVolume,
-                        PublishVolumeRequest.newBuilder()
-                                .setName(name)
-                                .setNode(node)
-                                .setReadOnly(readOnly)
-                                .setState(PublishVolumeRequest.State.PUBLISHED)
-                                .build(),
-                        LIMIT);
-            }
-            serve(volume, node);
+            // What served it before, if it was open, serves it no more.
+            Volume published = there.isEmpty()
+                    ? cluster.ask(
+                            ManagementGrpcClient.PublishVolume,
+                            PublishVolumeRequest.newBuilder()
+                                    .setName(name)
+                                    .setNode(node)
+                                    .setReadOnly(readOnly)
+                                    .setState(PublishVolumeRequest.State.PUBLISHED)
+                                    .build(),
+                            LIMIT)
+                    : volume;
+            serve(published, node);
             return ControllerPublishVolumeResponse.getDefaultInstance();
         });
     }
@@ -307,9 +310,33 @@ final class ControllerCalls {
                 return ControllerUnpublishVolumeResponse.getDefaultInstance();
             }
             if (volume.orElseThrow().getPublication().getStaged()) {
-                throw CsiFailure.precondition("volume '" + name + "' is in use on node " + there
-                        + ", which has not said that it let go: without proof that it is off there may be two writers");
+                String reason = machines.givenUp(there)
+                        .orElseThrow(() -> CsiFailure.precondition("volume '" + name + "' is in use on node " + there
+                                + ", which has not said that it let go. " + machines.advice(there)));
+                LOG.warn("volume taken from a node volume={} node={} reason=\"{}\"", name, there, reason);
+                withdraw(name, there, PublishVolumeRequest.State.FENCED);
+            } else {
+                detach(name);
+                withdraw(name, there, PublishVolumeRequest.State.NOT_PUBLISHED);
             }
+            return ControllerUnpublishVolumeResponse.getDefaultInstance();
+        });
+    }
+
+    private void withdraw(String name, String node, PublishVolumeRequest.State state) {
+        cluster.ask(
+                ManagementGrpcClient.PublishVolume,
+                PublishVolumeRequest.newBuilder()
+                        .setName(name)
+                        .setNode(node)
+                        .setState(state)
+                        .build(),
+                LIMIT);
+    }
+
+    /** Whoever serves it lets go in good order. When that node is gone nobody does, and nothing is lost: what follows takes the next epoch. */
+    private void detach(String name) {
+        try {
             cluster.ask(
                     ManagementGrpcClient.DetachVolume,
                     DetachVolumeRequest.newBuilder()
@@ -317,16 +344,12 @@ final class ControllerCalls {
                             .setTimeoutSeconds(WAIT_SECONDS)
                             .build(),
                     LIMIT);
-            cluster.ask(
-                    ManagementGrpcClient.PublishVolume,
-                    PublishVolumeRequest.newBuilder()
-                            .setName(name)
-                            .setNode(there)
-                            .setState(PublishVolumeRequest.State.NOT_PUBLISHED)
-                            .build(),
-                    LIMIT);
-            return ControllerUnpublishVolumeResponse.getDefaultInstance();
-        });
+        } catch (CsiFailure late) {
+            if (late.status() != GrpcStatus.DEADLINE_EXCEEDED) {
+                throw late;
+            }
+            LOG.info("not detached in time volume={} reason=\"{}\"", name, late.getMessage());
+        }
     }
 
     // ------------------------------------------------------------------ what there is

@@ -22,22 +22,30 @@ public final class CsiDriver {
      */
     public record NodePart(String id, String zone, int maxVolumes, Path stateDirectory) {}
 
-    /** Offers the services on the server; it is not started. */
+    /** Offers the services on the server; it is not started. Of a node's part, what was fenced is cleaned up from now on. */
     public static void serve(
-            CsiServer server, Mode mode, String version, Cluster cluster, NodePart node, UserSpaceAttach attach) {
+            CsiServer server,
+            Mode mode,
+            String version,
+            Cluster cluster,
+            Machines machines,
+            NodePart node,
+            UserSpaceAttach attach) {
         server.identity(new IdentityCalls(version, mode != Mode.NODE, cluster));
         if (mode != Mode.NODE) {
-            server.controller(new ControllerCalls(cluster));
+            server.controller(new ControllerCalls(cluster, machines));
         }
         if (mode != Mode.CONTROLLER) {
-            server.node(new NodeCalls(
+            NodeCalls calls = new NodeCalls(
                     node.id(),
                     node.zone(),
                     node.maxVolumes() == 0 ? NodeCalls.DEFAULT_MAX_VOLUMES : node.maxVolumes(),
                     node.stateDirectory(),
                     cluster,
                     attach,
-                    new Mounts()));
+                    new Mounts());
+            server.node(calls);
+            Thread.ofVirtual().name("fenced-volumes").start(new FencedVolumes(calls, node.stateDirectory()));
         }
     }
 }

@@ -174,6 +174,20 @@ final class Mounts {
         }
     }
 
+    /** The device, whose end has come, is mounted nowhere any more: at once, also where somebody still has a file of it open. */
+    void cutOff(String device) {
+        for (String point : MountTable.now().pointsOf(device).reversed()) {
+            Command.of("umount", "--lazy", point).must();
+        }
+    }
+
+    /** Likewise, whatever is mounted there. */
+    void cutOff(Path point) {
+        for (int layer = 0; layer < MAX_LAYERS && MountTable.now().at(point).isPresent(); layer++) {
+            Command.of("umount", "--lazy", point.toString()).must();
+        }
+    }
+
     /** A file or an empty directory; nothing, if there is nothing. */
     static void remove(Path path) {
         try {

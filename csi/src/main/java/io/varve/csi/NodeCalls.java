@@ -2,7 +2,9 @@ package io.varve.csi;
 
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.ManagementGrpcClient;
+import io.varve.api.Publication;
 import io.varve.api.PublishVolumeRequest;
+import io.varve.api.Volume;
 import io.varve.csi.spec.NodeExpandVolumeRequest;
 import io.varve.csi.spec.NodeExpandVolumeResponse;
 import io.varve.csi.spec.NodeGetCapabilitiesResponse;
@@ -90,7 +92,7 @@ final class NodeCalls {
         return pending.alone(volume, () -> {
             require(volume);
             Optional<StagedVolume> before = StagedVolume.read(directory, volume);
-            if (before.isPresent() && !before.get().equals(wanted)) {
+            if (before.isPresent() && !before.get().isLike(wanted)) {
                 throw new CsiFailure(
                         GrpcStatus.ALREADY_EXISTS,
                         "volume '" + volume + "' is staged at " + before.get().stagingPath()
@@ -100,8 +102,10 @@ final class NodeCalls {
                 wanted.write(directory);
             }
             try {
-                tell(volume, true);
-                Attach.Device device = attached(wanted);
+                StagedVolume staged = underPublication(
+                        before.orElse(wanted),
+                        tell(volume, true).getPublication().getEpoch());
+                Attach.Device device = attached(staged);
                 if (!wanted.isBlock()) {
                     mounts.mountDevice(
                             device.path(), wanted, capability.getMount().getMountFlagsList(), parameters);
@@ -137,6 +141,19 @@ final class NodeCalls {
                 .isPresent();
     }
 
+    /** What is here of another publication was fenced, and is of no use. */
+    private StagedVolume underPublication(StagedVolume before, int publication) {
+        if (before.publication() == publication) {
+            return before;
+        }
+        removeRemains(before);
+        StagedVolume staged = new StagedVolume(
+                        before.volume(), before.stagingPath(), before.fsType(), before.readOnly(), before.onePodOnly())
+                .under(publication);
+        staged.write(directory);
+        return staged;
+    }
+
     /** Where a former attach of the volume has died its device is gone, and what is mounted from it cannot be used any more. */
     private Attach.Device attached(StagedVolume staged) {
         Optional<Attach.Device> there = attach.find(staged.volume());
@@ -146,7 +163,7 @@ final class NodeCalls {
         if (!staged.isBlock()) {
             mounts.unmountAll(Path.of(staged.stagingPath()));
         }
-        return attach.attach(staged.volume());
+        return attach.attach(staged.volume(), staged.publication());
     }
 
     private static StagedVolume wanted(String volume, String path, VolumeCapability capability, Parameters parameters) {
@@ -163,15 +180,19 @@ final class NodeCalls {
         if (!VolumeName.isValid(volume)) {
             throw CsiFailure.notFound(volume);
         }
-        cluster.ask(
+        get(volume);
+    }
+
+    private Volume get(String volume) {
+        return cluster.ask(
                 ManagementGrpcClient.GetVolume,
                 GetVolumeRequest.newBuilder().setName(volume).build(),
                 CLUSTER_LIMIT);
     }
 
     /** The cluster remembers that the volume is in use here, so that it is not handed to another node without proof. */
-    private void tell(String volume, boolean staged) {
-        cluster.ask(
+    private Volume tell(String volume, boolean staged) {
+        return cluster.ask(
                 ManagementGrpcClient.PublishVolume,
                 PublishVolumeRequest.newBuilder()
                         .setName(volume)
@@ -207,6 +228,49 @@ final class NodeCalls {
         StagedVolume.remove(directory, volume);
     }
 
+    // ------------------------------------------------------------------ fenced
+
+    /** What was staged here, and is attached no longer. */
+    List<String> withoutAttach() {
+        return StagedVolume.all(directory).stream()
+                .map(StagedVolume::volume)
+                .filter(volume -> attach.find(volume).isEmpty())
+                .toList();
+    }
+
+    /**
+     * Removes what is left of a volume that was taken from this node while it could not be asked: it was off, frozen, or out of reach. Its attach is
+     * refused everywhere, and has ended by itself; what hangs on its device is of no use any more. False: it was not taken, and nothing was done.
+     */
+    boolean removeIfFenced(String volume) {
+        return pending.alone(volume, () -> {
+            Optional<StagedVolume> staged = StagedVolume.read(directory, volume).filter(this::isFenced);
+            staged.ifPresent(this::removeRemains);
+            staged.ifPresent(each -> StagedVolume.remove(directory, volume));
+            return staged.isPresent();
+        });
+    }
+
+    private boolean isFenced(StagedVolume staged) {
+        Publication now;
+        try {
+            now = get(staged.volume()).getPublication();
+        } catch (CsiFailure refused) {
+            if (refused.status() == GrpcStatus.NOT_FOUND) {
+                return true;
+            }
+            throw refused;
+        }
+        // A stage that was killed before the cluster had answered is the kubelet's to repeat or to undo.
+        return !now.getNode().equals(node) || (staged.publication() != 0 && now.getEpoch() != staged.publication());
+    }
+
+    private void removeRemains(StagedVolume staged) {
+        staged.targets().forEach(target -> mounts.cutOff(Path.of(target)));
+        attach.remains(staged.volume()).forEach(mounts::cutOff);
+        attach.detach(staged.volume());
+    }
+
     // ------------------------------------------------------------------ publish
 
     NodePublishVolumeResponse publish(NodePublishVolumeRequest request) {
@@ -238,6 +302,7 @@ final class NodeCalls {
                 requireAlone(MountTable.now(), staged, device.path(), target);
             }
             if (staged.isBlock()) {
+                staged.with(target.toString()).write(directory);
                 mounts.bindDevice(device.path(), target, readOnly);
             } else {
                 mounts.bindDirectory(
@@ -270,8 +335,17 @@ final class NodeCalls {
         return pending.alone(volume, () -> {
             mounts.unmountAll(target);
             Mounts.remove(target);
+            forget(volume, target.toString());
             return NodeUnpublishVolumeResponse.getDefaultInstance();
         });
+    }
+
+    private void forget(String volume, String target) {
+        if (VolumeName.isValid(volume)) {
+            StagedVolume.read(directory, volume)
+                    .filter(staged -> staged.targets().contains(target))
+                    .ifPresent(staged -> staged.without(target).write(directory));
+        }
     }
 
     // ------------------------------------------------------------------ what is there, and how large

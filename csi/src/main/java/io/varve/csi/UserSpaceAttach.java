@@ -175,7 +175,7 @@ public final class UserSpaceAttach implements Attach {
     }
 
     @Override
-    public Device attach(String volume) {
+    public Device attach(String volume, int publication) {
         Optional<String> reason = unavailable();
         if (reason.isPresent()) {
             throw CsiFailure.precondition("attach method " + method() + " does not work on this node: " + reason.get());
@@ -183,7 +183,7 @@ public final class UserSpaceAttach implements Attach {
         try {
             if (processes(volume).isEmpty()) {
                 clear(volume);
-                start(volume);
+                start(volume, publication);
             }
             return await(volume);
         } catch (IOException e) {
@@ -191,17 +191,19 @@ public final class UserSpaceAttach implements Attach {
         }
     }
 
-    private void start(String volume) throws IOException {
+    private void start(String volume, int publication) throws IOException {
         Files.createDirectories(directory);
         Path log = log(volume);
-        starter.start(
-                List.of(
-                        volume,
-                        "--socket",
-                        socket(volume).toString(),
-                        "--state",
-                        state(volume).toString()),
-                log);
+        List<String> arguments = new ArrayList<>(List.of(
+                volume,
+                "--socket",
+                socket(volume).toString(),
+                "--state",
+                state(volume).toString()));
+        if (publication != 0) {
+            arguments.addAll(List.of("--publication", Integer.toUnsignedString(publication)));
+        }
+        starter.start(arguments, log);
         LOG.info("attach started volume={} log={}", volume, log);
     }
 
@@ -265,7 +267,7 @@ public final class UserSpaceAttach implements Attach {
     private void clear(String volume) throws IOException {
         Path socket = socket(volume);
         Path point = Path.of(socket + ".device");
-        for (String loop : loopsOn(point.resolve("nbd"))) {
+        for (String loop : remains(volume)) {
             Command.of("losetup", "-d", loop).must();
         }
         if (MountTable.now().at(point).isPresent()) {
@@ -275,6 +277,15 @@ public final class UserSpaceAttach implements Attach {
         Files.deleteIfExists(Path.of(socket + ".log"));
         Files.deleteIfExists(socket);
         Files.deleteIfExists(state(volume));
+    }
+
+    @Override
+    public List<String> remains(String volume) {
+        try {
+            return loopsOn(Path.of(socket(volume) + ".device", "nbd"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static List<String> loopsOn(Path file) throws IOException {

@@ -48,6 +48,7 @@ class CsiServerTest {
                 CsiDriver.Mode.CONTROLLER,
                 "1.2.3",
                 new Unreachable(),
+                Machines.UNKNOWN,
                 new CsiDriver.NodePart("n1", "", 0, directory),
                 new UserSpaceAttach(directory, new OwnSession(List.of("false"))));
         server.start();

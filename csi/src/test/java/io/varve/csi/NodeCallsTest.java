@@ -3,7 +3,9 @@ package io.varve.csi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.varve.api.Publication;
 import io.varve.api.PublishVolumeRequest;
+import io.varve.api.Volume;
 import io.varve.csi.spec.NodeStageVolumeRequest;
 import io.varve.csi.spec.NodeUnstageVolumeRequest;
 import io.varve.csi.spec.VolumeCapability;
@@ -28,12 +30,15 @@ import org.junit.jupiter.api.io.TempDir;
 class NodeCallsTest {
     private static final long SIZE_BYTES = 16L << 20;
 
-    /** Every volume is there. */
+    /** Every volume is there, and published as a test says. */
     private static final class Memory implements Cluster {
         private final List<PublishVolumeRequest.State> told = new ArrayList<>();
+        private Publication publication =
+                Publication.newBuilder().setNode("n1").setEpoch(3).build();
         private boolean isAway;
 
         @Override
+        @SuppressWarnings("unchecked") // Both calls that are made answer a volume.
         public <Q, R> R ask(ServiceMethod<R, Q> method, Q request, Duration limit) {
             if (request instanceof PublishVolumeRequest publish) {
                 if (isAway && publish.getState() == PublishVolumeRequest.State.UNSTAGED) {
@@ -41,7 +46,7 @@ class NodeCallsTest {
                 }
                 told.add(publish.getState());
             }
-            return null;
+            return (R) Volume.newBuilder().setPublication(publication).build();
         }
     }
 
@@ -49,6 +54,7 @@ class NodeCallsTest {
         private final Path file;
         private Optional<CsiFailure> failure = Optional.empty();
         private boolean isAttached;
+        private int publication;
 
         FileAttach(Path file) {
             this.file = file;
@@ -75,11 +81,17 @@ class NodeCallsTest {
         }
 
         @Override
-        public Device attach(String volume) {
+        public List<String> remains(String volume) {
+            return List.of();
+        }
+
+        @Override
+        public Device attach(String volume, int under) {
             if (failure.isPresent()) {
                 throw failure.get();
             }
             isAttached = true;
+            publication = under;
             return find(volume).orElseThrow();
         }
 
@@ -170,6 +182,55 @@ class NodeCallsTest {
                 .setStagingTargetPath(directory.resolve("stage").toString())
                 .build());
         assertThat(cluster.told).endsWith(PublishVolumeRequest.State.UNSTAGED);
+    }
+
+    private void publish(String node, int epoch) {
+        cluster.publication =
+                Publication.newBuilder().setNode(node).setEpoch(epoch).build();
+    }
+
+    @Test
+    void attachesUnderThePublicationThatTheClusterTold() {
+        stage(raw());
+        stage(raw());
+        assertThat(attach.publication).isEqualTo(3);
+        assertThat(StagedVolume.read(directory, "db").orElseThrow().publication())
+                .isEqualTo(3);
+    }
+
+    @Test
+    void whatWasTakenFromThisNodeIsRemovedOnceItsAttachHasEnded() {
+        stage(raw());
+        publish("n2", 5);
+        assertThat(calls.withoutAttach()).as("it ends by itself").isEmpty();
+        attach.isAttached = false;
+        assertThat(calls.withoutAttach()).containsExactly("db");
+        assertThat(calls.removeIfFenced("db")).isTrue();
+        assertThat(StagedVolume.read(directory, "db")).isEmpty();
+        assertThat(cluster.told).as("it is not this node's to say").containsExactly(PublishVolumeRequest.State.STAGED);
+        assertThat(calls.withoutAttach()).isEmpty();
+    }
+
+    @Test
+    void aNewerPublicationToThisNodeIsAnother() {
+        stage(raw());
+        attach.isAttached = false;
+        publish("n1", 7);
+        assertThat(calls.removeIfFenced("db")).isTrue();
+        stage(raw());
+        publish("n1", 9);
+        stage(raw());
+        assertThat(attach.publication)
+                .as("the attach of the older one was replaced")
+                .isEqualTo(9);
+    }
+
+    @Test
+    void whatOnlyLostItsAttachIsKept() {
+        stage(raw());
+        attach.isAttached = false;
+        assertThat(calls.removeIfFenced("db")).isFalse();
+        assertThat(StagedVolume.read(directory, "db")).isPresent();
     }
 
     private static final String TARGET = "/var/lib/kubelet/pods/a/volumes/db/mount";

@@ -74,7 +74,7 @@ class TopologiesTest {
     }
 
     private final TwoNodes cluster = new TwoNodes();
-    private final ControllerCalls calls = new ControllerCalls(cluster);
+    private final ControllerCalls calls = new ControllerCalls(cluster, Machines.UNKNOWN);
 
     private static Topology at(String node, String zone) {
         return Topologies.of(node, zone);

@@ -10,7 +10,7 @@ package io.varve.model;
 public record Holder(int publication, int epoch) {
     public static final Holder ANYBODY = new Holder(0, 0);
 
-    /** What becomes of who shows a publication. */
+
     public enum Verdict {
         MAY_USE,
         /** The publication is newer than all that is known here. */
@@ -19,7 +19,11 @@ public record Holder(int publication, int epoch) {
         OVER
     }
 
-    /** @param shown the epoch that the publication took; 0: none */
+    /**
+     * What becomes of who shows that publication.
+     *
+     * @param shown the epoch that it took; 0: none
+     */
     public Verdict judge(int shown) {
         if (shown == publication) {
             return Verdict.MAY_USE;

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
             NodeLeaveCommands.Drain.class,
             NodeLeaveCommands.Undrain.class,
             NodeLeaveCommands.Check.class,
-            NodeLeaveCommands.Remove.class
+            NodeLeaveCommands.Remove.class,
+            NodeFenceCommand.class
         },
         footerHeading = "%nExamples:%n",
         footer = {

@@ -4,6 +4,9 @@ import io.varve.cli.client.CallResult;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.command.ExitCode;
 import io.varve.cli.command.RootCommand;
+import io.varve.cli.kubernetes.KubernetesApi;
+import io.varve.cli.kubernetes.KubernetesMachines;
+import io.varve.cli.log.NodeLog;
 import io.varve.cli.process.Teardown;
 import io.varve.csi.AttachHost;
 import io.varve.csi.AttachStarter;
@@ -11,6 +14,7 @@ import io.varve.csi.Cluster;
 import io.varve.csi.CsiDriver;
 import io.varve.csi.CsiFailure;
 import io.varve.csi.CsiServer;
+import io.varve.csi.Machines;
 import io.varve.csi.OwnSession;
 import io.varve.csi.UserSpaceAttach;
 import io.vertx.grpc.common.GrpcStatus;
@@ -98,11 +102,21 @@ public final class CsiCommand implements Callable<Integer> {
             })
     private @Nullable Path attachHost;
 
+    @Option(
+            names = "--kubernetes",
+            description = {
+                "The controller asks Kubernetes which machines are given up, as the service account of its pod: volumes are taken from a",
+                "node whose Node has the taint node.kubernetes.io/out-of-service, or is gone. Nodes are called alike in both. Default: no;",
+                "'varve node fence' does it."
+            })
+    private boolean kubernetes;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
     @Override
     public Integer call() throws Exception {
+        NodeLog.toStandardOutput("info");
         var root = RootCommand.of(spec);
         var socket = socket();
         if (mode != CsiDriver.Mode.CONTROLLER && node.isEmpty()) {
@@ -130,6 +144,7 @@ public final class CsiCommand implements Callable<Integer> {
                     mode,
                     version(),
                     new OverManagement(connection),
+                    kubernetes ? new KubernetesMachines(KubernetesApi.ofThisPod()) : Machines.UNKNOWN,
                     new CsiDriver.NodePart(node, zone, maxVolumes, directory.toAbsolutePath()),
                     new UserSpaceAttach(directory.toAbsolutePath(), starter(root)));
             server.start();
