@@ -10,7 +10,7 @@ package io.varve.model;
 public record Holder(int publication, int epoch) {
     public static final Holder ANYBODY = new Holder(0, 0);
 
-
+    /** The answer to who shows a publication, or none. */
     public enum Verdict {
         MAY_USE,
         /** The publication is newer than all that is known here. */
