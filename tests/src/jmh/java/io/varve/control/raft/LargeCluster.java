@@ -74,8 +74,8 @@ public final class LargeCluster {
 
     private MetaResult must(MetaState state, MetaCommand command) {
         CommandCodec.Proposed read = CommandCodec.decode(CommandCodec.encode(new CommandCodec.Proposed(1, command)));
-        MetaResult result =
-                MetaRules.apply(state, ++index, read.unixMillis(), read.command()).result();
+        MetaResult result = MetaRules.apply(state, ++index, read.unixMillis(), read.command())
+                .result();
         if (!result.isOk()) {
             throw new IllegalStateException(command + ": " + result.message());
         }
@@ -100,25 +100,31 @@ public final class LargeCluster {
             must(state, new InitCluster("c", "large"));
             must(state, new ChangeSettings(Map.of("rebuild.grace", "15s")));
             for (int n = 0; n < NODES; n++) {
-                must(state, new RegisterNode(
-                        Node.newBuilder()
-                                .setId(node(n))
-                                .setZone("zone-" + n % 3)
-                                .setIncarnation(1)
-                                .setManagementAddress(node(n) + ":7700")
-                                .build(),
-                        ""));
-                must(state, new RegisterGroup(
-                        DiskGroup.newBuilder()
-                                .setUuid(group(n))
-                                .setNode(node(n))
-                                .setName("main")
-                                .setPeerAddress(node(n) + ":7710")
-                                .setCapacityBytes(30_000 * GIB)
-                                .setFreeBytes(9_000 * GIB)
-                                .addDevices(Device.newBuilder().setPath("/dev/nvme0n1").setState("OK"))
-                                .build(),
-                        1));
+                must(
+                        state,
+                        new RegisterNode(
+                                Node.newBuilder()
+                                        .setId(node(n))
+                                        .setZone("zone-" + n % 3)
+                                        .setIncarnation(1)
+                                        .setManagementAddress(node(n) + ":7700")
+                                        .build(),
+                                ""));
+                must(
+                        state,
+                        new RegisterGroup(
+                                DiskGroup.newBuilder()
+                                        .setUuid(group(n))
+                                        .setNode(node(n))
+                                        .setName("main")
+                                        .setPeerAddress(node(n) + ":7710")
+                                        .setCapacityBytes(30_000 * GIB)
+                                        .setFreeBytes(9_000 * GIB)
+                                        .addDevices(Device.newBuilder()
+                                                .setPath("/dev/nvme0n1")
+                                                .setState("OK"))
+                                        .build(),
+                                1));
             }
             return 0;
         });
@@ -132,7 +138,8 @@ public final class LargeCluster {
         Map<String, List<Integer>> onGroup = new HashMap<>();
         for (int slab = 0; slab < SLABS; slab++) {
             int first = random.nextInt(NODES);
-            int second = (first + 1 + 3 * random.nextInt(NODES / 3)) % NODES; // another zone, but for the last of the circle
+            int second =
+                    (first + 1 + 3 * random.nextInt(NODES / 3)) % NODES; // another zone, but for the last of the circle
             List<String> place = List.of(group(first), group(second));
             places.add(place);
             for (String each : place) {
@@ -140,8 +147,16 @@ public final class LargeCluster {
             }
         }
         store.write(state -> {
-            long id = must(state, new CreateVolume(
-                            "pvc-%08d-0000-0000-0000-000000000000".formatted(v), SLABS * SLAB_BYTES, COPIES, SLAB_BYTES, 1, places, "r" + v))
+            long id = must(
+                            state,
+                            new CreateVolume(
+                                    "pvc-%08d-0000-0000-0000-000000000000".formatted(v),
+                                    SLABS * SLAB_BYTES,
+                                    COPIES,
+                                    SLAB_BYTES,
+                                    1,
+                                    places,
+                                    "r" + v))
                     .requireVolume()
                     .getId();
             onGroup.forEach((group, slabs) -> must(state, new ReplicasCreated(id, group, slabs)));
@@ -166,7 +181,9 @@ public final class LargeCluster {
     // ------------------------------------------------------------------ measuring
 
     private void measure() throws IOException {
-        row("nodes, volumes, slabs, copies", NODES + ", " + VOLUMES + ", " + VOLUMES * SLABS + ", " + VOLUMES * SLABS * COPIES);
+        row(
+                "nodes, volumes, slabs, copies",
+                NODES + ", " + VOLUMES + ", " + VOLUMES * SLABS + ", " + VOLUMES * SLABS * COPIES);
         row("the truth on disk (LMDB)", mib(Files.size(directory.resolve("state"))));
         Path snapshot = directory.resolve("snapshot");
         row("snapshot, written durably", millis(once(() -> copy(snapshot))) + ", " + mib(Files.size(snapshot)));
@@ -183,7 +200,9 @@ public final class LargeCluster {
         lose(7);
         RebuildTruth lost = store.read(RebuildTruth::of);
         RebuildMemory silent = RebuildPlan.of(lost, heard(100_000, 7), memory).next();
-        row("plan, a node is lost for longer than the grace time", spread(() -> RebuildPlan.of(lost, heard(200_000, 7), silent)));
+        row(
+                "plan, a node is lost for longer than the grace time",
+                spread(() -> RebuildPlan.of(lost, heard(200_000, 7), silent)));
         RebuildPlan plan = RebuildPlan.of(lost, heard(200_000, 7), silent);
         long began = System.nanoTime();
         plan.steps().forEach(step -> decide(step.command()));
@@ -193,8 +212,10 @@ public final class LargeCluster {
         row("plan, another is drained as well", spread(() -> RebuildPlan.of(drained, heard(200_000, 7), silent)));
 
         NodeView view = store.read(state -> NodeViews.of(state, node(9)));
-        row("one node's view", spread(() -> store.read(state -> NodeViews.of(state, node(9)))) + ", "
-                + mib(view.getSerializedSize()) + ", " + view.getVolumesCount() + " volumes");
+        row(
+                "one node's view",
+                spread(() -> store.read(state -> NodeViews.of(state, node(9)))) + ", " + mib(view.getSerializedSize())
+                        + ", " + view.getVolumesCount() + " volumes");
     }
 
     private long copy(Path target) {
@@ -238,7 +259,8 @@ public final class LargeCluster {
             decide(changes.get(i));
             nanos[i] = System.nanoTime() - from;
         }
-        row("a node is lost: " + slabs + " sets in " + changes.size() + " commands, one after the other",
+        row(
+                "a node is lost: " + slabs + " sets in " + changes.size() + " commands, one after the other",
                 millis(System.nanoTime() - began) + " together; each " + quantiles(nanos));
     }
 

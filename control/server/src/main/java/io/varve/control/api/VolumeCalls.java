@@ -186,7 +186,7 @@ final class VolumeCalls {
                 : !limits.isEmpty()
                         ? Optional.of(limits)
                         : labelObjection(request.getLabelsList())
-                        .or(() -> PlacementWishes.objection(request.getWish()));
+                                .or(() -> PlacementWishes.objection(request.getWish()));
     }
 
     private static Optional<String> labelObjection(List<Label> labels) {
