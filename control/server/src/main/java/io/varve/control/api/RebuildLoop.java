@@ -53,6 +53,7 @@ final class RebuildLoop {
     private Map<String, Map<Long, Long>> bytesOf = Map.of();
     private boolean running;
     private long lastRound = nowMillis();
+    private int gaps;
 
     RebuildLoop(MetaGroup group, Sightings sightings, NodeCalls calls) {
         this.group = group;
@@ -65,6 +66,7 @@ final class RebuildLoop {
         long called = nowMillis();
         if (called - lastRound > GAP_MILLIS) {
             memory = null;
+            gaps++;
         }
         lastRound = called;
         if (running) {
@@ -77,9 +79,9 @@ final class RebuildLoop {
         }
         running = true;
         RebuildMemory remembered = memory == null ? RebuildMemory.begun(called) : memory;
-        memory = remembered;
+        int gapsBefore = gaps;
         read().compose(now -> {
-                    if (memory != remembered) {
+                    if (gaps != gapsBefore) {
                         return Future.failedFuture("this process was stopped for a while");
                     }
                     RebuildPlan plan = RebuildPlan.of(now, sighted(sightings, bytesOf), remembered);

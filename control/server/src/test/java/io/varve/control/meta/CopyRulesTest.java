@@ -3,6 +3,7 @@ package io.varve.control.meta;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.api.LimitChange;
+import io.varve.api.PlacementWish;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
@@ -252,7 +253,19 @@ class CopyRulesTest {
     }
 
     private static CreateVolume create(String name, VolumeLimits limits) {
-        return new CreateVolume(name, 4096, 1, Truths.GIB, 0, List.of(List.of("g1")), "", true, List.of(), 0, limits);
+        return new CreateVolume(
+                name,
+                4096,
+                1,
+                Truths.GIB,
+                0,
+                List.of(List.of("g1")),
+                "",
+                true,
+                List.of(),
+                0,
+                PlacementWish.getDefaultInstance(),
+                limits);
     }
 
     private static SetReplicas limits(long volume, int replicas, LimitChange.Builder change) {

@@ -9,6 +9,7 @@ import io.varve.api.SlabOpen;
 import io.varve.api.SlabOpened;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
 import io.varve.api.VolumeState;
 import io.varve.api.meta.CommandRecord;
 import io.varve.control.meta.MetaCommand.Attach;
@@ -139,7 +140,19 @@ class MetaRulesTest {
     }
 
     private static CreateVolume wishing(String name, List<List<String>> slabs, PlacementWish wish) {
-        return new CreateVolume(name, 10 * GIB, 2, 8 * GIB, 7, slabs, "request of " + name, true, List.of(), 0, wish);
+        return new CreateVolume(
+                name,
+                10 * GIB,
+                2,
+                8 * GIB,
+                7,
+                slabs,
+                "request of " + name,
+                true,
+                List.of(),
+                0,
+                wish,
+                VolumeLimits.getDefaultInstance());
     }
 
     @Test
