@@ -245,6 +245,11 @@ public final class Recovery {
                             : "left out: no copy of slab " + lost.get().slab().getIndex() + " on any disk");
             return;
         }
+        if (before.hasPublication()) {
+            String node = before.getPublication().getNode();
+            warnings.add("volume " + before.getName() + ": published to node " + node
+                    + ", as in the backup; if another one uses it since, say varve node fence " + node);
+        }
         put(after.build(), slabs, all.size());
     }
 

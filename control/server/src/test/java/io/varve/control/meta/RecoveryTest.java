@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
+import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RecoveredVolume;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
@@ -17,6 +18,7 @@ import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.model.Geometry;
@@ -376,5 +378,14 @@ class RecoveryTest {
         holds(2, volume.getId(), 2, 200, 150, true);
         Truths after = opening(plan(backup.map, Set.of("n1"), 2, 3), volume.getId());
         assertThat(code(after, after.volume(volume.getId()), "g2")).isEqualTo(TruthCode.TRUTH_OK);
+    }
+
+    @Test
+    void saysToWhomAVolumeIsPublishedBecauseThatMayBeOutdated() {
+        Volume volume = backup.createVolume("db", "g1", "g2");
+        backup.must(new PublishVolume(volume.getId(), "n1", false, PublishVolumeRequest.State.PUBLISHED));
+        holds(1, volume.getId(), 3, 10, 5, true);
+        holds(2, volume.getId(), 3, 10, 5, true);
+        assertThat(restored(1, 2, 3).warnings()).anyMatch(warning -> warning.contains("varve node fence n1"));
     }
 }
