@@ -21,7 +21,7 @@ def database(user: int, avoided: str) -> list[dict]:
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
          "spec": {"serviceName": "db", "replicas": 1, "selector": {"matchLabels": labels},
                   "template": {"metadata": {"labels": labels},
-                               "spec": {"securityContext": {"runAsUser": user, "runAsGroup": user, "fsGroup": user}, "terminationGracePeriodSeconds": 10,
+                               "spec": {"securityContext": {"runAsUser": user, "runAsGroup": user, "fsGroup": user, "fsGroupChangePolicy": "OnRootMismatch"}, "terminationGracePeriodSeconds": 10,
                                         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
                                             "nodeSelectorTerms": [{"matchExpressions": [elsewhere]}]}}},
                                         "containers": [{"name": "postgres", "image": "varve.test/postgres:1",
