@@ -12,7 +12,6 @@ import io.varve.api.MoveVolumeRequest;
 import io.varve.api.PlacementWish;
 import io.varve.api.Volume;
 import io.varve.api.VolumeLimits;
-import io.varve.cli.output.OutputFormat;
 import io.varve.model.ByteSize;
 import io.varve.model.VolumeName;
 import java.time.Duration;
@@ -299,16 +298,13 @@ final class VolumeCommand extends GroupCommand {
             var answer = root.ask(
                     ManagementGrpcClient.DeleteVolume,
                     DeleteVolumeRequest.newBuilder().setName(name).build());
-            if (root.format() == OutputFormat.TABLE) {
-                var left = String.join(", ", answer.getWaitsForNodesList());
-                root.out()
-                        .println(
-                                left.isEmpty()
-                                        ? "Deleted " + name
-                                        : "Deleted " + name + ". Its copies on " + left
-                                                + " go when that is back; until then the name is taken.");
-                root.out().flush();
-            }
+            root.print(answer, deleted -> {
+                var left = String.join(", ", deleted.getWaitsForNodesList());
+                return left.isEmpty()
+                        ? "Deleted " + name + "\n"
+                        : "Deleted " + name + ". Its copies on " + left
+                                + " go when that is back; until then the name is taken.\n";
+            });
         }
     }
 
