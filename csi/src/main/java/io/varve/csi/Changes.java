@@ -1,6 +1,7 @@
 package io.varve.csi;
 
 import io.varve.api.LimitChange;
+import io.varve.api.VolumeLimits;
 import io.varve.model.IoLimits;
 import java.util.Map;
 import java.util.Set;
@@ -35,10 +36,24 @@ record Changes(int replicas, LimitChange limits) {
     }
 
     /** Of a volume that is created: what the VolumeAttributesClass names wins over the StorageClass. */
-    static LimitChange limits(Map<String, String> given, Map<String, String> mutable) {
+    static VolumeLimits limits(Map<String, String> given, Map<String, String> mutable) {
         Map<String, String> both = new TreeMap<>(given);
         both.putAll(mutable);
-        return limits(both);
+        LimitChange named = limits(both);
+        return VolumeLimits.newBuilder()
+                .setIops(named.getIops())
+                .setBandwidthBytesPerSecond(named.getBandwidthBytesPerSecond())
+                .setBurstMillis(named.getBurstMillis())
+                .build();
+    }
+
+    /** To these, whatever they were. */
+    static LimitChange to(VolumeLimits limits) {
+        return LimitChange.newBuilder()
+                .setIops(limits.getIops())
+                .setBandwidthBytesPerSecond(limits.getBandwidthBytesPerSecond())
+                .setBurstMillis(limits.getBurstMillis())
+                .build();
     }
 
     private static LimitChange limits(Map<String, String> given) {

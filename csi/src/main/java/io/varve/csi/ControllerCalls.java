@@ -7,7 +7,6 @@ import io.varve.api.DeleteVolumeRequest;
 import io.varve.api.DetachVolumeRequest;
 import io.varve.api.GetVolumeRequest;
 import io.varve.api.Label;
-import io.varve.api.LimitChange;
 import io.varve.api.ListDiskGroupsRequest;
 import io.varve.api.ListNodesRequest;
 import io.varve.api.ListVolumesRequest;
@@ -91,7 +90,7 @@ final class ControllerCalls {
         String asked = CsiFailure.required(request.getName(), "name");
         Capabilities.require(request.getVolumeCapabilitiesList());
         Parameters parameters = Parameters.of(request.getParametersMap(), request.getChangeableParametersMap());
-        LimitChange limits = Changes.limits(request.getParametersMap(), request.getChangeableParametersMap());
+        VolumeLimits limits = Changes.limits(request.getParametersMap(), request.getChangeableParametersMap());
         long size = Sizes.of(request.getCapacityRange());
         if (request.hasVolumeContentSource()) {
             throw CsiFailure.invalid("volume_content_source: this driver has no snapshots and no clones yet");
@@ -104,11 +103,8 @@ final class ControllerCalls {
                     .setReplicas(parameters.replicas())
                     .setRequestId(VolumeIds.requestId(asked))
                     .setWish(Topologies.wish(request.getAccessibilityRequirements(), parameters.distinctZones()));
-            if (!limits.equals(LimitChange.getDefaultInstance())) {
-                wanted.setLimits(VolumeLimits.newBuilder()
-                        .setIops(limits.getIops())
-                        .setBandwidthBytesPerSecond(limits.getBandwidthBytesPerSecond())
-                        .setBurstMillis(limits.getBurstMillis()));
+            if (!limits.equals(VolumeLimits.getDefaultInstance())) {
+                wanted.setLimits(limits);
             }
             Parameters.labels(request.getParametersMap())
                     .forEach((key, value) ->
@@ -126,8 +122,8 @@ final class ControllerCalls {
                         "there is a volume '" + name + "' already, with " + new ByteSize(made.getSizeBytes()) + " and "
                                 + made.getReplicas() + " replicas, which is not what is asked for");
             }
-            if (!made.getLimits().equals(wanted.getLimits())) {
-                limit(name, wanted.getLimits());
+            if (!made.getLimits().equals(limits)) {
+                limit(name, limits);
             }
             return CreateVolumeResponse.newBuilder()
                     .setVolume(told(made).putAllVolumeContext(parameters.context()))
@@ -141,10 +137,7 @@ final class ControllerCalls {
                 ManagementGrpcClient.SetReplicas,
                 SetReplicasRequest.newBuilder()
                         .setName(name)
-                        .setLimits(LimitChange.newBuilder()
-                                .setIops(limits.getIops())
-                                .setBandwidthBytesPerSecond(limits.getBandwidthBytesPerSecond())
-                                .setBurstMillis(limits.getBurstMillis()))
+                        .setLimits(Changes.to(limits))
                         .build(),
                 LIMIT);
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.varve.api.LimitChange;
+import io.varve.api.VolumeLimits;
 import io.vertx.grpc.common.GrpcStatus;
 import java.util.List;
 import java.util.Map;
@@ -83,10 +84,10 @@ class ParametersTest {
 
     @Test
     void limitsAreReadAndTheVolumeAttributesClassWins() {
-        LimitChange limits = Changes.limits(
+        VolumeLimits limits = Changes.limits(
                 Map.of("iops", "500", "bandwidth", "100MiB/s", "fsType", "xfs"), Map.of("iops", "none", "burst", "2s"));
         assertThat(limits)
-                .isEqualTo(LimitChange.newBuilder()
+                .isEqualTo(VolumeLimits.newBuilder()
                         .setIops(0)
                         .setBandwidthBytesPerSecond(100 << 20)
                         .setBurstMillis(2_000)
