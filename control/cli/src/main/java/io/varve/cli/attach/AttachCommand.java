@@ -96,7 +96,12 @@ public final class AttachCommand implements Callable<Integer> {
     static final class Epoch implements CommandLine.ITypeConverter<Integer> {
         @Override
         public Integer convert(String text) {
-            return Integer.parseUnsignedInt(text);
+            try {
+                return Integer.parseUnsignedInt(text);
+            } catch (NumberFormatException e) {
+                throw new CommandLine.TypeConversionException("'" + text
+                        + "' is no epoch: a number from 0 to 4294967295, as 'varve volume show -o json' tells it");
+            }
         }
     }
 
