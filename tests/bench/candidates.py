@@ -124,13 +124,14 @@ class Ceph:
 class Varve:
     """Three node processes on files, two replicas, attached on a node that holds one of them."""
 
-    name, title = "varve", "Varve, three nodes, two replicas"
+    name, title = "varve", "Varve, three nodes, two replicas, TLS between nodes"
     packages: list[str] = []
+    tls = True
 
     def start(self, directory: pathlib.Path, size: int) -> None:
         from cluster import Cluster
 
-        self.cluster = Cluster(directory / "varve", nodes=3, disk_bytes=size + size // 2 + (2 << 30), journal_bytes=1 << 30)
+        self.cluster = Cluster(directory / self.name, nodes=3, disk_bytes=size + size // 2 + (2 << 30), journal_bytes=1 << 30, tls=self.tls)
         self.cluster.start()
         self.cluster.initialise()
         self.cluster.create_volume("bench", size, replicas=2)
@@ -156,6 +157,13 @@ class Varve:
             shutil.rmtree(self.cluster.directory, ignore_errors=True)
 
 
+class VarvePlaintext(Varve):
+    """The same without encryption between nodes (`network: plaintext`): what TLS costs."""
+
+    name, title = "varve-plaintext", "Varve, the same without TLS"
+    tls = False
+
+
 def wait_for_port(port: int, process: subprocess.Popen, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -169,4 +177,4 @@ def wait_for_port(port: int, process: subprocess.Popen, seconds: float = 20) -> 
     raise RuntimeError(f"nothing listens on port {port} after {seconds} s")
 
 
-ALL = {c.name: c for c in (Varve, Ceph, Nbdkit, Raw)}
+ALL = {c.name: c for c in (Varve, VarvePlaintext, Ceph, Nbdkit, Raw)}

@@ -6,7 +6,7 @@ Colours are told apart by people who see fewer of them, and every bar carries it
 import html
 import math
 
-COLOURS = {"varve": "#0072b2", "ceph": "#d55e00", "nbdkit": "#009e73", "raw": "#7f7f7f"}
+COLOURS = {"varve": "#0072b2", "varve-plaintext": "#56b4e9", "ceph": "#d55e00", "nbdkit": "#009e73", "raw": "#7f7f7f"}
 WIDTH, LABEL, BAR, GAP, TOP = 900, 230, 16, 14, 40
 
 

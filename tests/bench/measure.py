@@ -147,6 +147,7 @@ def run(engine: list[str], pids: list[int], workload: Workload, size: int, secon
         "p99_us": percentile["99.000000"] / 1e3,
         "p999_us": percentile["99.900000"] / 1e3,
         "cpu_us_per_io": cpu / ios * 1e6 if pids else None,
+        "client_cpu_us_per_io": fio_cpu / ios * 1e6,
         "cpu_wait_us_per_io": waited / ios * 1e6 if pids else None,
         "disk_bytes_per_client_byte": disk / client if pids and client else None,
         "allocated_bytes_per_io": None,
@@ -164,3 +165,13 @@ def prefill(engine: list[str], size: int, environment: dict[str, str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     if done.returncode != 0:
         raise RuntimeError(f"prefill failed: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def warm(engine: list[str], size: int, seconds: int, environment: dict[str, str]) -> None:
+    """Small reads and writes, half of the time one by one: what is measured afterwards has been running for a while, as storage does."""
+    for depth in (16, 1):
+        command = ["fio", "--name=warm", "--rw=randrw", "--bs=4k", f"--iodepth={depth}", f"--size={size}", "--thread=1", "--time_based=1",
+                   f"--runtime={max(1, seconds // 2)}", "--norandommap=1", "--output-format=json", *engine]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+        if done.returncode != 0:
+            raise RuntimeError(f"warming up failed: {' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")

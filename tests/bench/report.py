@@ -23,6 +23,7 @@ class Outcome:
     medians: dict[str, dict[str, dict]]
     rounds_raw: dict[str, dict[str, list[dict]]]
     transactions: dict[str, dict]
+    warm: int = 0
 
     def figure(self, workload: str, candidate: str, key: str) -> float | None:
         return self.medians.get(workload, {}).get(candidate, {}).get(key)
@@ -76,15 +77,15 @@ def number(value: float | None, digits: int = 0) -> str:
 def workload_table(o: Outcome, workload: str) -> list[str]:
     lines = [
         f"### {o.workloads[workload]}", "",
-        "| candidate | IOPS | MB/s | p50 µs | p99 µs | p99.9 µs | CPU µs per I/O | waits for a core, µs per I/O | heap bytes per I/O | disk bytes per client byte | Varve is |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| candidate | IOPS | MB/s | p50 µs | p99 µs | p99.9 µs | CPU µs per I/O | fio's CPU µs per I/O | waits for a core, µs per I/O | heap bytes per I/O | disk bytes per client byte | Varve is |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for candidate in o.candidates:
         f = o.medians[workload][candidate]
         ratio = o.ratio(workload, candidate) if candidate != "varve" else None
         lines.append(
             f"| {candidate} | {number(f['iops'])} | {number(f['mb_per_second'])} | {number(f['p50_us'])} | {number(f['p99_us'])} "
-            f"| {number(f['p999_us'])} | {number(f['cpu_us_per_io'])} | {number(f['cpu_wait_us_per_io'])} | {number(f['allocated_bytes_per_io'])} "
+            f"| {number(f['p999_us'])} | {number(f['cpu_us_per_io'])} | {number(f.get('client_cpu_us_per_io'))} | {number(f['cpu_wait_us_per_io'])} | {number(f['allocated_bytes_per_io'])} "
             f"| {number(f['disk_bytes_per_client_byte'], 2)} | {number(ratio, 2) + '×' if ratio else ''} |")
     return [*lines, ""]
 
@@ -94,12 +95,12 @@ def page(o: Outcome, chart_name: str) -> str:
     lines = [
         f"# Benchmark of {o.date}, {o.name}", "",
         f"`tests/bench/run`, {o.rounds} rounds of {o.seconds} s for each workload and candidate, interleaved; medians. "
-        f"A volume of {o.size >> 20} MiB, written once before anything was measured. {os.cpu_count()} cores; all files on one disk. "
+        f"A volume of {o.size >> 20} MiB, written once before anything was measured{f'; then {o.warm} s of small reads and writes that do not count' if o.warm else ''}. {os.cpu_count()} cores; all files on one disk. "
         f"Other processes took {sum(others) / max(1, len(others)):.2f} cores on average ({max(others, default=0):.2f} at worst).", "",
         *(f"- **{name}**: {title} ({o.versions.get(name, '')})" for name, title in o.candidates.items()), "",
         "CPU, heap and disk bytes are those of the storage processes alone, over all nodes, including what a write leaves to "
         "be done afterwards; the raw file has no storage process. In Ceph the client library's share of the work runs inside "
-        "fio and is not counted.", "",
+        "fio, whose time is told beside.", "",
         f"![Operations per second of each candidate]({chart_name})", "",
     ]
     if "varve" in o.candidates:

@@ -209,7 +209,8 @@ final class LoopStack {
                         volume.counters(),
                         volume.accessPoints().readsRepaired(),
                         volume.accessPoints().copies(),
-                        volume.accessPoints().lateReads()))
+                        volume.accessPoints().lateReads(),
+                        volume.accessPoints().bytesCopied()))
                 .toList();
         List<NodeFigures.Replica> copies = new ArrayList<>();
         List<NodeFigures.Group> disks = new ArrayList<>();

@@ -32,7 +32,8 @@ public record NodeFigures(
             VolumeCounters counters,
             long repairedReads,
             List<CopyProgress> copies,
-            long lateReads) {}
+            long lateReads,
+            long copiedBytes) {}
 
     /** One replica in one of this node's disk groups. */
     public record Replica(

@@ -76,6 +76,8 @@ final class DataPlaneMeters implements MultiCollector {
         var repaired =
                 counter("varve_volume_repaired_reads", "Reads answered from another copy because one was damaged");
         var late = counter("varve_volume_late_reads", "Reads asked of another copy because one did not answer in time");
+        var copied = counter(
+                "varve_volume_copied_bytes", "Bytes sent to copies that miss something, since the volume was attached");
         var held = counter(
                 "varve_volume_held_back", "Requests that had to wait for the volume's limits before they were taken");
         var heldSeconds = counter(
@@ -101,6 +103,7 @@ final class DataPlaneMeters implements MultiCollector {
             count(errors, volume.name(), "timeout", counters.get(Figure.TIMEOUTS));
             repaired.dataPoint(counterPoint(labels("volume", volume.name()), volume.repairedReads()));
             late.dataPoint(counterPoint(labels("volume", volume.name()), volume.lateReads()));
+            copied.dataPoint(counterPoint(labels("volume", volume.name()), volume.copiedBytes()));
             held.dataPoint(counterPoint(labels("volume", volume.name()), counters.get(Figure.HELD_BACK)));
             heldSeconds.dataPoint(
                     counterPoint(labels("volume", volume.name()), counters.get(Figure.HELD_BACK_NANOS) / NANOS));
@@ -113,7 +116,7 @@ final class DataPlaneMeters implements MultiCollector {
             time(latency, volume.name(), "flush", counters.flushes());
         }
         metrics.addAll(List.of(operations.build(), bytes.build(), errors.build(), repaired.build()));
-        metrics.addAll(List.of(late.build(), held.build(), heldSeconds.build()));
+        metrics.addAll(List.of(late.build(), copied.build(), held.build(), heldSeconds.build()));
         metrics.addAll(List.of(inFlight.build(), state.build(), latency.build()));
     }
 

@@ -22,7 +22,7 @@ final class DataPlaneMetersTest {
         counters.zeroes().record(300_000);
         counters.unmaps().record(300_000);
         counters.flushes().record(300_000);
-        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, List.of(), 0);
+        var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, List.of(), 0, 4096);
         var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072, 1, 1, true);
         var group = new NodeFigures.Group(
                 "g-1",
@@ -44,6 +44,7 @@ final class DataPlaneMetersTest {
                     .contains("varve_group_slow_devices{group=\"fast\",node=\"n1\"} 1.0")
                     .contains("varve_device_latency_seconds_count{device=\"/dev/sdx\",group=\"fast\",node=\"n1\"} 1")
                     .contains("varve_volume_operations_total{node=\"n1\",op=\"write\",volume=\"db\"} 7.0")
+                    .contains("varve_volume_copied_bytes_total{node=\"n1\",volume=\"db\"} 4096.0")
                     .contains("varve_volume_bytes_total{node=\"n1\",op=\"write\",volume=\"db\"} 28672.0")
                     .contains("varve_volume_bytes_total{node=\"n1\",op=\"zero\",volume=\"db\"} 4096.0")
                     .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"read\",volume=\"db\"} 0")
