@@ -37,10 +37,10 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyProcessesOnTheDataPathKnowTheDataPlane() {
+    void onlyWhatTouchesDataKnowsTheDataPlane() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages("io.varve.cli.server", "io.varve.cli.attach")
+                .resideOutsideOfPackages("io.varve.cli.server", "io.varve.cli.attach", "io.varve.cli.discovery")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.varve.dataplane..")

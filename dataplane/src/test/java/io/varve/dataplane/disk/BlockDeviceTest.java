@@ -23,6 +23,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -112,6 +113,9 @@ final class BlockDeviceTest {
         run("mount", device, mountPoint.toString());
         try {
             assertThat(open(backend)).isInstanceOf(LocalDisks.Outcome.Refused.class);
+            assertThat(DeviceLook.at(Path.of(device), head -> false))
+                    .isEqualTo(new DeviceLook.Outcome.Refused(
+                            "is in use: mounted, part of LVM or RAID, or open in another process"));
         } finally {
             run("umount", mountPoint.toString());
             Files.delete(mountPoint);
@@ -123,6 +127,20 @@ final class BlockDeviceTest {
                 .isEqualTo(
                         new DeviceSignature.Outcome.Seen(new DeviceSignature(false, List.of("an ext4 file system"))));
         close(disk);
+    }
+
+    @Test
+    void looksAtADeviceWithoutTouchingIt() throws Exception {
+        assertThat(DeviceLook.at(Path.of(device), head -> false))
+                .isEqualTo(new DeviceLook.Outcome.Seen(new DeviceSignature(false, List.of())));
+        run("mkfs.ext4", "-q", "-F", device);
+        String before = run("sha256sum", device);
+        assertThat(DeviceLook.at(Path.of(device), head -> false))
+                .isEqualTo(new DeviceLook.Outcome.Seen(new DeviceSignature(false, List.of("an ext4 file system"))));
+        assertThat(run("sha256sum", device)).isEqualTo(before);
+        assertThat(DeviceLook.at(Path.of("/dev/null"), head -> false)).isInstanceOf(DeviceLook.Outcome.Refused.class);
+        assertThat(DeviceLook.at(backing.resolveSibling("none"), head -> false))
+                .isInstanceOf(DeviceLook.Outcome.Refused.class);
     }
 
     private LocalDisks.Outcome open(DiskBackend backend) throws Exception {

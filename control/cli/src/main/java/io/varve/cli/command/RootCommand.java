@@ -16,6 +16,7 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import picocli.CommandLine;
@@ -120,7 +121,18 @@ public final class RootCommand implements Runnable {
      * @param further commands of other packages
      */
     public static CommandLine commandLine(Object... further) {
+        return commandLine(Map.of(), further);
+    }
+
+    /**
+     * The whole command line, ready to execute.
+     *
+     * @param below further commands of groups, by the group's name
+     * @param further commands of other packages
+     */
+    public static CommandLine commandLine(Map<String, Object> below, Object... further) {
         var line = new CommandLine(new RootCommand());
+        below.forEach((group, command) -> line.getSubcommands().get(group).addSubcommand(command));
         for (var command : further) {
             line.addSubcommand(command);
         }
