@@ -2,10 +2,12 @@
 """How the pods of the chart become a cluster, without a Kubernetes: its API is a stand-in of four kinds of objects, everything else is real.
 
 `varve kubernetes-init` makes authority, volumes, cluster and credentials; three members start by the authority's Secret, a data node joins by the token
-of its pod's account. Run a second time it changes nothing. Runs in a mount namespace of its own, where it has a service account's directory.
+of its pod's account, with a disk that `varve disk discover` has found among four. Run a second time it changes nothing. Runs in a mount namespace of its own, where it has a
+service account's directory and /dev/disk.
 """
 
 import base64
+import hashlib
 import http.server
 import json
 import os
@@ -24,6 +26,7 @@ ACCOUNT = pathlib.Path("/run/secrets/kubernetes.io/serviceaccount")
 NAMESPACE = "varve-system"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 VOLUMES = "/api/v1/persistentvolumes"
+BY_ID = pathlib.Path("/dev/disk/by-id")
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -161,9 +164,52 @@ def secret(name: str, key: str) -> str:
     return base64.b64decode(Api.objects[f"{SECRETS}/{name}"]["data"][key]).decode()
 
 
+class Disks:
+    """Loop devices with names as udev would give them."""
+
+    def __init__(self, directory: pathlib.Path):
+        self.directory, self.devices = directory, {}
+        BY_ID.parent.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/dev/disk"], check=True)
+        BY_ID.mkdir()
+
+    def add(self, name: str, mebibytes: int, *make: str) -> None:
+        file = self.directory / name
+        with open(file, "wb") as new:
+            new.truncate(mebibytes << 20)
+        if make:
+            subprocess.run([*make, file], check=True, capture_output=True)
+        device = subprocess.run(["losetup", "--find", "--show", "--direct-io=on", file], check=True, capture_output=True, text=True).stdout.strip()
+        self.devices[name] = device
+        (BY_ID / name).symlink_to(f"../../{pathlib.Path(device).name}")
+
+    def close(self) -> None:
+        for device in self.devices.values():
+            subprocess.run(["losetup", "--detach", device], check=False)
+
+
+def discover(pods: Pods, file: pathlib.Path, *further: str) -> dict[str, str]:
+    """What `varve disk discover` says of each disk by its name, as the data pod's init container runs it."""
+    said = subprocess.run([LAUNCHER, "disk", "discover", "--by-id=try-*", "--exclude=try-unwanted", "--journal=256MiB", f"--record={file}", *further], env=pods.environment,
+                          check=True, capture_output=True, text=True, timeout=60).stdout
+    return {line.split(", ")[1]: line.split(": ", 1)[1] for line in said.splitlines() if ", try-" in line}
+
+
 def check(directory: pathlib.Path) -> str:
     pods = Pods(directory, serve(directory))
+    disks = Disks(directory)
     try:
+        disks.add("try-blank", 1024)
+        disks.add("try-precious", 1024, "mkfs.ext4", "-q", "-F", "-L", "precious")
+        disks.add("try-unwanted", 1024)
+        disks.add("try-little", 64)
+        precious = hashlib.sha256((directory / "try-precious").read_bytes()).hexdigest()
+        found = directory / "disks.yaml"
+        told = {"try-blank": "new: becomes disk group try-blank", "try-precious": 'left alone: it holds an ext4 file system named "precious"',
+                "try-unwanted": "left alone: it is excluded by try-unwanted"}
+        dry = discover(pods, found, "--dry-run")
+        assert dry.pop("try-little").startswith("left alone: it is too small") and dry == told and not found.exists(), dry
+        discover(pods, found)
         init = pods.init()
         until("the authority is made", lambda: f"{SECRETS}/varve-authority" in Api.objects or init.poll() is not None)
         until("volumes are made", lambda: f"{VOLUMES}/varve-metadata-0" in Api.objects or init.poll() is not None)
@@ -188,12 +234,12 @@ def check(directory: pathlib.Path) -> str:
         authority.mkdir()
         (authority / "ca.pem").write_text(secret("varve-authority", "ca.pem"))
         token = directory / "token"
-        disk = f"join: {{token: {directory / 'worker-1.run' / 'join-token'}}}\ndisks:\n  - {{group: files, journal: 256MiB, devices: [{{path: {directory / 'disk'}, class: ssd, size: 1GiB}}]}}"
+        join = f"join: {{token: {directory / 'worker-1.run' / 'join-token'}}}"
         member = f"127.0.0.1:{pods.ports['m-0'][0]}"
 
         def joining(text: str) -> subprocess.Popen:
             token.write_text(text)
-            return pods.start("worker-1", disk, VARVE_ACCOUNT_TOKEN=str(token), VARVE_AUTHORITY=str(authority), VARVE_JOIN_ADDRESS=member)
+            return pods.start("worker-1", join, VARVE_DISKS=str(found), VARVE_ACCOUNT_TOKEN=str(token), VARVE_AUTHORITY=str(authority), VARVE_JOIN_ADDRESS=member)
 
         Api.tokens = {"pod.of.worker-1": ("varve-data", "worker-1"), "pod.of.worker-2": ("varve-data", "worker-2"), "pod.of.others": ("default", "worker-1")}
         for text, reason in (("a.forged.one", "does not know the token"), ("pod.of.worker-2", "runs on worker-2"), ("pod.of.others", "is not the account")):
@@ -206,6 +252,11 @@ def check(directory: pathlib.Path) -> str:
 
         until("worker-1 is a node of the cluster", lambda: "worker-1" in nodes(), 180)
         assert nodes()["worker-1"]["zone"] == "zone-of-worker-1", nodes()
+        until("the disk that was found serves", lambda: [(each["name"], [device["path"] for device in each["devices"]]) for each in
+                                                         pods.varve("disk", "list", credentials=credentials).get("groups", []) if each["node"] == "worker-1"]
+              == [("try-blank", ["/dev/disk/by-id/try-blank"])])
+        assert discover(pods, found)["try-blank"] == "is disk group try-blank"
+        assert hashlib.sha256((directory / "try-precious").read_bytes()).hexdigest() == precious, "a disk that holds a file system was touched"
         assert not (directory / "worker-1" / "tls" / "ca.key").exists(), "a data node was given the authority's key"
 
         before = list(Api.writes)
@@ -216,7 +267,7 @@ def check(directory: pathlib.Path) -> str:
         secrets = secret("varve-authority", "ca.key").splitlines()[1], "pod.of.worker-1"
         for each in directory.glob("*.log"):
             assert not any(part in each.read_text() for part in secrets), f"a secret is in {each.name}"
-        return f"3 members, {len(before)} objects made once, 3 tokens refused, one node joined"
+        return f"3 members, {len(before)} objects made once, 3 tokens refused, one node joined with the one disk of 4 that it was to take"
     except BaseException:
         for name in pods.ports:
             if (directory / f"{name}.log").exists():
@@ -224,6 +275,7 @@ def check(directory: pathlib.Path) -> str:
         raise
     finally:
         pods.close()
+        disks.close()
 
 
 def main() -> None:
@@ -232,7 +284,11 @@ def main() -> None:
         sys.exit(77)
     if "--inside" not in sys.argv:
         subprocess.run([LAUNCHER, "version"], check=True, stdout=subprocess.DEVNULL)
-        sys.exit(subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, __file__, "--inside"], check=False).returncode)
+        made = not BY_ID.parent.exists()
+        status = subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, __file__, "--inside"], check=False).returncode
+        if made and BY_ID.parent.exists():
+            BY_ID.parent.rmdir()
+        sys.exit(status)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     with tempfile.TemporaryDirectory(prefix="varve-setup-", dir="/var/tmp") as name:
         print(check(pathlib.Path(name)))

@@ -58,8 +58,9 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* What hangs is ended soon: nobody asks whether the cluster can spare it. */}}
 {{- define "varve.nodeProbes" -}}
-startupProbe: {httpGet: {path: /health/live, port: metrics}, periodSeconds: 2, failureThreshold: 150}
-livenessProbe: {httpGet: {path: /health/live, port: metrics}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
+startupProbe: {httpGet: {path: /health/live, port: metrics}, periodSeconds: 2, failureThreshold: 150, terminationGracePeriodSeconds: 40}
+livenessProbe: {httpGet: {path: /health/live, port: metrics}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6, terminationGracePeriodSeconds: 40}
 readinessProbe: {httpGet: {path: /health/ready, port: metrics}, periodSeconds: 3, timeoutSeconds: 3}
 {{- end }}
