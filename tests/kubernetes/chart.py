@@ -72,7 +72,7 @@ def tells_the_scheduler() -> None:
         assert {each["name"] for each in provisioner["env"]} == {"NAMESPACE", "POD_NAME"}
     role = next(each for each in manifests if each["kind"] == "Role" and each["metadata"]["name"] == "varve-csi-controller")
     rights = {resource: rule["verbs"] for rule in role["rules"] for resource in rule["resources"]}
-    assert "create" in rights["csistoragecapacities"] and rights["replicasets"] == ["get"], rights
+    assert "create" in rights["csistoragecapacities"] and rights["pods"] == rights["replicasets"] == ["get"], rights
     zones = {name: env["valueFrom"] for name, pod in pods(manifests).items() for each in pod["containers"] for env in each.get("env", []) if env["name"] == "VARVE_ZONE"}
     assert zones["varve-csi-node"] == zones["varve-data"], "a node and its driver say different zones"
 

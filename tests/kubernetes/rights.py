@@ -9,7 +9,15 @@ import sys
 from cluster import Kube
 
 # Account, ClusterRole or Role, API group, resource, verb: what it is for. Not used in this run, or not in every run.
+CONTROLLER = "varve-csi-controller"
 EXPLAINED = {
+    (CONTROLLER, "ClusterRole", "", "persistentvolumes", "get"): "the provisioner, when a claim names another one as its source",
+    (CONTROLLER, "ClusterRole", "", "persistentvolumeclaims", "update"): "the provisioner, when a pod has to be scheduled anew because its node has no room",
+    (CONTROLLER, "ClusterRole", "", "events", "patch"): "an event that happens again is counted",
+    (CONTROLLER, "ClusterRole", "", "nodes", "get"): "the driver, when a volume is asked back from a node that has not let go of it",
+    (CONTROLLER, "ClusterRole", "storage.k8s.io", "volumeattributesclasses", "get"): "the provisioner, when a claim is made with such a class",
+    (CONTROLLER, "Role", "storage.k8s.io", "csistoragecapacities", "update"): "when there is more or less room than before",
+    (CONTROLLER, "Role", "storage.k8s.io", "csistoragecapacities", "delete"): "when a node or a class has gone",
 }
 
 BINDING = re.compile(r'allowed by (ClusterRole|Role)Binding "([^"/]+)(?:/[^"]+)?" of')
