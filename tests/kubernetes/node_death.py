@@ -127,7 +127,8 @@ def main() -> None:
     print(f"{following - 1} rows through {' and '.join({'cut': 'a machine that was cut off', 'off': 'one that lost its power'}[how] for how, _ in losses)}; nothing left")
 
 
-try:
-    main()
-except Refused as refused:
-    sys.exit(str(refused))
+if __name__ == "__main__":
+    try:
+        main()
+    except Refused as refused:
+        sys.exit(str(refused))
