@@ -285,6 +285,19 @@ public final class AccessPointHost {
         return slabs[slab].map.allocated();
     }
 
+    /** Those of {@link #allocated} that a copy may give back, or has: to write them may need room. Kept by whoever writes. */
+    public BitSet unsure(int slab) {
+        return slabs[slab].map.unsure();
+    }
+
+    /** After every copy was asked to reclaim, while nothing is in flight: asks which pieces take space, for certain; then {@link Owner#eased}. */
+    public void renewMap(int slab, Reclaimed told) {
+        slabs[slab].map.renew(isAnswered -> {
+            told.told(isAnswered);
+            owner.eased();
+        });
+    }
+
     public void write(int slab, WriteRecord record) {
         slabs[slab].wrote(record.block, record.count);
         number(slabs[slab], record);

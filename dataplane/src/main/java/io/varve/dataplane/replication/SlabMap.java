@@ -2,13 +2,18 @@ package io.varve.dataplane.replication;
 
 import io.varve.dataplane.store.StoreStatus;
 import java.util.BitSet;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Which pieces of a slab take space on every copy: asked of the copies in the set when the slab opens, then kept by whoever writes. Confined to the volume's loop. */
+/**
+ * Which pieces of a slab take space on every copy: asked of the copies in the set when the slab opens, then kept by whoever writes. A copy gives a piece back
+ * when the last of its blocks is trimmed, and counts one until its next checkpoint: so some are {@link #unsure}. Confined to the volume's loop.
+ */
 final class SlabMap {
     private final AccessPointHost host;
     private final SlabHost slab;
     private final BitSet allocated = new BitSet();
+    private final BitSet unsure = new BitSet();
     /** Members whose maps are missing, as bits. */
     private int missing;
     /** It is known whose maps are needed. */
@@ -23,6 +28,11 @@ final class SlabMap {
 
     BitSet allocated() {
         return allocated;
+    }
+
+    /** Those of {@link #allocated} that a copy may give back without being asked again: partly trimmed since, or told as the slab opened. Kept by whoever writes. */
+    BitSet unsure() {
+        return unsure;
     }
 
     /** The maps of these members are needed. */
@@ -67,7 +77,58 @@ final class SlabMap {
             hasAny = true;
             allocated.or(pieces);
         }
+        if (isComplete()) {
+            unsure.or(allocated);
+        }
         host.openedOrMapped();
+    }
+
+    /**
+     * Asks anew which pieces take space. All that was numbered must be acknowledged, and applied by the copies; nothing may be numbered before {@code told} is
+     * called, which is never inside this call. False: a copy did not answer, and nothing changed.
+     */
+    void renew(Consumer<Boolean> told) {
+        new Renewal(slab.inSet(), told).ask();
+    }
+
+    private final class Renewal {
+        private final int[] members;
+        private final Consumer<Boolean> told;
+        private final BitSet found = new BitSet();
+        private int answers;
+        private boolean isRefused;
+
+        Renewal(int[] members, Consumer<Boolean> told) {
+            this.members = members;
+            this.told = told;
+        }
+
+        void ask() {
+            GroupPort[] ports = slab.ports;
+            for (int member : members) {
+                ports[member].map(slab.point.stream(), host.epoch(), this::answered);
+            }
+        }
+
+        private void answered(StoreStatus status, @Nullable BitSet pieces) {
+            if (status != StoreStatus.OK || pieces == null) {
+                isRefused = true;
+            } else if (answers == 0) {
+                found.or(pieces);
+            } else {
+                found.and(pieces);
+            }
+            answers++;
+            if (answers < members.length || host.hasEnded()) {
+                return;
+            }
+            if (!isRefused) {
+                // Never more than before: what a copy that is being filled has as zeros takes no space there.
+                allocated.and(found);
+                unsure.clear();
+            }
+            told.accept(!isRefused);
+        }
     }
 
     /** True once every member told which pieces take space. */

@@ -50,26 +50,37 @@ final class Admission {
         BitSet allocated = host.allocated(slab);
         int first = block >> PIECE_SHIFT;
         int last = (block + count - 1) >> PIECE_SHIFT;
-        int growth = missing(allocated, first, last);
+        BitSet unsure = host.unsure(slab);
+        int growth = missing(allocated, unsure, first, last);
         if (growth > 0) {
             allocated.set(first, last + 1);
+            unsure.clear(first, last + 1);
         }
         return growth;
     }
 
-    /** Whole pieces of the range no longer take space, or may not: to write them again needs room. */
+    /** Whole pieces of the range no longer take space, or may not: to write them again needs room. Those that it touches at its ends may have lost their last block. */
     void shrink(int slab, int block, int count) {
         int first = (block + Geometry.BLOCKS_PER_PIECE - 1) >> PIECE_SHIFT;
         int end = (block + count) >> PIECE_SHIFT;
+        BitSet allocated = host.allocated(slab);
+        BitSet unsure = host.unsure(slab);
         if (first < end) {
-            host.allocated(slab).clear(first, end);
+            allocated.clear(first, end);
+            unsure.clear(first, end);
+        }
+        for (int piece : new int[] {block >> PIECE_SHIFT, (block + count - 1) >> PIECE_SHIFT}) {
+            if (allocated.get(piece)) {
+                unsure.set(piece);
+            }
         }
     }
 
-    static int missing(BitSet allocated, int first, int last) {
+    /** Pieces from the first to the last that may need room. */
+    static int missing(BitSet allocated, BitSet unsure, int first, int last) {
         int missing = 0;
         for (int piece = first; piece <= last; piece++) {
-            missing += allocated.get(piece) ? 0 : 1;
+            missing += allocated.get(piece) && !unsure.get(piece) ? 0 : 1;
         }
         return missing;
     }

@@ -3,12 +3,16 @@ package io.varve.dataplane.volume;
 import io.varve.dataplane.replication.AccessPointHost;
 import io.varve.dataplane.time.Loop;
 import io.varve.model.Geometry;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
 
 /**
  * Whether a write that makes a thin volume grow has room on every copy. What a copy told last may be old, and counts as gone what its next
- * checkpoint gives back; so "full" is said only after every copy of the slab that lacks room was asked to reclaim and still lacks it. The
- * first write in the queue asks, when all before it is acknowledged; meanwhile it and what is behind it wait. Confined to the volume's loop.
+ * checkpoint gives back; so "full" is said only after every copy of the slab that lacks room was asked to reclaim and still lacks it. Where it
+ * depends on pieces that a copy may have given back, all reclaim and tell what they hold. The first write in the queue asks, when all before it is
+ * acknowledged; meanwhile it and what is behind it wait. Confined to the volume's loop.
  */
 final class ThinGrowth {
     enum Verdict {
@@ -31,6 +35,8 @@ final class ThinGrowth {
         ANSWERED
     }
 
+    private static final BitSet NONE_UNSURE = new BitSet(0);
+
     private final AccessPointHost host;
     private final Loop loop;
     /** By slab: until when it counts as full, and the room that there was when it was found so. */
@@ -40,6 +46,8 @@ final class ThinGrowth {
     private Question question = Question.NONE;
     private int round;
     private int outstanding;
+    /** Slabs whose maps are to be renewed when the copies have reclaimed. */
+    private final List<Integer> unsureSlabs = new ArrayList<>();
 
     ThinGrowth(AccessPointHost host, Loop loop, long sizeBytes) {
         this.host = host;
@@ -63,7 +71,10 @@ final class ThinGrowth {
         Verdict verdict = Verdict.ROOM;
         for (int slab = first(offsetBytes); slab <= last(offsetBytes, lengthBytes); slab++) {
             if (lacks(slab, growth(slab, offsetBytes, lengthBytes))) {
-                verdict = question == Question.ANSWERED || isKnownFull(slab) ? Verdict.FULL : Verdict.WAIT;
+                boolean isForCertain = lacks(slab, certainGrowth(slab, offsetBytes, lengthBytes));
+                verdict = question == Question.ANSWERED || (isForCertain && isKnownFull(slab))
+                        ? Verdict.FULL
+                        : Verdict.WAIT;
                 if (question == Question.ANSWERED) {
                     fullUntilNanos[slab] = loop.nanos() + FULL_NANOS;
                     fullPieces[slab] = host.freePieces(slab);
@@ -89,13 +100,21 @@ final class ThinGrowth {
         return (int) ((offsetBytes + lengthBytes - 1) / Geometry.SLAB_BYTES);
     }
 
-    /** Pieces of the slab that the range would take and that take no space yet. */
+    /** Pieces of the slab that the range would take and that take no space yet, or may not. */
     private int growth(int slab, long offsetBytes, long lengthBytes) {
+        return missing(slab, offsetBytes, lengthBytes, host.unsure(slab));
+    }
+
+    private int certainGrowth(int slab, long offsetBytes, long lengthBytes) {
+        return missing(slab, offsetBytes, lengthBytes, NONE_UNSURE);
+    }
+
+    private int missing(int slab, long offsetBytes, long lengthBytes, BitSet unsure) {
         long slabStart = slab * Geometry.SLAB_BYTES;
         long from = Math.max(offsetBytes, slabStart) - slabStart;
         long end = Math.min(offsetBytes + lengthBytes - slabStart, Geometry.SLAB_BYTES);
-        return Admission.missing(
-                host.allocated(slab), (int) (from / Geometry.PIECE_BYTES), (int) ((end - 1) / Geometry.PIECE_BYTES));
+        return Admission.missing(host.allocated(slab), unsure, (int) (from / Geometry.PIECE_BYTES), (int)
+                ((end - 1) / Geometry.PIECE_BYTES));
     }
 
     private boolean lacks(int slab, int growth) {
@@ -111,10 +130,16 @@ final class ThinGrowth {
         round++;
         int asking = round;
         outstanding = 0;
+        unsureSlabs.clear();
         for (int slab = first(offsetBytes); slab <= last(offsetBytes, lengthBytes); slab++) {
             int growth = growth(slab, offsetBytes, lengthBytes);
             if (lacks(slab, growth)) {
-                outstanding += host.reclaim(slab, growth, answered -> told(asking, answered));
+                boolean isUnsure = growth > certainGrowth(slab, offsetBytes, lengthBytes);
+                if (isUnsure) {
+                    unsureSlabs.add(slab);
+                }
+                // A map is true only where everything was reclaimed, so on copies with room as well.
+                outstanding += host.reclaim(slab, isUnsure ? Long.MAX_VALUE : growth, isTold -> told(asking, isTold));
             }
         }
     }
@@ -127,7 +152,11 @@ final class ThinGrowth {
         if (!answered) {
             forget();
         } else if (outstanding == 0) {
-            question = Question.ANSWERED;
+            outstanding = unsureSlabs.size();
+            question = outstanding == 0 ? Question.ANSWERED : Question.ASKED;
+            List<Integer> slabs = List.copyOf(unsureSlabs);
+            unsureSlabs.clear();
+            slabs.forEach(slab -> host.renewMap(slab, isTold -> told(asking, isTold)));
         }
     }
 

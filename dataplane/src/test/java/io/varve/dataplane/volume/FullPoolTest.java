@@ -11,14 +11,53 @@ class FullPoolTest {
     private static final long SECOND = SimulatedCluster.SECOND;
     private static final int MIB = Geometry.EXTENT_BYTES;
 
+    /** A unit goes with the last block that is trimmed, however many requests that took: who writes there again needs leave, or the pool would be stuck. */
+    @Test
+    void writesWhatWasTrimmedInPartsOnlyWithRoom() {
+        SimulatedCluster cluster = new SimulatedCluster(41, 3, 2, 1, 320L * MIB, true);
+        cluster.open(0);
+        int full = fill(cluster, 16);
+        int trimmed = 40;
+        for (long half = 0; half < 2L * trimmed * MIB / Geometry.PIECE_BYTES; half++) {
+            long at = (16L * MIB) + half * Geometry.PIECE_BYTES / 2;
+            assertThat(cluster.await(
+                            cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, at, Geometry.PIECE_BYTES / 2))))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        int again = fill(cluster, full + 1);
+        assertThat(again - full - 1).isGreaterThan(trimmed - 8);
+        for (int i = 0; i < trimmed; i++) {
+            assertThat(cluster.write(0, (16L + i) * MIB, SimulatedCluster.stamp(MIB, i)))
+                    .isEqualTo(BlockStatus.NO_SPACE);
+        }
+        // Half of a piece is trimmed: it keeps its unit, and is overwritten in a full pool.
+        long kept = (long) (full - 2) * MIB;
+        assertThat(cluster.await(
+                        cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, kept, Geometry.PIECE_BYTES / 2))))
+                .isEqualTo(BlockStatus.OK);
+        assertThat(cluster.write(0, kept, SimulatedCluster.stamp(Geometry.PIECE_BYTES, 7)))
+                .isEqualTo(BlockStatus.OK);
+        assertThat(cluster.await(
+                        cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, kept, 8L * Geometry.PIECE_BYTES))))
+                .isEqualTo(BlockStatus.OK);
+        assertThat(cluster.write(0, 16L * MIB, SimulatedCluster.stamp(Geometry.PIECE_BYTES, 9)))
+                .isEqualTo(BlockStatus.OK);
+    }
+
+    /** MiB by MiB from there on until there is no room; where that was. */
+    private static int fill(SimulatedCluster cluster, int from) {
+        int at = from;
+        while (cluster.write(0, (long) at * MIB, SimulatedCluster.stamp(MIB, at)) == BlockStatus.OK) {
+            at++;
+        }
+        return at;
+    }
+
     @Test
     void fillsACopyThatNeedsMoreThanIsGivenToClients() {
         SimulatedCluster cluster = new SimulatedCluster(40, 3, 2, 1, 320L * MIB, true);
         SlabVolume volume = cluster.open(0);
-        int full = 16;
-        while (cluster.write(0, (long) full * MIB, SimulatedCluster.stamp(MIB, full)) == BlockStatus.OK) {
-            full++;
-        }
+        int full = fill(cluster, 16);
         assertThat(full).isBetween(100, 300);
         DiskGroup store = (DiskGroup) cluster.node(0).life().store;
         long kept = store.stats().capacityBytes() / 20;
