@@ -281,8 +281,20 @@ final class AccessPoint {
     }
 
     void tailEnded(int index, StoreStatus status) {
-        String alarm = phase == Phase.RECONCILING ? rollForward.tailEnded(member(index), status) : null;
-        if (alarm != null) {
+        Member member = member(index);
+        String alarm = phase == Phase.RECONCILING ? rollForward.tailEnded(member, status) : null;
+        if (alarm == null) {
+            return;
+        }
+        if (status == StoreStatus.NOT_MEMBER && effects.mayLeaveOut(index)) {
+            // The donor destages what is committed only, and what is committed was durable on all of the set: this
+            // member's disk did not keep it.
+            fail(
+                    member,
+                    "lost what it had acknowledged: it ends at " + member.ackedSeq
+                            + ", and what follows was committed");
+            leaveOut(index);
+        } else {
             refuse(alarm);
         }
     }

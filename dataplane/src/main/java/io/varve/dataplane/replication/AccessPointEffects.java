@@ -18,6 +18,9 @@ interface AccessPointEffects {
     /** The member has the record, or will never be asked again: it no longer takes of the member's credits. */
     void acked(int member, WriteRecord record);
 
+    /** Whether the attach may go on without this member of the set: enough others answered, and one of them has lost nothing for certain. */
+    boolean mayLeaveOut(int member);
+
     /** All members hold everything up to {@link AccessPoint#recoveredSeq}: OPEN may be proposed. */
     void recovered();
 

@@ -280,6 +280,11 @@ final class SlabHost implements AccessPointEffects {
     }
 
     @Override
+    public boolean mayLeaveOut(int member) {
+        return Watch.mayBeLeftOut(this, point.member(member));
+    }
+
+    @Override
     public void considerSet() {
         loop.execute(host::considerSet);
     }

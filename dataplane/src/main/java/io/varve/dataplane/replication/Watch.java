@@ -101,7 +101,7 @@ final class Watch {
      * Enough others are there, and one of them for certain has lost nothing: where a journal has rotted at its end, the member that is away may have the only
      * copy of what was acknowledged.
      */
-    private static boolean mayBeLeftOut(SlabHost slab, Member member) {
+    static boolean mayBeLeftOut(SlabHost slab, Member member) {
         int others = 0;
         boolean anySound = false;
         for (Member each : slab.point.members()) {

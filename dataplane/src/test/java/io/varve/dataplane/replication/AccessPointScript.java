@@ -12,6 +12,7 @@ final class AccessPointScript {
     /** Writes down what the machine wants done. */
     static final class Script implements AccessPointEffects {
         final List<String> log = new ArrayList<>();
+        boolean mayLeaveOut;
 
         @Override
         public void seal(int member) {
@@ -60,6 +61,11 @@ final class AccessPointScript {
         @Override
         public void learnerLost(int member, String why) {
             log.add("learner lost " + member);
+        }
+
+        @Override
+        public boolean mayLeaveOut(int member) {
+            return mayLeaveOut;
         }
 
         @Override

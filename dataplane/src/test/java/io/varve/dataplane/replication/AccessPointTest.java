@@ -93,6 +93,20 @@ class AccessPointTest {
     }
 
     @Test
+    void leavesOutAMemberThatLacksWhatTheOthersHaveDestaged() {
+        script.mayLeaveOut = true;
+        point.sealed(0, 10, 4, 8, Long.MAX_VALUE);
+        point.sealed(1, 2, 4, 2, Long.MAX_VALUE);
+        script.take();
+        point.tailEnded(1, StoreStatus.NOT_MEMBER);
+        assertThat(script.take()).contains("recovered");
+        point.openCommitted(new Write(0));
+        assertThat(point.members().get(1).isInSet).isFalse();
+        // It does not come back by itself: nobody knows what else its disk has lost.
+        assertThat(point.members().get(1).state).isEqualTo(ReplicaState.FAILED);
+    }
+
+    @Test
     void doesNotTakeASuspectMemberAsTheOnlyDonor() {
         point.sealed(0, 10, 4, 8, 10);
         point.sealed(1, 8, 4, 8, Long.MAX_VALUE);
