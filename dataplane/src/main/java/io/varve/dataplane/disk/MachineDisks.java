@@ -26,7 +26,7 @@ public final class MachineDisks {
 
     private static final Comparator<String> BEST_NAME = Comparator.<String, Boolean>comparing(
                     id -> NUMBERS_ONLY.matcher(id).matches())
-            .thenComparing(String::length)
+            .thenComparingInt(String::length)
             .thenComparing(Comparator.naturalOrder());
 
     private MachineDisks() {}
