@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import picocli.CommandLine;
@@ -132,7 +133,8 @@ public final class RootCommand implements Runnable {
      */
     public static CommandLine commandLine(Map<String, Object> below, Object... further) {
         var line = new CommandLine(new RootCommand());
-        below.forEach((group, command) -> line.getSubcommands().get(group).addSubcommand(command));
+        below.forEach((group, command) ->
+                Objects.requireNonNull(line.getSubcommands().get(group), group).addSubcommand(command));
         for (var command : further) {
             line.addSubcommand(command);
         }
