@@ -8,6 +8,7 @@ import io.varve.model.Holder;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -290,10 +291,13 @@ public final class AccessPointHost {
         return slabs[slab].map.unsure();
     }
 
-    /** After every copy was asked to reclaim, while nothing is in flight: asks which pieces take space, for certain; then {@link Owner#eased}. */
-    public void renewMap(int slab, Reclaimed told) {
-        slabs[slab].map.renew(isAnswered -> {
-            told.told(isAnswered);
+    /**
+     * After every copy was asked to reclaim, while nothing is in flight: asks which pieces take space, for certain (null: a copy did not answer); then
+     * {@link Owner#eased}.
+     */
+    public void renewMap(int slab, Consumer<@Nullable BitSet> told) {
+        slabs[slab].map.renew(pieces -> {
+            told.accept(pieces);
             owner.eased();
         });
     }

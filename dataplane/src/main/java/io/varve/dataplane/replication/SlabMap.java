@@ -84,21 +84,21 @@ final class SlabMap {
     }
 
     /**
-     * Asks anew which pieces take space. All that was numbered must be acknowledged, and applied by the copies; nothing may be numbered before {@code told} is
-     * called, which is never inside this call. False: a copy did not answer, and nothing changed.
+     * Asks anew which pieces take space on every copy in the set; {@code told}: never inside this call, null when a copy did not answer. It is true as long as
+     * nothing is numbered after the question, so whoever asks, and numbers, takes it over.
      */
-    void renew(Consumer<Boolean> told) {
+    void renew(Consumer<@Nullable BitSet> told) {
         new Renewal(slab.inSet(), told).ask();
     }
 
     private final class Renewal {
         private final int[] members;
-        private final Consumer<Boolean> told;
+        private final Consumer<@Nullable BitSet> told;
         private final BitSet found = new BitSet();
         private int answers;
         private boolean isRefused;
 
-        Renewal(int[] members, Consumer<Boolean> told) {
+        Renewal(int[] members, Consumer<@Nullable BitSet> told) {
             this.members = members;
             this.told = told;
         }
@@ -122,12 +122,7 @@ final class SlabMap {
             if (answers < members.length || host.hasEnded()) {
                 return;
             }
-            if (!isRefused) {
-                // Never more than before: what a copy that is being filled has as zeros takes no space there.
-                allocated.and(found);
-                unsure.clear();
-            }
-            told.accept(!isRefused);
+            told.accept(isRefused ? null : found);
         }
     }
 

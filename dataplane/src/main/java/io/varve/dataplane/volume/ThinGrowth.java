@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether a write that makes a thin volume grow has room on every copy. What a copy told last may be old, and counts as gone what its next
@@ -156,8 +157,18 @@ final class ThinGrowth {
             question = outstanding == 0 ? Question.ANSWERED : Question.ASKED;
             List<Integer> slabs = List.copyOf(unsureSlabs);
             unsureSlabs.clear();
-            slabs.forEach(slab -> host.renewMap(slab, isTold -> told(asking, isTold)));
+            slabs.forEach(slab -> host.renewMap(slab, pieces -> mapped(asking, slab, pieces)));
         }
+    }
+
+    /** A map that comes when the request is over says nothing: others were numbered since. */
+    private void mapped(int asking, int slab, @Nullable BitSet pieces) {
+        if (pieces != null && asking == round && question == Question.ASKED) {
+            // Never more than before: what a copy that is being filled has as zeros takes no space there.
+            host.allocated(slab).and(pieces);
+            host.unsure(slab).clear();
+        }
+        told(asking, pieces != null);
     }
 
     /** Space was given up: it may be asked for at once. */
