@@ -66,6 +66,11 @@ final class BlockRepair {
             end(StoreStatus.IO_ERROR);
             return;
         }
+        if (stream.deleting) {
+            // It waited behind the deletion; a replica made anew since has the same keys.
+            end(StoreStatus.NOT_MEMBER);
+            return;
+        }
         int version = group.overlay.newest(stream.slot, block, Long.MAX_VALUE);
         if (version != Overlay.NONE) {
             repairJournalled(version);

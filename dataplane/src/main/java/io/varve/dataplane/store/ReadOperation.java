@@ -103,6 +103,12 @@ final class ReadOperation {
             complete(StoreStatus.IO_ERROR);
             return;
         }
+        if (stream().deleting) {
+            // The replica went while an entry was brought in, its newest versions first: what is left is older than
+            // what was acknowledged.
+            complete(StoreStatus.NOT_MEMBER);
+            return;
+        }
         StoreRead read = request();
         if (pageError != 0) {
             // The checksum page cannot be read: what it covers cannot be verified, so another replica must be asked.

@@ -72,4 +72,38 @@ final class StreamChangesTest {
         assertThat(create(known - 1)).isEqualTo(StoreStatus.NOT_MEMBER);
         assertThat(here()).isEqualTo(known);
     }
+
+    /** What is journalled goes first when a replica is deleted; below it lies what it replaced. */
+    @Test
+    void aReadThatWaitedWhileItsReplicaWentIsNotAnsweredWithWhatWasReplaced() {
+        rig.append(write(STREAM, 1, 0, 2, 1));
+        rig.commit(STREAM, 1);
+        rig.scheduler.runFor(6_000_000_000L);
+        assertThat(rig.group().stream(STREAM).appliedSeq()).as("destaged").isEqualTo(1);
+        rig.append(write(STREAM, 2, 1, 1, 2));
+        rig.commit(STREAM, 2);
+        rig.restart();
+        TestRead read = new TestRead(STREAM, 0, 2);
+        rig.run(() -> {
+            // The entry of block 0 is not in memory.
+            rig.group().read(read);
+            assertThat(read.status).isNull();
+            rig.group().delete(STREAM, ReplicaStore.ANY_CREATION, status -> {});
+        });
+        rig.await(() -> read.status != null);
+        assertThat(read.status).isEqualTo(StoreStatus.NOT_MEMBER);
+    }
+
+    @Test
+    void aRepairThatWaitedBehindADeletionWritesNothing() {
+        rig.append(write(STREAM, 1, 0, 1, 1));
+        TestRecord content = write(STREAM, 1, 0, 1, 1);
+        StoreStatus[] status = new StoreStatus[1];
+        rig.run(() -> {
+            rig.group().delete(STREAM, ReplicaStore.ANY_CREATION, done -> {});
+            rig.group().repair(STREAM, 0, content.payload, 0, content.crcs[0], 1, done -> status[0] = done);
+        });
+        rig.await(() -> status[0] != null);
+        assertThat(status[0]).isEqualTo(StoreStatus.NOT_MEMBER);
+    }
 }
