@@ -33,6 +33,16 @@ public sealed interface CallResult<T> {
      */
     record Unknown<T>(String reason) implements CallResult<T> {}
 
+    /** True if nobody could answer just now: a server that stops, an election, a network. A question may be asked again. */
+    default boolean isNobodyThere() {
+        return switch (this) {
+            case Answered<T> answered -> false;
+            case Refused<T>(var status, var message) -> status == GrpcStatus.UNAVAILABLE;
+            case Unreachable<T> unreachable -> true;
+            case Unknown<T> unknown -> true;
+        };
+    }
+
     /** Changes the answer, keeps a failure. */
     default <U> CallResult<U> map(Function<? super T, ? extends U> change) {
         return switch (this) {

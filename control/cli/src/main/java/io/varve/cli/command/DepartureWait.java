@@ -3,8 +3,6 @@ package io.varve.cli.command;
 import io.varve.api.CheckDepartureRequest;
 import io.varve.api.Departure;
 import io.varve.api.ManagementGrpcClient;
-import io.varve.cli.client.CallResult;
-import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.output.ProgressBar;
 import java.time.Duration;
 import picocli.CommandLine.Option;
@@ -36,9 +34,9 @@ final class DepartureWait {
         var bar = new ProgressBar(root.out(), RootCommand.isInteractive(), "Emptying " + name);
         var end = System.nanoTime() + timeout.toNanos();
         long most = 0;
-        try (var connection = root.connect()) {
+        try (var looks = new Looks(root.connect())) {
             while (true) {
-                var departure = look(connection, what);
+                var departure = looks.look(ManagementGrpcClient.CheckDeparture, what);
                 var left = left(departure);
                 most = Math.max(most, left);
                 if (left == 0) {
@@ -52,20 +50,14 @@ final class DepartureWait {
                             "It goes on by itself; 'varve rebuild list' tells how far it is.");
                 }
                 bar.show(most - left, most, "copies and volumes");
-                pause();
+                Thread.sleep(LOOK_MILLIS);
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CommandFailure(ExitCode.FAILED, "interrupted", "It goes on by itself.");
         } finally {
             bar.clear();
         }
-    }
-
-    private static Departure look(ManagementConnection connection, CheckDepartureRequest what) {
-        var answer = connection.call(ManagementGrpcClient.CheckDeparture, what, RootCommand.CALL_LIMIT);
-        // A server that goes away meanwhile, or an election, is no reason to give up.
-        return answer instanceof CallResult.Unreachable || answer instanceof CallResult.Unknown
-                ? CommandFailure.orThrow(
-                        connection.call(ManagementGrpcClient.CheckDeparture, what, RootCommand.CALL_LIMIT))
-                : CommandFailure.orThrow(answer);
     }
 
     /** Copies that are to be deleted count while somebody is there to delete them. */
@@ -73,15 +65,6 @@ final class DepartureWait {
         return departure.getCopies()
                 + departure.getVolumesCount()
                 + (departure.getHeard() ? departure.getCopiesToDelete() : 0L);
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(LOOK_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CommandFailure(ExitCode.FAILED, "interrupted", "It goes on by itself.");
-        }
     }
 
     /** The answer to "may it go?", for people. */

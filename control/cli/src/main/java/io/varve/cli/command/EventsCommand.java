@@ -5,13 +5,11 @@ import io.varve.api.EventSeverity;
 import io.varve.api.ListEventsRequest;
 import io.varve.api.ListEventsResponse;
 import io.varve.api.ManagementGrpcClient;
-import io.varve.cli.client.CallResult;
 import io.varve.cli.client.ManagementConnection;
 import io.varve.cli.output.MessageTree;
 import io.varve.cli.output.OutputFormat;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
-import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -144,14 +142,7 @@ final class EventsCommand implements Runnable {
         while (true) {
             var result =
                     connection.call(ManagementGrpcClient.ListEvents, request, FOLLOW_WAIT.plus(RootCommand.CALL_LIMIT));
-            boolean isOver = switch (result) {
-                case CallResult.Answered<ListEventsResponse> answered -> true;
-                case CallResult.Refused<ListEventsResponse>(var status, var message) ->
-                    status != GrpcStatus.UNAVAILABLE;
-                case CallResult.Unreachable<ListEventsResponse> unreachable -> false;
-                case CallResult.Unknown<ListEventsResponse> unknown -> false;
-            };
-            if (isOver) {
+            if (!result.isNobodyThere()) {
                 return CommandFailure.orThrow(result);
             }
             Thread.sleep(FOLLOW_PAUSE);

@@ -48,33 +48,33 @@ final class NodeRestartCheckCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         var root = RootCommand.of(spec);
-        var check = wait ? waited(root) : ask(root);
+        var check = wait ? waited(root) : root.ask(ManagementGrpcClient.CheckNodeRestart, question());
         root.print(check, NodeRestartCheckCommand::describe);
         return check.getOk() ? ExitCode.OK : ExitCode.NOT_SAFE;
     }
 
-    private NodeRestartCheck ask(RootCommand root) {
-        return root.ask(
-                ManagementGrpcClient.CheckNodeRestart,
-                CheckNodeRestartRequest.newBuilder().setNode(name).build());
+    private CheckNodeRestartRequest question() {
+        return CheckNodeRestartRequest.newBuilder().setNode(name).build();
     }
 
     /** The first yes, or the last no. What it waits for is told when it changes. */
     private NodeRestartCheck waited(RootCommand root) throws InterruptedException {
         var end = System.nanoTime() + timeout.toNanos();
         var told = "";
-        while (true) {
-            var check = ask(root);
-            if (check.getOk() || System.nanoTime() - end >= 0) {
-                return check;
+        try (var looks = new Looks(root.connect())) {
+            while (true) {
+                var check = looks.look(ManagementGrpcClient.CheckNodeRestart, question());
+                if (check.getOk() || System.nanoTime() - end >= 0) {
+                    return check;
+                }
+                var reason = check.getReasons(0);
+                if (!reason.equals(told) && root.format() == OutputFormat.TABLE) {
+                    told = reason;
+                    root.out().println("Waiting: " + reason);
+                    root.out().flush();
+                }
+                Thread.sleep(ASK_AGAIN);
             }
-            var reason = check.getReasons(0);
-            if (!reason.equals(told) && root.format() == OutputFormat.TABLE) {
-                told = reason;
-                root.out().println("Waiting: " + reason);
-                root.out().flush();
-            }
-            Thread.sleep(ASK_AGAIN);
         }
     }
 

@@ -111,9 +111,9 @@ final class VolumeSetCommand implements Runnable {
     private Volume settled(RootCommand root) {
         var bar = new ProgressBar(root.out(), RootCommand.isInteractive(), "Copies of " + name);
         var end = System.nanoTime() + timeout.toNanos();
-        try {
+        try (var looks = new Looks(root.connect())) {
             while (true) {
-                var volume = root.ask(
+                var volume = looks.look(
                         ManagementGrpcClient.GetVolume,
                         GetVolumeRequest.newBuilder().setName(name).build());
                 if (volume.getReplicas() != replicas) {
