@@ -17,6 +17,8 @@ import io.vertx.grpc.client.GrpcClientResponse;
 import io.vertx.grpc.common.GrpcStatus;
 import io.vertx.grpc.common.ServiceMethod;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -77,20 +79,33 @@ public final class ManagementConnection implements AutoCloseable {
 
     /** Calls the first server that answers and waits for its one answer, at most {@code limit} from when it was sent. */
     public <Q, R> CallResult<R> call(ServiceMethod<R, Q> method, Q request, Duration limit) {
-        var answer = this.<Q, R>callFrom(0, method, request, limit, HESITATION, "")
+        return call(method, request, limit, 0);
+    }
+
+    /** The same, beginning at another server: {@code first} counts round. */
+    public <Q, R> CallResult<R> call(ServiceMethod<R, Q> method, Q request, Duration limit, int first) {
+        var order = new ArrayList<>(servers);
+        Collections.rotate(order, -first);
+        var answer = this.<Q, R>callFrom(order, 0, method, request, limit, HESITATION, "")
                 .compose(result -> result instanceof CallResult.Unreachable<R>
-                        ? callFrom(0, method, request, limit, patience, "")
+                        ? callFrom(order, 0, method, request, limit, patience, "")
                         : Future.succeededFuture(result));
         return await(answer, limit.plus(HESITATION.plus(patience).multipliedBy(servers.size())));
     }
 
     private <Q, R> Future<CallResult<R>> callFrom(
-            int index, ServiceMethod<R, Q> method, Q request, Duration limit, Duration greetingLimit, String failures) {
-        return callAt(servers.get(index), method, request, limit, greetingLimit).compose(result -> {
+            List<Endpoint> order,
+            int index,
+            ServiceMethod<R, Q> method,
+            Q request,
+            Duration limit,
+            Duration greetingLimit,
+            String failures) {
+        return callAt(order.get(index), method, request, limit, greetingLimit).compose(result -> {
             if (result instanceof CallResult.Unreachable<R>(var reason)) {
                 var all = failures.isEmpty() ? reason : failures + "; " + reason;
-                return index + 1 < servers.size()
-                        ? callFrom(index + 1, method, request, limit, greetingLimit, all)
+                return index + 1 < order.size()
+                        ? callFrom(order, index + 1, method, request, limit, greetingLimit, all)
                         : Future.succeededFuture(new CallResult.Unreachable<R>(all));
             }
             return Future.succeededFuture(result);

@@ -36,7 +36,7 @@ final class DepartureWait {
         long most = 0;
         try (var looks = new Looks(root.connect())) {
             while (true) {
-                var departure = looks.look(ManagementGrpcClient.CheckDeparture, what);
+                var departure = looks.look(ManagementGrpcClient.CheckDeparture, what, end);
                 var left = left(departure);
                 most = Math.max(most, left);
                 if (left == 0) {

@@ -18,6 +18,9 @@ final class Looks implements AutoCloseable {
     private final Duration patience;
     private final Duration again;
 
+    /** The server that is asked first. */
+    private int first;
+
     Looks(ManagementConnection connection) {
         this(connection, PATIENCE, AGAIN);
     }
@@ -28,14 +31,21 @@ final class Looks implements AutoCloseable {
         this.again = again;
     }
 
-    /** The answer, a refusal as the command's end, or after a minute without any answer the last failure. */
-    <Q, R> R look(ServiceMethod<R, Q> method, Q question) throws InterruptedException {
+    /**
+     * The answer, a refusal as the command's end, or the last failure: after a minute without any answer, or at the command's own end.
+     *
+     * @param endNanos by {@link System#nanoTime}; at least one question is asked
+     */
+    <Q, R> R look(ServiceMethod<R, Q> method, Q question, long endNanos) throws InterruptedException {
         var begun = System.nanoTime();
         while (true) {
-            var result = connection.call(method, question, RootCommand.CALL_LIMIT);
-            if (!result.isNobodyThere() || System.nanoTime() - begun > patience.toNanos()) {
+            var result = connection.call(method, question, RootCommand.CALL_LIMIT, first);
+            var now = System.nanoTime();
+            if (!result.isNobodyThere() || now - begun > patience.toNanos() || now - endNanos >= 0) {
                 return CommandFailure.orThrow(result);
             }
+            // One that is cut off from the others takes every question, and knows nothing.
+            first = (first + 1) % connection.servers().size();
             Thread.sleep(again);
         }
     }

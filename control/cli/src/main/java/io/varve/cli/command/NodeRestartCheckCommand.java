@@ -63,7 +63,7 @@ final class NodeRestartCheckCommand implements Callable<Integer> {
         var told = "";
         try (var looks = new Looks(root.connect())) {
             while (true) {
-                var check = looks.look(ManagementGrpcClient.CheckNodeRestart, question());
+                var check = looks.look(ManagementGrpcClient.CheckNodeRestart, question(), end);
                 if (check.getOk() || System.nanoTime() - end >= 0) {
                     return check;
                 }

@@ -115,7 +115,8 @@ final class VolumeSetCommand implements Runnable {
             while (true) {
                 var volume = looks.look(
                         ManagementGrpcClient.GetVolume,
-                        GetVolumeRequest.newBuilder().setName(name).build());
+                        GetVolumeRequest.newBuilder().setName(name).build(),
+                        end);
                 if (volume.getReplicas() != replicas) {
                     throw new CommandFailure(
                             ExitCode.FAILED, "meanwhile somebody asked for " + volume.getReplicas() + " copies", "");

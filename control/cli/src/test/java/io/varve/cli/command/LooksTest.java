@@ -19,6 +19,7 @@ import io.vertx.grpc.server.GrpcServer;
 import io.vertx.grpc.server.StatusException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -39,10 +40,13 @@ class LooksTest {
             this.refusals = new ArrayDeque<>(List.of(refusals));
         }
 
+        Endpoint endpoint() {
+            return new Endpoint("127.0.0.1", http.actualPort());
+        }
+
         Looks looks(Duration patience) {
-            var connection =
-                    new ManagementConnection(List.of(new Endpoint("127.0.0.1", http.actualPort())), Credentials.NONE);
-            return new Looks(connection, patience, Duration.ofMillis(1));
+            return new Looks(
+                    new ManagementConnection(List.of(endpoint()), Credentials.NONE), patience, Duration.ofMillis(1));
         }
 
         @Override
@@ -62,7 +66,8 @@ class LooksTest {
     private static Departure look(Looks looks) throws InterruptedException {
         return looks.look(
                 ManagementGrpcClient.CheckDeparture,
-                CheckDepartureRequest.newBuilder().setNode("n1").build());
+                CheckDepartureRequest.newBuilder().setNode("n1").build(),
+                System.nanoTime() + Duration.ofHours(1).toNanos());
     }
 
     @Test
@@ -92,6 +97,32 @@ class LooksTest {
                     .isInstanceOfSatisfying(
                             CommandFailure.class,
                             failure -> assertThat(failure.exitCode()).isEqualTo(ExitCode.UNREACHABLE));
+        }
+    }
+
+    @Test
+    void asksAnotherServerWhenTheFirstCannotTell() throws Exception {
+        var always = Collections.nCopies(1_000, GrpcStatus.UNAVAILABLE).toArray(GrpcStatus[]::new);
+        try (var cutOff = new Server(always);
+                var other = new Server();
+                var connection =
+                        new ManagementConnection(List.of(cutOff.endpoint(), other.endpoint()), Credentials.NONE);
+                var looks = new Looks(connection, Duration.ofSeconds(30), Duration.ofMillis(1))) {
+            assertThat(look(looks).getNode()).isEqualTo("n1");
+            assertThat(cutOff.refusals).hasSize(999);
+        }
+    }
+
+    @Test
+    void endsWithItsCommand() {
+        try (var server = new Server(GrpcStatus.UNAVAILABLE, GrpcStatus.UNAVAILABLE);
+                var looks = server.looks(Duration.ofSeconds(30))) {
+            assertThatThrownBy(() -> looks.look(
+                            ManagementGrpcClient.CheckDeparture,
+                            CheckDepartureRequest.getDefaultInstance(),
+                            System.nanoTime()))
+                    .isInstanceOf(CommandFailure.class);
+            assertThat(server.refusals).hasSize(1);
         }
     }
 }
