@@ -271,6 +271,7 @@ public final class NodeAgent {
         truth.watchNode(WatchNodeRequest.newBuilder()
                         .setNode(node)
                         .setAfterIndex(view.getIndex())
+                        .setHolds(viewSeen)
                         .setWaitMillis((int) WATCH.toMillis())
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
@@ -281,7 +282,7 @@ public final class NodeAgent {
                     }
                     if (answer.result().getChanged() || !viewSeen) {
                         viewSeen = true;
-                        view = answer.result();
+                        view = HeldView.after(view, answer.result());
                         viewed.accept(view);
                         revoked.accept(new Revocations(view.getRevokedList().stream()
                                 .collect(Collectors.toMap(

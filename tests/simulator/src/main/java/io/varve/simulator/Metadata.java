@@ -1,13 +1,17 @@
 package io.varve.simulator;
 
+import io.varve.api.NodeView;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
+import io.varve.control.meta.NodeViews;
 import io.varve.control.meta.Outcome;
 import io.varve.control.raft.Changes;
+import io.varve.dataplane.agent.HeldView;
+import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.time.SimulatedLoop;
 import io.varve.dataplane.time.SimulatedScheduler;
@@ -16,6 +20,7 @@ import io.vertx.core.Promise;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -75,13 +80,15 @@ final class Metadata {
 
     private static final class Member {
         final String node;
-        final MetaState state = new MetaState(new MapKeyValues());
+        private final List<byte[]> touched = new ArrayList<>();
+        final MetaState state = new MetaState(new NotedKeys(new MapKeyValues(), touched));
         final Changes changes = new Changes();
         int applied;
         boolean isFollowing;
 
         Member(String node) {
             this.node = node;
+            changes.loaded(0);
         }
 
         Outcome apply(byte[] bytes) {
@@ -89,8 +96,21 @@ final class Metadata {
             CommandCodec.Proposed proposed = CommandCodec.decode(bytes);
             Outcome outcome = MetaRules.apply(state, index, proposed.unixMillis(), proposed.command());
             state.putApplied(new MetaState.Applied(1, index));
-            changes.applied(index, outcome);
+            changes.applied(index, outcome, touched);
+            touched.clear();
             return outcome;
+        }
+
+        /** As a member's endpoint answers; and what the node has then must be the whole. */
+        NodeView view(String node, NodeView held, boolean holds) {
+            Optional<Changes.Since> since = holds ? changes.since(held.getIndex()) : Optional.empty();
+            NodeView whole = NodeViews.of(state, node);
+            NodeView told = since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
+                    .orElse(whole);
+            Invariant.check(
+                    Set.copyOf(HeldView.after(held, told).getVolumesList()).equals(Set.copyOf(whole.getVolumesList())),
+                    "a node that is told what changed has the whole view");
+            return told;
         }
     }
 
@@ -198,9 +218,8 @@ final class Metadata {
     }
 
     /** Waits at one member until something that concerns the node is newer than the index; null: nothing was in that time. */
-    <T> Future<@Nullable T> watch(
-            String node, Loop caller, long after, long waitNanos, Function<MetaState, T> question) {
-        Promise<@Nullable T> answer = Promise.promise();
+    Future<@Nullable NodeView> watch(String node, Loop caller, NodeView held, boolean holds, long waitNanos) {
+        Promise<@Nullable NodeView> answer = Promise.promise();
         loop.schedule(delay(), () -> {
             Member member = isAway ? null : memberFor(node);
             if (member == null) {
@@ -209,11 +228,11 @@ final class Metadata {
             }
             Loop.Timer timer = loop.schedule(waitNanos, () -> answerFrom(member, node, caller, answer, null));
             var _ = member.changes
-                    .newerThan(node, after)
+                    .newerThan(node, held.getIndex())
                     .orElseThrow()
                     .thenRun(() -> loop.schedule(delay(), () -> {
                         timer.cancel();
-                        answerFrom(member, node, caller, answer, question.apply(member.state));
+                        answerFrom(member, node, caller, answer, member.view(node, held, holds));
                     }));
         });
         return answer.future();

@@ -25,7 +25,7 @@ import io.varve.api.WatchNodeRequest;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaResult;
-import io.varve.control.meta.NodeViews;
+import io.varve.dataplane.agent.HeldView;
 import io.varve.dataplane.time.Loop;
 import io.vertx.core.Future;
 
@@ -36,6 +36,8 @@ final class NodeTruth extends TruthService {
     private final Metadata metadata;
     private final String node;
     private final Loop loop;
+    /** As the node has it, which asks for nothing else. */
+    private NodeView held = NodeView.getDefaultInstance();
 
     NodeTruth(Metadata metadata, String node, Loop loop) {
         this.metadata = metadata;
@@ -66,12 +68,12 @@ final class NodeTruth extends TruthService {
 
     @Override
     public Future<NodeView> watchNode(WatchNodeRequest request) {
-        return metadata.watch(
-                        node,
-                        loop,
-                        request.getAfterIndex(),
-                        request.getWaitMillis() * NANOS_PER_MILLI,
-                        state -> NodeViews.of(state, node))
+        return metadata.watch(node, loop, held, request.getHolds(), request.getWaitMillis() * NANOS_PER_MILLI)
+                .onSuccess(view -> {
+                    if (view != null) {
+                        held = HeldView.after(held, view);
+                    }
+                })
                 .map(view -> view != null
                         ? view
                         : NodeView.newBuilder()

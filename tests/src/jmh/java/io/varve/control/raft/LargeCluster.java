@@ -30,6 +30,7 @@ import io.varve.control.rebuild.RebuildMemory;
 import io.varve.control.rebuild.RebuildPlan;
 import io.varve.control.rebuild.RebuildTruth;
 import io.varve.control.rebuild.Sighted;
+import io.varve.dataplane.agent.HeldView;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -216,6 +217,13 @@ public final class LargeCluster {
                 "one node's view",
                 spread(() -> store.read(state -> NodeViews.of(state, node(9)))) + ", " + mib(view.getSerializedSize())
                         + ", " + view.getVolumesCount() + " volumes");
+        Set<Long> one = Set.of(view.getVolumes(0).getId());
+        NodeView news = store.read(state -> NodeViews.since(state, node(9), index, one));
+        row(
+                "what is sent to a node that holds it when one of them changed",
+                spread(() -> store.read(state -> NodeViews.since(state, node(9), index, one))) + ", "
+                        + mib(news.getSerializedSize()));
+        row("put together there", spread(() -> HeldView.after(view, news)));
     }
 
     private long copy(Path target) {

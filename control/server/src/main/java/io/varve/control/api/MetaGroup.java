@@ -99,6 +99,11 @@ final class MetaGroup {
         return member.changes().newest(Changes.ANY);
     }
 
+    /** See {@link Changes#since}. */
+    Optional<Changes.Since> since(long after) {
+        return member.changes().since(after);
+    }
+
     /** Up to where this member has applied the log; -1: nothing yet. */
     long applied() {
         return member.changes().applied();

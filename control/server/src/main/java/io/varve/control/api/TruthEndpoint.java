@@ -31,6 +31,7 @@ import io.varve.control.meta.MetaResult;
 import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
 import io.varve.control.meta.NodeViews;
+import io.varve.control.raft.Changes;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
@@ -134,7 +135,7 @@ final class TruthEndpoint extends TruthService {
                 })
                 .compose(known -> group.changed(node, request.getAfterIndex(), pollOf(wait)))
                 .compose(changed -> changed
-                        ? group.look(state -> NodeViews.of(state, node))
+                        ? view(request)
                         : group.leader().isEmpty()
                                 ? Future.failedFuture(new RefusedException(
                                         GrpcStatus.UNAVAILABLE, "this metadata member knows no leader: it has no news"))
@@ -142,6 +143,14 @@ final class TruthEndpoint extends TruthService {
                                         .setIndex(request.getAfterIndex())
                                         .setChanged(false)
                                         .build()));
+    }
+
+    private Future<NodeView> view(WatchNodeRequest request) {
+        String node = request.getNode();
+        // Before the state is read, which then holds all of it.
+        Optional<Changes.Since> since = request.getHolds() ? group.since(request.getAfterIndex()) : Optional.empty();
+        return group.look(state -> since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
+                .orElseGet(() -> NodeViews.of(state, node)));
     }
 
     /** A member that is cut off from the others hears no news: whoever asks it should soon ask elsewhere. */

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What one node needs to see of the truth. */
@@ -24,30 +25,59 @@ public final class NodeViews {
 
     /** Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those. */
     public static NodeView of(MetaState state, String node) {
+        NodeView.Builder view =
+                begun(state).setIndex(Math.max(0, state.applied().index()));
+        addVolumes(view, state, node, state.volumes());
+        return view.build();
+    }
+
+    /**
+     * Of the same only what a node lacks that has the whole view of an earlier index.
+     *
+     * @param index up to which the volumes named are all that changed; the state may be newer
+     * @param changed volumes, whomever they concern
+     */
+    public static NodeView since(MetaState state, String node, long index, Set<Long> changed) {
+        NodeView.Builder view = begun(state).setIndex(index).setPartial(true);
+        addVolumes(
+                view,
+                state,
+                node,
+                changed.stream().flatMap(id -> state.volume(id).stream()).toList());
+        Set<Long> here = view.getVolumesList().stream().map(Volume::getId).collect(Collectors.toSet());
+        changed.stream().filter(id -> !here.contains(id)).forEach(view::addGone);
+        return view.build();
+    }
+
+    /** What is in every view. */
+    private static NodeView.Builder begun(MetaState state) {
+        NodeView.Builder view = NodeView.newBuilder().setChanged(true).setCopyLimitBytesPerSecond(copyShare(state));
+        for (RevokedRecord revoked : state.revoked()) {
+            view.addRevoked(
+                    RevokedCertificates.newBuilder().setNode(revoked.getName()).setUnixMillis(revoked.getUnixMillis()));
+        }
+        state.metadata().ifPresent(group -> view.setMetadata(withOthers(state, group)));
+        return view;
+    }
+
+    private static void addVolumes(NodeView.Builder view, MetaState state, String node, List<Volume> volumes) {
         Set<String> own = new HashSet<>();
         for (DiskGroup group : state.groups()) {
             if (group.getNode().equals(node)) {
                 own.add(group.getUuid());
             }
         }
-        long share = copyShare(state);
-        NodeView.Builder view = NodeView.newBuilder()
-                .setIndex(Math.max(0, state.applied().index()))
-                .setChanged(true);
         Map<String, DiskGroup> groups = new LinkedHashMap<>();
-        for (Volume volume : state.volumes()) {
+        for (Volume volume : volumes) {
             List<Slab> slabs = state.slabs(volume.getId());
             if (concerns(volume, slabs, node, own)) {
-                view.addVolumes(volume.toBuilder().addAllSlabs(slabs).setCopyLimitBytesPerSecond(share));
+                view.addVolumes(volume.toBuilder()
+                        .addAllSlabs(slabs)
+                        .setCopyLimitBytesPerSecond(view.getCopyLimitBytesPerSecond()));
                 state.groupsOf(slabs).forEach(group -> groups.put(group.getUuid(), group));
             }
         }
-        for (RevokedRecord revoked : state.revoked()) {
-            view.addRevoked(
-                    RevokedCertificates.newBuilder().setNode(revoked.getName()).setUnixMillis(revoked.getUnixMillis()));
-        }
-        state.metadata().ifPresent(group -> view.setMetadata(withOthers(state, group)));
-        return view.addAllGroups(groups.values()).build();
+        view.addAllGroups(groups.values());
     }
 
     /** And other nodes, to be asked who the members are when none of those that are known answers. */

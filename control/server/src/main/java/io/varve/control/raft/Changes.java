@@ -7,6 +7,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -26,8 +27,21 @@ public final class Changes implements MetaMachine.Listener {
 
     private final Map<String, Long> newest = new HashMap<>();
     private final List<Waiter> waiters = new ArrayList<>();
+    private final RecentVolumes volumes = new RecentVolumes();
     private long newestForAll = -1;
     private long applied = -1;
+
+    /**
+     * What a view of an index lacks.
+     *
+     * @param index up to which nothing else changed
+     * @param volumes that changed, whomever they concern
+     */
+    public record Since(long index, Set<Long> volumes) {
+        public Since {
+            volumes = Set.copyOf(volumes);
+        }
+    }
 
     private record Waiter(String topic, long after, CompletableFuture<Long> future) {}
 
@@ -64,11 +78,23 @@ public final class Changes implements MetaMachine.Listener {
         return Math.max(newestForAll, newest.getOrDefault(topic, -1L));
     }
 
+    /**
+     * What changed after an index. Ask before the state is read: then the state holds all of it.
+     *
+     * @return empty: everything may have, or this member does not know
+     */
+    public synchronized Optional<Since> since(long after) {
+        return after < newestForAll || after > applied
+                ? Optional.empty()
+                : volumes.changedAfter(after).map(changed -> new Since(applied, changed));
+    }
+
     @Override
-    public void applied(long index, Outcome outcome) {
+    public void applied(long index, Outcome outcome, List<byte[]> touched) {
         List<Waiter> woken;
         synchronized (this) {
             applied = index;
+            volumes.touched(index, touched);
             if (outcome.concernsAll()) {
                 newestForAll = index;
             }
@@ -90,6 +116,7 @@ public final class Changes implements MetaMachine.Listener {
         synchronized (this) {
             applied = index;
             newestForAll = index;
+            volumes.loaded(index);
             woken = takeReady();
         }
         woken.forEach(waiter -> waiter.future.complete(index));

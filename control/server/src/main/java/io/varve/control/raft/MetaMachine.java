@@ -50,9 +50,9 @@ final class MetaMachine extends BaseStateMachine {
     private final Touches touches;
     private volatile @Nullable MetaStore store;
 
-    /** Hears of what was applied, on Ratis' updater thread, after it is durable here. Must not block. */
+    /** Hears of what was applied, with the keys that were written, on Ratis' updater thread, after it is durable here. Must not block. */
     interface Listener {
-        void applied(long index, Outcome outcome);
+        void applied(long index, Outcome outcome, List<byte[]> touched);
 
         /** The whole state was loaded or replaced; it now holds everything up to the index. */
         void loaded(long index);
@@ -139,7 +139,7 @@ final class MetaMachine extends BaseStateMachine {
         updateLastAppliedTermIndex(term, index);
         outcome.ifPresent(done -> {
             done.events().forEach(event -> log(event, index));
-            listener.applied(index, done);
+            listener.applied(index, done, touched);
             touches.applied(touched, done);
         });
         return CompletableFuture.completedFuture(

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.api.Attachment;
 import io.varve.api.Node;
+import io.varve.api.NodeView;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.ReportEventRequest;
@@ -40,8 +41,10 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -52,6 +55,9 @@ class MetaRulesPropertyTest {
 
     private final Map<Long, String> everUsed = new HashMap<>();
     private final Set<Long> creations = new HashSet<>();
+    /** What each node holds, by volume. */
+    private final Map<String, Map<Long, Volume>> views = new HashMap<>();
+
     private static int placed;
     private static int joined;
     private static int gone;
@@ -67,11 +73,13 @@ class MetaRulesPropertyTest {
             String before = truths.map.dump();
             Map<String, Integer> counters = truths.counters();
             Map<String, Slab> slabs = slabs(truths);
+            Map<Long, Volume> volumes = volumes(truths);
             Outcome outcome = truths.apply(command);
             String where = "seed " + seed + " command " + i + " " + command + " → " + outcome.result();
             if (!outcome.result().isOk()) {
                 assertThat(truths.map.dump()).as(where).isEqualTo(before);
             }
+            viewsFollow(slabs, volumes, truths, outcome, where);
             countersNeverFall(counters, truths.counters(), where);
             checkVolumes(truths, where);
             checkSteps(slabs, truths, where);
@@ -104,6 +112,43 @@ class MetaRulesPropertyTest {
                 .isEqualTo(first.result().code());
         assertThat(truths.map.dump()).as("again " + where).isEqualTo(before);
         assertThat(again.events()).as("told once " + where).isEmpty();
+    }
+
+    private static Map<Long, Volume> volumes(Truths truths) {
+        return truths.state.volumes().stream().collect(Collectors.toMap(Volume::getId, volume -> volume));
+    }
+
+    /** A node that is told only what changed has the whole view; one that is told nothing has it still. */
+    private void viewsFollow(
+            Map<String, Slab> slabsBefore, Map<Long, Volume> before, Truths truths, Outcome outcome, String where) {
+        Map<Long, Volume> now = volumes(truths);
+        Set<Long> changed = new HashSet<>(before.keySet());
+        changed.addAll(now.keySet());
+        Map<String, Slab> slabsNow = slabs(truths);
+        changed.removeIf(id -> Objects.equals(before.get(id), now.get(id))
+                && slabsOf(slabsBefore, id).equals(slabsOf(slabsNow, id)));
+        for (Node node : truths.state.nodes()) {
+            Set<Volume> whole =
+                    Set.copyOf(NodeViews.of(truths.state, node.getId()).getVolumesList());
+            Map<Long, Volume> held = views.computeIfAbsent(node.getId(), none -> new HashMap<>());
+            if (outcome.concernsAll()) {
+                held.clear();
+                whole.forEach(volume -> held.put(volume.getId(), volume));
+            } else if (outcome.concerned().contains(node.getId())) {
+                NodeView news = NodeViews.since(truths.state, node.getId(), 1, changed);
+                news.getGoneList().forEach(held::remove);
+                news.getVolumesList().forEach(volume -> held.put(volume.getId(), volume));
+            }
+            assertThat(Set.copyOf(held.values()))
+                    .as("view of " + node.getId() + " " + where)
+                    .isEqualTo(whole);
+        }
+    }
+
+    private static Map<String, Slab> slabsOf(Map<String, Slab> slabs, long volume) {
+        return slabs.entrySet().stream()
+                .filter(each -> each.getKey().startsWith(volume + "/"))
+                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     }
 
     private static void countersNeverFall(Map<String, Integer> before, Map<String, Integer> after, String where) {
