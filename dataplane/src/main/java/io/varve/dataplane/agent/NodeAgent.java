@@ -75,6 +75,9 @@ public final class NodeAgent {
     private final Map<String, Long> damagedTold = new HashMap<>();
 
     private NodeView view = NodeView.getDefaultInstance();
+    /** Of a view that is too large for one answer: what came of it so far. */
+    private NodeView parts = NodeView.getDefaultInstance();
+
     private Consumer<Revocations> revoked = list -> {};
     private boolean reporting;
     private boolean planQueued;
@@ -272,6 +275,7 @@ public final class NodeAgent {
                         .setNode(node)
                         .setAfterIndex(view.getIndex())
                         .setHolds(viewSeen)
+                        .setAfterVolume(HeldView.missingAfter(parts))
                         .setWaitMillis((int) WATCH.toMillis())
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
@@ -280,9 +284,16 @@ public final class NodeAgent {
                         loop.schedule(PAUSE.toNanos(), this::watch);
                         return;
                     }
-                    if (answer.result().getChanged() || !viewSeen) {
+                    parts = HeldView.with(parts, answer.result());
+                    if (parts.getMore()) {
+                        watch();
+                        return;
+                    }
+                    NodeView told = parts;
+                    parts = NodeView.getDefaultInstance();
+                    if (told.getChanged() || !viewSeen) {
                         viewSeen = true;
-                        view = HeldView.after(view, answer.result());
+                        view = HeldView.after(view, told);
                         viewed.accept(view);
                         revoked.accept(new Revocations(view.getRevokedList().stream()
                                 .collect(Collectors.toMap(

@@ -104,7 +104,7 @@ final class Metadata {
         /** As a member's endpoint answers; and what the node has then must be the whole. */
         NodeView view(String node, NodeView held, boolean holds) {
             Optional<Changes.Since> since = holds ? changes.since(held.getIndex()) : Optional.empty();
-            NodeView whole = NodeViews.of(state, node);
+            NodeView whole = NodeViews.of(state, node, 0);
             NodeView told = since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
                     .orElse(whole);
             Invariant.check(

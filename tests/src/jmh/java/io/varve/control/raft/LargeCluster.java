@@ -212,11 +212,11 @@ public final class LargeCluster {
         RebuildTruth drained = store.read(RebuildTruth::of);
         row("plan, another is drained as well", spread(() -> RebuildPlan.of(drained, heard(200_000, 7), silent)));
 
-        NodeView view = store.read(state -> NodeViews.of(state, node(9)));
+        NodeView view = parts();
         row(
                 "one node's view",
-                spread(() -> store.read(state -> NodeViews.of(state, node(9)))) + ", " + mib(view.getSerializedSize())
-                        + ", " + view.getVolumesCount() + " volumes");
+                spread(this::parts) + ", " + mib(view.getSerializedSize()) + ", " + view.getVolumesCount()
+                        + " volumes");
         Set<Long> one = Set.of(view.getVolumes(0).getId());
         NodeView news = store.read(state -> NodeViews.since(state, node(9), index, one));
         row(
@@ -224,6 +224,16 @@ public final class LargeCluster {
                 spread(() -> store.read(state -> NodeViews.since(state, node(9), index, one))) + ", "
                         + mib(news.getSerializedSize()));
         row("put together there", spread(() -> HeldView.after(view, news)));
+    }
+
+    /** As a node asks for it. */
+    private NodeView parts() {
+        NodeView parts = NodeView.getDefaultInstance();
+        do {
+            long after = HeldView.missingAfter(parts);
+            parts = HeldView.with(parts, store.read(state -> NodeViews.of(state, node(9), after)));
+        } while (parts.getMore());
+        return parts;
     }
 
     private long copy(Path target) {

@@ -133,7 +133,9 @@ final class TruthEndpoint extends TruthService {
                         sightings.seen(node);
                     }
                 })
-                .compose(known -> group.changed(node, request.getAfterIndex(), pollOf(wait)))
+                .compose(known -> request.getAfterVolume() == 0
+                        ? group.changed(node, request.getAfterIndex(), pollOf(wait))
+                        : Future.succeededFuture(true))
                 .compose(changed -> changed
                         ? view(request)
                         : group.leader().isEmpty()
@@ -148,9 +150,11 @@ final class TruthEndpoint extends TruthService {
     private Future<NodeView> view(WatchNodeRequest request) {
         String node = request.getNode();
         // Before the state is read, which then holds all of it.
-        Optional<Changes.Since> since = request.getHolds() ? group.since(request.getAfterIndex()) : Optional.empty();
+        Optional<Changes.Since> since = request.getHolds() && request.getAfterVolume() == 0
+                ? group.since(request.getAfterIndex())
+                : Optional.empty();
         return group.look(state -> since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
-                .orElseGet(() -> NodeViews.of(state, node)));
+                .orElseGet(() -> NodeViews.of(state, node, request.getAfterVolume())));
     }
 
     /** A member that is cut off from the others hears no news: whoever asks it should soon ask elsewhere. */

@@ -9,6 +9,7 @@ import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.meta.RevokedRecord;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,13 +22,28 @@ import java.util.stream.Stream;
 public final class NodeViews {
     private static final int MAX_OTHERS = 64;
 
+    /** A message may have 32 MiB, and one volume's slabs take up to some 10. */
+    private static final long PART_BYTES = 8 << 20;
+
     private NodeViews() {}
 
-    /** Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those. */
-    public static NodeView of(MetaState state, String node) {
+    /**
+     * Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those.
+     *
+     * @param afterVolume only volumes with higher ids: the next part of what did not fit into one message
+     */
+    public static NodeView of(MetaState state, String node, long afterVolume) {
+        return of(state, node, afterVolume, PART_BYTES);
+    }
+
+    static NodeView of(MetaState state, String node, long afterVolume, long partBytes) {
         NodeView.Builder view =
                 begun(state).setIndex(Math.max(0, state.applied().index()));
-        addVolumes(view, state, node, state.volumes());
+        List<Volume> further = state.volumes().stream()
+                .filter(volume -> Long.compareUnsigned(volume.getId(), afterVolume) > 0)
+                .sorted(Comparator.comparing(Volume::getId, Long::compareUnsigned))
+                .toList();
+        addVolumes(view, state, node, further, partBytes);
         return view.build();
     }
 
@@ -43,7 +59,8 @@ public final class NodeViews {
                 view,
                 state,
                 node,
-                changed.stream().flatMap(id -> state.volume(id).stream()).toList());
+                changed.stream().flatMap(id -> state.volume(id).stream()).toList(),
+                Long.MAX_VALUE);
         Set<Long> here = view.getVolumesList().stream().map(Volume::getId).collect(Collectors.toSet());
         changed.stream().filter(id -> !here.contains(id)).forEach(view::addGone);
         return view.build();
@@ -60,7 +77,8 @@ public final class NodeViews {
         return view;
     }
 
-    private static void addVolumes(NodeView.Builder view, MetaState state, String node, List<Volume> volumes) {
+    private static void addVolumes(
+            NodeView.Builder view, MetaState state, String node, List<Volume> volumes, long partBytes) {
         Set<String> own = new HashSet<>();
         for (DiskGroup group : state.groups()) {
             if (group.getNode().equals(node)) {
@@ -68,12 +86,20 @@ public final class NodeViews {
             }
         }
         Map<String, DiskGroup> groups = new LinkedHashMap<>();
+        long bytes = 0;
         for (Volume volume : volumes) {
+            if (bytes >= partBytes) {
+                view.setMore(true);
+                break;
+            }
             List<Slab> slabs = state.slabs(volume.getId());
             if (concerns(volume, slabs, node, own)) {
-                view.addVolumes(volume.toBuilder()
+                Volume whole = volume.toBuilder()
                         .addAllSlabs(slabs)
-                        .setCopyLimitBytesPerSecond(view.getCopyLimitBytesPerSecond()));
+                        .setCopyLimitBytesPerSecond(view.getCopyLimitBytesPerSecond())
+                        .build();
+                view.addVolumes(whole);
+                bytes += whole.getSerializedSize();
                 state.groupsOf(slabs).forEach(group -> groups.put(group.getUuid(), group));
             }
         }

@@ -186,7 +186,7 @@ class GroupRulesTest {
 
     @Test
     void everyNodeHearsWhoTheMembersAreAndWhomElseToAsk() {
-        MetadataGroup told = NodeViews.of(truths.state, "n6").getMetadata();
+        MetadataGroup told = NodeViews.of(truths.state, "n6", 0).getMetadata();
         assertThat(told.getMembersList()).extracting(GroupMember::getNode).containsExactly("n1", "n2", "n3");
         assertThat(told.getOthersList()).containsExactly("n4:7400", "n5:7400", "n6:7400");
     }

@@ -70,7 +70,7 @@ class GrowthRulesTest {
         assertThat(asked.concerned()).contains("n3");
         assertThat(now(volume).getSlabsCount()).isEqualTo(2);
         assertThat(now(volume).getSizeBytes()).isEqualTo(10 * GIB);
-        assertThat(NodeViews.of(truths.state, "n3")
+        assertThat(NodeViews.of(truths.state, "n3", 0)
                         .getVolumes(0)
                         .getGrowth()
                         .getSlabs(0)

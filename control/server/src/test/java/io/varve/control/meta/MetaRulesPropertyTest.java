@@ -129,7 +129,7 @@ class MetaRulesPropertyTest {
                 && slabsOf(slabsBefore, id).equals(slabsOf(slabsNow, id)));
         for (Node node : truths.state.nodes()) {
             Set<Volume> whole =
-                    Set.copyOf(NodeViews.of(truths.state, node.getId()).getVolumesList());
+                    Set.copyOf(NodeViews.of(truths.state, node.getId(), 0).getVolumesList());
             Map<Long, Volume> held = views.computeIfAbsent(node.getId(), none -> new HashMap<>());
             if (outcome.concernsAll()) {
                 held.clear();
