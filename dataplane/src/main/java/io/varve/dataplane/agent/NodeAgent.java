@@ -14,7 +14,6 @@ import io.varve.api.TruthCode;
 import io.varve.api.TruthResult;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
-import io.varve.api.WatchNodeRequest;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.volume.Volumes;
@@ -74,14 +73,11 @@ public final class NodeAgent {
     private final EventReports events;
     private final Map<String, Long> damagedTold = new HashMap<>();
 
-    private NodeView view = NodeView.getDefaultInstance();
-    /** Of a view that is too large for one answer: what came of it so far. */
-    private NodeView parts = NodeView.getDefaultInstance();
+    private final HeldView held = new HeldView();
 
     private Consumer<Revocations> revoked = list -> {};
     private boolean reporting;
     private boolean planQueued;
-    private boolean viewSeen;
     private boolean closed;
     private Consumer<NodeView> viewed = seen -> {};
     private Promise<Void> stopTold = Promise.promise();
@@ -271,11 +267,8 @@ public final class NodeAgent {
         if (closed) {
             return;
         }
-        truth.watchNode(WatchNodeRequest.newBuilder()
+        truth.watchNode(held.question()
                         .setNode(node)
-                        .setAfterIndex(view.getIndex())
-                        .setHolds(viewSeen)
-                        .setAfterVolume(HeldView.missingAfter(parts))
                         .setWaitMillis((int) WATCH.toMillis())
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
@@ -284,39 +277,37 @@ public final class NodeAgent {
                         loop.schedule(PAUSE.toNanos(), this::watch);
                         return;
                     }
-                    parts = HeldView.with(parts, answer.result());
-                    if (parts.getMore()) {
-                        watch();
-                        return;
+                    switch (held.take(answer.result())) {
+                        case NEWS -> {
+                            follow(held.view());
+                            watch();
+                        }
+                        case PART, NOTHING -> watch();
+                        case BEHIND -> loop.schedule(PAUSE.toNanos(), this::watch);
                     }
-                    NodeView told = parts;
-                    parts = NodeView.getDefaultInstance();
-                    if (told.getChanged() || !viewSeen) {
-                        viewSeen = true;
-                        view = HeldView.after(view, told);
-                        viewed.accept(view);
-                        revoked.accept(new Revocations(view.getRevokedList().stream()
-                                .collect(Collectors.toMap(
-                                        RevokedCertificates::getNode,
-                                        each -> Instant.ofEpochMilli(each.getUnixMillis())))));
-                        volumes.follow(view, this::tellOpened);
-                        plan();
-                    }
-                    watch();
                 }));
     }
 
+    private void follow(NodeView view) {
+        viewed.accept(view);
+        revoked.accept(new Revocations(view.getRevokedList().stream()
+                .collect(Collectors.toMap(
+                        RevokedCertificates::getNode, each -> Instant.ofEpochMilli(each.getUnixMillis())))));
+        volumes.follow(view, this::tellOpened);
+        plan();
+    }
+
     private void plan() {
-        if (closed || !viewSeen) {
+        if (closed || !held.isHeld()) {
             return;
         }
-        for (AgentAction action : AgentPlan.of(view, node, groups.keySet(), volumes.epochs())) {
+        for (AgentAction action : AgentPlan.of(held.view(), node, groups.keySet(), volumes.epochs())) {
             if (action instanceof AgentAction.Attach attach
                     && pauses.isResting(attach.volume().getId())) {
                 continue;
             }
             if (running.add(action.key())) {
-                long plannedAt = view.getIndex();
+                long plannedAt = held.view().getIndex();
                 perform(action).onComplete(answer -> loop.execute(() -> performed(action, plannedAt, answer)));
             }
         }
@@ -327,7 +318,7 @@ public final class NodeAgent {
         if (answer.failed()) {
             trouble(action.key(), null, answer.cause());
             planLater();
-        } else if (view.getIndex() > plannedAt || action instanceof AgentAction.Detach) {
+        } else if (held.view().getIndex() > plannedAt || action instanceof AgentAction.Detach) {
             // An old epoch was let go because there is a newer one, and by the same view the volume may be wanted here
             // again.
             plan();
@@ -380,10 +371,10 @@ public final class NodeAgent {
     }
 
     private Future<Void> attach(Volume volume) {
-        return volumes.take(volume, view.getIndex())
+        return volumes.take(volume, held.view().getIndex())
                 .onSuccess(served -> loop.execute(() -> {
                     // A view newer than the attach may have come before its answer.
-                    volumes.follow(view, volume.getId(), this::tellOpened);
+                    volumes.follow(held.view(), volume.getId(), this::tellOpened);
                     served.opened()
                             .onSuccess(uri -> loop.execute(() -> tellOpened(volume.getId(), served.epoch(), uri)));
                     served.ended()

@@ -1,6 +1,7 @@
 package io.varve.simulator;
 
 import io.varve.api.NodeView;
+import io.varve.api.WatchNodeRequest;
 import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
@@ -10,8 +11,6 @@ import io.varve.control.meta.MetaState;
 import io.varve.control.meta.NodeViews;
 import io.varve.control.meta.Outcome;
 import io.varve.control.raft.Changes;
-import io.varve.dataplane.agent.HeldView;
-import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.time.Loop;
 import io.varve.dataplane.time.SimulatedLoop;
 import io.varve.dataplane.time.SimulatedScheduler;
@@ -101,18 +100,20 @@ final class Metadata {
             return outcome;
         }
 
-        /** As a member's endpoint answers; and what the node has then must be the whole. */
-        NodeView view(String node, NodeView held, boolean holds) {
-            Optional<Changes.Since> since = holds ? changes.since(held.getIndex()) : Optional.empty();
-            NodeView whole = NodeViews.of(state, node, 0);
-            NodeView told = since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
-                    .orElse(whole);
-            Invariant.check(
-                    Set.copyOf(HeldView.after(held, told).getVolumesList()).equals(Set.copyOf(whole.getVolumesList())),
-                    "a node that is told what changed has the whole view");
-            return told;
+        /** As a member's endpoint answers. */
+        NodeView view(WatchNodeRequest request) {
+            String node = request.getNode();
+            long share = NodeViews.copyShare(state);
+            Optional<Changes.Since> since =
+                    request.getHolds() ? changes.since(request.getAfterIndex()) : Optional.empty();
+            return since.flatMap(news ->
+                            NodeViews.since(state, node, share, news.index(), news.volumes(), NodeViews.PART_BYTES))
+                    .orElseGet(() -> NodeViews.of(state, node, share));
         }
     }
+
+    /** What a node is told, and what it must have then. */
+    record Told(NodeView answer, NodeView whole) {}
 
     Metadata(SimulatedScheduler scheduler, List<String> nodes, Reach reach, Committed committed) {
         this.scheduler = scheduler;
@@ -218,21 +219,24 @@ final class Metadata {
     }
 
     /** Waits at one member until something that concerns the node is newer than the index; null: nothing was in that time. */
-    Future<@Nullable NodeView> watch(String node, Loop caller, NodeView held, boolean holds, long waitNanos) {
-        Promise<@Nullable NodeView> answer = Promise.promise();
+    Future<@Nullable Told> watch(Loop caller, WatchNodeRequest request) {
+        String node = request.getNode();
+        Promise<@Nullable Told> answer = Promise.promise();
         loop.schedule(delay(), () -> {
             Member member = isAway ? null : memberFor(node);
             if (member == null) {
                 timeOut(caller, answer);
                 return;
             }
-            Loop.Timer timer = loop.schedule(waitNanos, () -> answerFrom(member, node, caller, answer, null));
+            Loop.Timer timer = loop.schedule(
+                    request.getWaitMillis() * MILLI, () -> answerFrom(member, node, caller, answer, null));
             var _ = member.changes
-                    .newerThan(node, held.getIndex())
+                    .newerThan(node, request.getAfterIndex())
                     .orElseThrow()
                     .thenRun(() -> loop.schedule(delay(), () -> {
                         timer.cancel();
-                        answerFrom(member, node, caller, answer, member.view(node, held, holds));
+                        NodeView whole = NodeViews.of(member.state, node, NodeViews.copyShare(member.state));
+                        answerFrom(member, node, caller, answer, new Told(member.view(request), whole));
                     }));
         });
         return answer.future();

@@ -26,18 +26,18 @@ import io.varve.control.meta.CommandCodec;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaResult;
 import io.varve.dataplane.agent.HeldView;
+import io.varve.dataplane.check.Invariant;
 import io.varve.dataplane.time.Loop;
 import io.vertx.core.Future;
+import java.util.Set;
 
 /** The metadata group as one life of one node sees it: in place of the client, the network and a member's endpoint. */
 final class NodeTruth extends TruthService {
-    private static final long NANOS_PER_MILLI = 1_000_000L;
-
     private final Metadata metadata;
     private final String node;
     private final Loop loop;
     /** As the node has it, which asks for nothing else. */
-    private NodeView held = NodeView.getDefaultInstance();
+    private final HeldView held = new HeldView();
 
     NodeTruth(Metadata metadata, String node, Loop loop) {
         this.metadata = metadata;
@@ -68,18 +68,21 @@ final class NodeTruth extends TruthService {
 
     @Override
     public Future<NodeView> watchNode(WatchNodeRequest request) {
-        return metadata.watch(node, loop, held, request.getHolds(), request.getWaitMillis() * NANOS_PER_MILLI)
-                .onSuccess(view -> {
-                    if (view != null) {
-                        held = HeldView.after(held, view);
-                    }
-                })
-                .map(view -> view != null
-                        ? view
-                        : NodeView.newBuilder()
-                                .setIndex(request.getAfterIndex())
-                                .setChanged(false)
-                                .build());
+        return metadata.watch(loop, request).map(told -> {
+            if (told == null) {
+                return NodeView.newBuilder()
+                        .setIndex(request.getAfterIndex())
+                        .setChanged(false)
+                        .build();
+            }
+            boolean isTaken = held.take(told.answer()) == HeldView.Taken.NEWS;
+            Invariant.check(
+                    !isTaken
+                            || Set.copyOf(held.view().getVolumesList())
+                                    .equals(Set.copyOf(told.whole().getVolumesList())),
+                    "a node that is told what changed has the whole view");
+            return told.answer();
+        });
     }
 
     @Override

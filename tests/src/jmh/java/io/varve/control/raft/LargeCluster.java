@@ -212,28 +212,35 @@ public final class LargeCluster {
         RebuildTruth drained = store.read(RebuildTruth::of);
         row("plan, another is drained as well", spread(() -> RebuildPlan.of(drained, heard(200_000, 7), silent)));
 
-        NodeView view = parts();
+        NodeView view = parts().view();
         row(
                 "one node's view",
                 spread(this::parts) + ", " + mib(view.getSerializedSize()) + ", " + view.getVolumesCount()
                         + " volumes");
         Set<Long> one = Set.of(view.getVolumes(0).getId());
-        NodeView news = store.read(state -> NodeViews.since(state, node(9), index, one));
+        NodeView news = store.read(state -> since(state, one));
         row(
                 "what is sent to a node that holds it when one of them changed",
-                spread(() -> store.read(state -> NodeViews.since(state, node(9), index, one))) + ", "
-                        + mib(news.getSerializedSize()));
-        row("put together there", spread(() -> HeldView.after(view, news)));
+                spread(() -> store.read(state -> since(state, one))) + ", "
+                        + "%.1f KiB".formatted(news.getSerializedSize() / 1024.0));
+        HeldView held = parts();
+        row("put together there", spread(() -> held.take(news)));
+    }
+
+    private NodeView since(MetaState state, Set<Long> changed) {
+        return NodeViews.since(state, node(9), 0, index, changed, NodeViews.PART_BYTES)
+                .orElseThrow();
     }
 
     /** As a node asks for it. */
-    private NodeView parts() {
-        NodeView parts = NodeView.getDefaultInstance();
+    private HeldView parts() {
+        HeldView held = new HeldView();
+        HeldView.Taken taken;
         do {
-            long after = HeldView.missingAfter(parts);
-            parts = HeldView.with(parts, store.read(state -> NodeViews.of(state, node(9), after)));
-        } while (parts.getMore());
-        return parts;
+            long after = held.question().getAfterVolume();
+            taken = held.take(store.read(state -> NodeViews.of(state, node(9), 0, after, NodeViews.PART_BYTES)));
+        } while (taken == HeldView.Taken.PART);
+        return held;
     }
 
     private long copy(Path target) {

@@ -50,6 +50,9 @@ final class TruthEndpoint extends TruthService {
     private final MetaGroup group;
     private final NodeClaims claims;
     private final Sightings sightings;
+    private volatile CopyShare copyShare = new CopyShare(-1, 0);
+
+    private record CopyShare(long index, long bytesPerSecond) {}
 
     TruthEndpoint(MetaGroup group, Sightings sightings) {
         this.group = group;
@@ -123,21 +126,26 @@ final class TruthEndpoint extends TruthService {
         return builder.build();
     }
 
+    private record Asker(boolean isKnown, boolean isOfThisHistory) {}
+
     @Override
     public Future<NodeView> watchNode(WatchNodeRequest request) {
         String node = request.getNode();
         Duration wait = Duration.ofMillis(Integer.toUnsignedLong(request.getWaitMillis()));
-        return group.look(state -> state.node(node).isPresent())
-                .onSuccess(known -> {
-                    if (known) {
+        return group.look(state -> new Asker(
+                        state.node(node).isPresent(),
+                        request.getHistory() == 0 || request.getHistory() == NodeViews.history(state)))
+                .onSuccess(asker -> {
+                    if (asker.isKnown) {
                         sightings.seen(node);
                     }
                 })
-                .compose(known -> request.getAfterVolume() == 0
+                .compose(asker -> asker.isOfThisHistory && request.getAfterVolume() == 0
                         ? group.changed(node, request.getAfterIndex(), pollOf(wait))
-                        : Future.succeededFuture(true))
-                .compose(changed -> changed
-                        ? view(request)
+                                .map(changed -> changed ? Optional.of(asker) : Optional.<Asker>empty())
+                        : Future.succeededFuture(Optional.of(asker)))
+                .compose(news -> news.isPresent()
+                        ? group.look(state -> view(state, request, news.get()))
                         : group.leader().isEmpty()
                                 ? Future.failedFuture(new RefusedException(
                                         GrpcStatus.UNAVAILABLE, "this metadata member knows no leader: it has no news"))
@@ -147,14 +155,27 @@ final class TruthEndpoint extends TruthService {
                                         .build()));
     }
 
-    private Future<NodeView> view(WatchNodeRequest request) {
+    private NodeView view(MetaState state, WatchNodeRequest request, Asker asker) {
         String node = request.getNode();
-        // Before the state is read, which then holds all of it.
-        Optional<Changes.Since> since = request.getHolds() && request.getAfterVolume() == 0
-                ? group.since(request.getAfterIndex())
-                : Optional.empty();
-        return group.look(state -> since.map(news -> NodeViews.since(state, node, news.index(), news.volumes()))
-                .orElseGet(() -> NodeViews.of(state, node, request.getAfterVolume())));
+        long share = copyShare(state);
+        boolean isHeld = request.getHolds() && asker.isOfThisHistory && request.getAfterVolume() == 0;
+        // After the state, so that nothing is in it that is neither named nor beyond the view's index.
+        Optional<Changes.Since> since = isHeld ? group.since(request.getAfterIndex()) : Optional.empty();
+        long partBytes = request.getParts() ? NodeViews.PART_BYTES : Long.MAX_VALUE;
+        return since.flatMap(
+                        news -> NodeViews.since(state, node, share, news.index(), news.volumes(), NodeViews.PART_BYTES))
+                .orElseGet(() -> NodeViews.of(state, node, share, request.getAfterVolume(), partBytes));
+    }
+
+    /** It takes a look at every slab, and one change wakes many nodes. */
+    private long copyShare(MetaState state) {
+        long index = state.applied().index();
+        CopyShare known = copyShare;
+        if (known.index != index) {
+            known = new CopyShare(index, NodeViews.copyShare(state));
+            copyShare = known;
+        }
+        return known.bytesPerSecond;
     }
 
     /** A member that is cut off from the others hears no news: whoever asks it should soon ask elsewhere. */

@@ -1,5 +1,6 @@
 package io.varve.control.meta;
 
+import com.google.protobuf.ByteString;
 import io.varve.api.DiskGroup;
 import io.varve.api.MetadataGroup;
 import io.varve.api.Node;
@@ -8,40 +9,50 @@ import io.varve.api.ReplicaPhase;
 import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.api.meta.ClusterRecord;
 import io.varve.api.meta.RevokedRecord;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** What one node needs to see of the truth. */
 public final class NodeViews {
-    private static final int MAX_OTHERS = 64;
-
     /** A message may have 32 MiB, and one volume's slabs take up to some 10. */
-    private static final long PART_BYTES = 8 << 20;
+    public static final long PART_BYTES = 8 << 20;
+
+    private static final int MAX_OTHERS = 64;
+    private static final Comparator<Volume> BY_ID = Comparator.comparing(Volume::getId, Long::compareUnsigned);
 
     private NodeViews() {}
 
-    /**
-     * Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those.
-     *
-     * @param afterVolume only volumes with higher ids: the next part of what did not fit into one message
-     */
-    public static NodeView of(MetaState state, String node, long afterVolume) {
-        return of(state, node, afterVolume, PART_BYTES);
+    /** Volumes with a replica on the node, wanted or attached there, and every group that holds a replica of those. */
+    public static NodeView of(MetaState state, String node, long copyShare) {
+        return of(state, node, copyShare, 0, Long.MAX_VALUE);
     }
 
-    static NodeView of(MetaState state, String node, long afterVolume, long partBytes) {
-        NodeView.Builder view =
-                begun(state).setIndex(Math.max(0, state.applied().index()));
+    /**
+     * A part of that.
+     *
+     * @param copyShare see {@link #copyShare}
+     * @param afterVolume only volumes with higher ids
+     * @param partBytes when it has so many, the rest is left for the next part
+     */
+    public static NodeView of(MetaState state, String node, long copyShare, long afterVolume, long partBytes) {
+        NodeView.Builder view = begun(state, copyShare)
+                .setIndex(Math.max(0, state.applied().index()))
+                .setAfterVolume(afterVolume);
         List<Volume> further = state.volumes().stream()
                 .filter(volume -> Long.compareUnsigned(volume.getId(), afterVolume) > 0)
-                .sorted(Comparator.comparing(Volume::getId, Long::compareUnsigned))
+                .sorted(BY_ID)
                 .toList();
         addVolumes(view, state, node, further, partBytes);
         return view.build();
@@ -50,25 +61,46 @@ public final class NodeViews {
     /**
      * Of the same only what a node lacks that has the whole view of an earlier index.
      *
-     * @param index up to which the volumes named are all that changed; the state may be newer
+     * @param index up to which the volumes named are all that changed; what the state holds beyond it is named another time
      * @param changed volumes, whomever they concern
+     * @return empty: it has more than {@code mostBytes}
      */
-    public static NodeView since(MetaState state, String node, long index, Set<Long> changed) {
-        NodeView.Builder view = begun(state).setIndex(index).setPartial(true);
-        addVolumes(
-                view,
-                state,
-                node,
-                changed.stream().flatMap(id -> state.volume(id).stream()).toList(),
-                Long.MAX_VALUE);
+    public static Optional<NodeView> since(
+            MetaState state, String node, long copyShare, long index, Set<Long> changed, long mostBytes) {
+        NodeView.Builder view = begun(state, copyShare)
+                .setIndex(Math.min(index, state.applied().index()))
+                .setPartial(true);
+        List<Volume> there = changed.stream()
+                .flatMap(id -> state.volume(id).stream())
+                .sorted(BY_ID)
+                .toList();
+        addVolumes(view, state, node, there, mostBytes);
         Set<Long> here = view.getVolumesList().stream().map(Volume::getId).collect(Collectors.toSet());
-        changed.stream().filter(id -> !here.contains(id)).forEach(view::addGone);
-        return view.build();
+        changed.stream().filter(id -> !here.contains(id)).sorted().forEach(view::addGone);
+        return view.getMore() ? Optional.empty() : Optional.of(view.build());
+    }
+
+    /** Tells a cluster's indexes from those of another one of the same nodes: that which was lost before it was recovered. */
+    public static long history(MetaState state) {
+        ByteString key = state.cluster().map(ClusterRecord::getMembershipKey).orElse(ByteString.EMPTY);
+        if (key.isEmpty()) {
+            return 0;
+        }
+        try {
+            return ByteBuffer.wrap(MessageDigest.getInstance("SHA-256").digest(key.toByteArray()))
+                    .getLong();
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** What is in every view. */
-    private static NodeView.Builder begun(MetaState state) {
-        NodeView.Builder view = NodeView.newBuilder().setChanged(true).setCopyLimitBytesPerSecond(copyShare(state));
+    private static NodeView.Builder begun(MetaState state, long copyShare) {
+        NodeView.Builder view = NodeView.newBuilder()
+                .setChanged(true)
+                .setCopyLimitBytesPerSecond(copyShare)
+                .setStateIndex(Math.max(0, state.applied().index()))
+                .setHistory(history(state));
         for (RevokedRecord revoked : state.revoked()) {
             view.addRevoked(
                     RevokedCertificates.newBuilder().setNode(revoked.getName()).setUnixMillis(revoked.getUnixMillis()));
@@ -122,7 +154,7 @@ public final class NodeViews {
      * What the access point of one volume may give to copies that it fills, when the cluster has a limit: as much as every other one that fills any
      * now. As of this view; a volume that begins or ends meanwhile is counted in the next.
      */
-    private static long copyShare(MetaState state) {
+    public static long copyShare(MetaState state) {
         long limit = Settings.of(state.cluster()).limitBytesPerSecond();
         if (limit == 0) {
             return 0;

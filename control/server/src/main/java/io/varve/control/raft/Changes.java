@@ -79,7 +79,7 @@ public final class Changes implements MetaMachine.Listener {
     }
 
     /**
-     * What changed after an index. Ask before the state is read: then the state holds all of it.
+     * What changed after an index. The state that is read before or after may hold less or more than that: the lower of the two indexes counts.
      *
      * @return empty: everything may have, or this member does not know
      */

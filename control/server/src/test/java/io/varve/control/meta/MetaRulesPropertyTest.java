@@ -135,7 +135,8 @@ class MetaRulesPropertyTest {
                 held.clear();
                 whole.forEach(volume -> held.put(volume.getId(), volume));
             } else if (outcome.concerned().contains(node.getId())) {
-                NodeView news = NodeViews.since(truths.state, node.getId(), 1, changed);
+                NodeView news = NodeViews.since(truths.state, node.getId(), 0, 1, changed, Long.MAX_VALUE)
+                        .orElseThrow();
                 news.getGoneList().forEach(held::remove);
                 news.getVolumesList().forEach(volume -> held.put(volume.getId(), volume));
             }
