@@ -21,6 +21,7 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.RemoveDiskRequest;
 import io.varve.api.RemoveNodeRequest;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.SettingValue;
 import io.varve.api.Slab;
@@ -213,6 +214,27 @@ class RebuildLoopTest {
                         .getResult()
                         .getMessage(),
                 message -> message.contains("disk group 'n3/disks' was removed"));
+    }
+
+    @Test
+    void aRaiseThatNobodyFillsIsTakenBackAtOnce() throws Exception {
+        ask(
+                ManagementGrpcClient.AttachVolume,
+                AttachVolumeRequest.newBuilder().setName("pg").setNode("n3").build());
+        fourth.stop();
+        ask(
+                ManagementGrpcClient.SetReplicas,
+                SetReplicasRequest.newBuilder().setName("pg").setReplicas(3).build());
+        until(this::now, volume -> volume.getSlabs(0).getReplicasCount() == 3);
+        Volume back = ask(
+                ManagementGrpcClient.SetReplicas,
+                SetReplicasRequest.newBuilder().setName("pg").setReplicas(2).build());
+        Slab slab = back.getSlabs(0);
+        assertThat(slab.getIsrCount()).isEqualTo(2);
+        assertThat(slab.getReplicasList())
+                .filteredOn(replica -> !slab.getIsrList().contains(replica.getGroup()))
+                .allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_LEAVING);
+        until(this::now, volume -> volume.getSlabs(0).getReplicasCount() == 2);
     }
 
     @Test

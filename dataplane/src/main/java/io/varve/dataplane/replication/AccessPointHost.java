@@ -130,6 +130,10 @@ public final class AccessPointHost {
         replicas = wanted.replicas();
         minInSync = wanted.minInSync();
         returns.limit(wanted.copyLimitBytesPerSecond());
+        takeAnew(wanted);
+        if (ended) {
+            return;
+        }
         for (AttachSpec.Slab each : wanted.slabs()) {
             SlabHost slab = find(each.index());
             if (slab != null) {
@@ -139,6 +143,35 @@ public final class AccessPointHost {
         grow(wanted);
         considerSet();
         watch.arm();
+    }
+
+    /** Begins anew with slabs whose copies were lost before anybody opened them, and made elsewhere (docs/internals/rebuild.md). */
+    private void takeAnew(CopiesWanted wanted) {
+        for (AttachSpec.Slab each : wanted.slabs()) {
+            SlabHost slab = find(each.index());
+            if (slab == null || !slab.isPlacedAnew(each)) {
+                continue;
+            }
+            if (!openTold) {
+                end(false, "slab " + each.index() + " has other copies now, it is opened with these");
+                return;
+            }
+            replace(slab, each);
+        }
+    }
+
+    /** A slab by which the volume grows: no client knows of it yet. */
+    private void replace(SlabHost former, AttachSpec.Slab anew) {
+        LOG.info("slab begins anew stream={} gen={}", former.point.stream(), anew.gen());
+        List<GroupPort> before = joined.all();
+        SlabHost slab = new SlabHost(this, anew, ports);
+        former.point.close();
+        slabs[Arrays.asList(slabs).indexOf(former)] = slab;
+        joined.join(before);
+        slab.tellUp(before);
+        for (GroupPort port : former.ports) {
+            dropped(port);
+        }
     }
 
     /** Opens what the volume has grown by (docs/internals/resize.md): an attach of these slabs alone, in this epoch. */

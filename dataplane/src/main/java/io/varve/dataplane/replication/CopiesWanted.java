@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * What the truth wants of the copies of a volume that is served here, as its view tells while the volume is open (docs/internals/rebuild.md, "At the access
- * point"). It may be old; gens and sets in it mean nothing.
+ * point"). It may be old; gens and sets in it mean nothing, but of a slab that nobody has opened yet.
  *
  * @param epoch in which it is attached: meant for that access point alone
  * @param replicas copies that each slab should have

@@ -114,6 +114,22 @@ final class SlabHost implements AccessPointEffects {
         }
     }
 
+    /**
+     * Whether the truth has given the slab other copies, all of which have been made. It does so only before the slab was ever opened; once this access
+     * point has asked for that, a higher gen is its own.
+     */
+    boolean isPlacedAnew(AttachSpec.Slab now) {
+        boolean isAsked = switch (point.phase()) {
+            case SEALING, RECONCILING -> false;
+            case OPENING, STARTING, OPEN, FENCED, REFUSED, CLOSED -> true;
+        };
+        return !isAsked
+                && Integer.compareUnsigned(now.gen(), gen) > 0
+                && now.isr().stream()
+                        .allMatch(group -> now.copies().stream()
+                                .anyMatch(copy -> copy.group().equals(group)));
+    }
+
     /** Comes as close to what is wanted as it may now; again when a change has committed. */
     private void settleCopies() {
         if (wanted.isEmpty() || host.hasEnded()) {
@@ -450,7 +466,8 @@ final class SlabHost implements AccessPointEffects {
     @Override
     public void ended() {
         boolean fenced = point.phase() == AccessPoint.Phase.FENCED;
-        if (!host.hasEnded()) {
+        // Closed by itself it gives way to another one.
+        if (!host.hasEnded() && point.phase() != AccessPoint.Phase.CLOSED) {
             String why = point.trouble();
             loop.execute(() -> host.end(fenced, why));
         }

@@ -88,6 +88,30 @@ class GrowingVolumeTest {
     }
 
     @Test
+    void aSlabWhoseOnlyCopyIsLostBeforeItIsOpenIsOpenedElsewhereInTheSameEpoch() {
+        SimulatedCluster cluster = new SimulatedCluster(4, 3, 1, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.grow(2 * SLAB);
+        String lost = cluster.node(2).life().store.uuid();
+        cluster.node(2).crash();
+        follow(cluster, 4);
+        assertThat(volume.sizeBytes()).isEqualTo(SLAB);
+        cluster.truth.placeAnew(1, lost, cluster.node(1).life().store.uuid(), "n1:1");
+        List<Request> load = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            load.add(cluster.submit(0, cluster.writeOf(i * MIB, SimulatedCluster.stamp(4096, i))));
+            cluster.spread();
+            cluster.scheduler.runFor(SECOND / 10);
+        }
+        follow(cluster, 3);
+        assertThat(load).allSatisfy(request -> assertThat(request.status).isEqualTo(BlockStatus.OK));
+        assertThat(volume.sizeBytes()).isEqualTo(2 * SLAB);
+        assertThat(cluster.truth.epoch()).as("in the same attach").isEqualTo(1);
+        assertThat(cluster.write(0, SLAB, SimulatedCluster.stamp(4096, 2))).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.read(0, SLAB, 4096)).isEqualTo(SimulatedCluster.stamp(4096, 2));
+    }
+
+    @Test
     void aLostAnswerToTheOpeningOfWhatWasAddedIsAskedForAgain() {
         for (int seed = 10; seed < 20; seed++) {
             SimulatedCluster cluster = new SimulatedCluster(seed, 3, 2, 1);

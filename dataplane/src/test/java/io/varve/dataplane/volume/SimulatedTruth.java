@@ -139,6 +139,17 @@ final class SimulatedTruth {
         }
     }
 
+    /** PlaceAnew: of a slab that was never open. */
+    void placeAnew(int index, String from, String to, String address) {
+        Slab slab = slabs.get(index);
+        slab.replicas.computeIfPresent(from, (group, now) -> now.in(Phase.LEAVING));
+        place(index, to, address);
+        List<String> isr = new ArrayList<>(slab.isr);
+        isr.set(isr.indexOf(from), to);
+        slab.isr = List.copyOf(isr);
+        slab.gen++;
+    }
+
     /** RegisterGroup: the group is reached elsewhere. */
     void moved(String group, String address) {
         for (Slab slab : slabs) {

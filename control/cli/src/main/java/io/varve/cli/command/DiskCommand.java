@@ -42,7 +42,9 @@ final class DiskCommand extends GroupCommand {
 
     @Command(
             name = "list",
-            description = "Disk groups and their devices.",
+            description = {
+                "Disk groups and their devices. STATE is OK, SLOW or FAILED, and says when the group is evicted, or silent: nothing was heard of it for 15 s."
+            },
             footerHeading = "%nExamples:%n",
             footer = {"  varve disk list", "  varve disk list --node n1"})
     static final class ListDisks implements Runnable {
@@ -171,6 +173,12 @@ final class DiskCommand extends GroupCommand {
         HDD
     }
 
+    private static String silence(DiskGroup group) {
+        return group.getSilent()
+                ? ", silent" + (group.getSilentMillis() == 0 ? "" : " for " + group.getSilentMillis() / 1_000 + " s")
+                : "";
+    }
+
     private static String table(List<DiskGroup> groups) {
         var table = Table.of("NODE", "GROUP", "DEVICE", "CLASS", "STATE", ">SIZE", ">FREE", ">GROUP FREE");
         for (var group : groups) {
@@ -180,7 +188,7 @@ final class DiskCommand extends GroupCommand {
                         group.getName(),
                         device.getPath(),
                         device.getDeviceClass().name().toLowerCase(Locale.ROOT),
-                        device.getState() + (group.getEvicting() ? ", evicting" : ""),
+                        device.getState() + (group.getEvicting() ? ", evicting" : "") + silence(group),
                         Text.size(device.getSizeBytes()),
                         Text.size(device.getFreeBytes()),
                         Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()));

@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         name = "set",
         description = {
             "Changes how many copies a volume has, how many of them a write needs, and what its clients may do at most, while it is in use.",
-            "Further copies are filled, and those that are too many go, by themselves. Limits hold at once; clients see a slower volume, no errors."
+            "Further copies are filled, and those that are too many go, by themselves; fewer copies again drop what is not filled yet. Limits hold at once; clients see a slower volume, no errors."
         },
         footerHeading = "%nExamples:%n",
         footer = {

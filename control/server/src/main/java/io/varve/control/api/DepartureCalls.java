@@ -96,6 +96,10 @@ final class DepartureCalls {
                 .compose(found -> departure(
                                 state -> ofGroup(state, request.getNode(), request.getGroup()),
                                 noGroup(request.getNode(), request.getGroup()))
+                        .compose(departure -> report.heard()
+                                .map(heard -> departure.toBuilder()
+                                        .setHeard(heard.isLately(found))
+                                        .build()))
                         .compose(departure -> remove(
                                 departure,
                                 "disk group '" + request.getNode() + "/" + request.getGroup() + "'",

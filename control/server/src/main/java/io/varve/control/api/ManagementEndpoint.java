@@ -122,9 +122,11 @@ final class ManagementEndpoint extends ManagementService {
 
     @Override
     public Future<ListDiskGroupsResponse> listDiskGroups(ListDiskGroupsRequest request) {
-        return group.lookUpToDate(MetaState::groups)
-                .map(groups ->
-                        ListDiskGroupsResponse.newBuilder().addAllGroups(groups).build());
+        return report.heard()
+                .compose(heard -> group.lookUpToDate(MetaState::groups)
+                        .map(groups -> ListDiskGroupsResponse.newBuilder()
+                                .addAllGroups(groups.stream().map(heard::told).toList())
+                                .build()));
     }
 
     @Override

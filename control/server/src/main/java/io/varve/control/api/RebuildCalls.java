@@ -11,6 +11,7 @@ import io.varve.api.Rebuild;
 import io.varve.api.RebuildList;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaState;
@@ -90,9 +91,28 @@ final class RebuildCalls {
         OptionalInt fewest = request.hasMinInSync() ? OptionalInt.of(request.getMinInSync()) : OptionalInt.empty();
         return volumes.find(request.getName())
                 .compose(volume -> group.propose(
-                        new SetReplicas(volume.getId(), request.getReplicas(), fewest, request.getLimits())))
-                .compose(Failures::demandOk)
+                                new SetReplicas(volume.getId(), request.getReplicas(), fewest, request.getLimits()))
+                        .compose(Failures::demandOk)
+                        .compose(done -> request.getReplicas() != 0 && request.getReplicas() < volume.getReplicas()
+                                ? dropUnfilled(volume.getId())
+                                : Future.succeededFuture()))
                 .compose(done -> volumes.find(request.getName()));
+    }
+
+    /** What was to be filled for the sake of the former number is not. Where that is refused the planner looks again. */
+    private Future<Void> dropUnfilled(long volume) {
+        return report.heard()
+                .compose(heard -> group.lookUpToDate(state -> {
+                    RebuildTruth truth = RebuildTruth.of(state);
+                    return RebuildPlan.unfilled(truth, sighted(heard), askedJustNow(truth), volume);
+                }))
+                .compose(commands -> carryOut(commands, 0));
+    }
+
+    private Future<Void> carryOut(List<MetaCommand> commands, int next) {
+        return next == commands.size()
+                ? Future.succeededFuture()
+                : group.propose(commands.get(next)).compose(result -> carryOut(commands, next + 1));
     }
 
     // ------------------------------------------------------------------ what is under way
@@ -111,9 +131,8 @@ final class RebuildCalls {
     /** As the leader plans, but for its memory: silence counts from when a node was last heard from. */
     private static UnderWay underWay(MetaState state, StatusReport.Heard heard) {
         RebuildTruth truth = RebuildTruth.of(state);
-        long now = System.nanoTime() / 1_000_000;
-        Sighted sighted = new Sighted(now, heard.silentMillis(), Map.of());
-        RebuildMemory memory = RebuildMemory.begun(now - truth.settings().graceMillis() - ROUNDING_MILLIS);
+        Sighted sighted = sighted(heard);
+        RebuildMemory memory = askedJustNow(truth);
         RebuildPlan plan = RebuildPlan.of(truth, sighted, memory);
         return new UnderWay(
                 truth.settings(),
@@ -121,6 +140,18 @@ final class RebuildCalls {
                 plan.waiting(),
                 plan.placeless(),
                 state.nodes().stream().collect(Collectors.toMap(Node::getId, Node::getManagementAddress)));
+    }
+
+    private static Sighted sighted(StatusReport.Heard heard) {
+        return new Sighted(nowMillis(), heard.silentMillis(), heard.silentGroups(), Map.of());
+    }
+
+    private static RebuildMemory askedJustNow(RebuildTruth truth) {
+        return RebuildMemory.begun(nowMillis() - truth.settings().graceMillis() - ROUNDING_MILLIS);
+    }
+
+    private static long nowMillis() {
+        return System.nanoTime() / 1_000_000;
     }
 
     private static final long ROUNDING_MILLIS = 1_000;

@@ -8,6 +8,7 @@ import io.varve.api.NodeStats;
 import io.varve.api.ReplicaStats;
 import io.varve.api.Sighting;
 import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaState;
@@ -102,7 +103,7 @@ final class RebuildLoop {
         for (Sighting sighting : sightings.list()) {
             silent.put(sighting.getNode(), sighting.getMillisAgo());
         }
-        return new Sighted(nowMillis(), silent, bytesOf);
+        return new Sighted(nowMillis(), silent, sightings.silentGroups(), bytesOf);
     }
 
     /** The whole truth is read again only when something changed in it. */
@@ -145,6 +146,11 @@ final class RebuildLoop {
             when copies.size() > 1 ->
                 copies.stream()
                         .<MetaCommand>map(copy -> new RetireCopies(volume, List.of(copy)))
+                        .toList();
+            case PlaceAnew(var volume, var copies)
+            when copies.size() > 1 ->
+                copies.stream()
+                        .<MetaCommand>map(copy -> new PlaceAnew(volume, List.of(copy)))
                         .toList();
             default -> List.of();
         };

@@ -2,6 +2,7 @@ package io.varve.control.api;
 
 import io.varve.api.AttachedThere;
 import io.varve.api.ClusterStatus;
+import io.varve.api.DiskGroup;
 import io.varve.api.GetNodeStatsRequest;
 import io.varve.api.ManagementGrpcClient;
 import io.varve.api.MetadataGroup;
@@ -57,8 +58,14 @@ final class StatusReport {
         this.membership = membership;
     }
 
-    /** Nodes by name with the milliseconds since any member heard from them, and how many members answered. */
-    record Heard(Map<String, Long> silentMillis, Set<String> members) {
+    /**
+     * Who was heard from.
+     *
+     * @param silentMillis nodes by name with the milliseconds since any member heard from them
+     * @param silentGroups the same of disk groups, by uuid; empty: not all members tell
+     * @param members that answered
+     */
+    record Heard(Map<String, Long> silentMillis, Optional<Map<String, Long>> silentGroups, Set<String> members) {
         int membersUp() {
             return members.size();
         }
@@ -66,13 +73,30 @@ final class StatusReport {
         boolean isLately(String node) {
             return silentMillis.getOrDefault(node, Long.MAX_VALUE) < ClusterFacts.SILENCE_MILLIS;
         }
+
+        boolean isLately(DiskGroup group) {
+            return isLately(group.getNode()) && !isSilent(group);
+        }
+
+        private boolean isSilent(DiskGroup group) {
+            return silentGroups
+                    .filter(told -> told.getOrDefault(group.getUuid(), Long.MAX_VALUE) >= ClusterFacts.SILENCE_MILLIS)
+                    .isPresent();
+        }
+
+        /** With what was heard of it. */
+        DiskGroup told(DiskGroup group) {
+            return isSilent(group)
+                    ? group.toBuilder()
+                            .setSilent(true)
+                            .setSilentMillis(silentGroups.orElseThrow().getOrDefault(group.getUuid(), 0L))
+                            .build()
+                    : group;
+        }
     }
 
     private record Truth(
-            Optional<ClusterRecord> cluster,
-            List<Node> nodes,
-            List<io.varve.api.DiskGroup> groups,
-            List<Volume> volumes) {
+            Optional<ClusterRecord> cluster, List<Node> nodes, List<DiskGroup> groups, List<Volume> volumes) {
         static Truth of(MetaState state) {
             return new Truth(state.cluster(), state.nodes(), state.groups(), VolumeCalls.all(state));
         }
@@ -95,7 +119,8 @@ final class StatusReport {
                 .compose(there -> {
                     Map<String, Long> silent = new HashMap<>(heard.result().silentMillis);
                     silent.keySet().retainAll(there);
-                    ClusterFacts facts = facts(new Heard(silent, heard.result().members), seen.result());
+                    ClusterFacts facts = facts(
+                            new Heard(silent, heard.result().silentGroups, heard.result().members), seen.result());
                     return facts.nodes().stream()
                             .filter(each -> each.getId().equals(name))
                             .findFirst()
@@ -150,6 +175,7 @@ final class StatusReport {
                 truth.groups,
                 truth.volumes,
                 heard.silentMillis,
+                heard.silentGroups,
                 members.addresses().size(),
                 heard.membersUp());
     }
@@ -166,7 +192,7 @@ final class StatusReport {
                 .addAllProblems(SuspectedNodes.told(nodes, heard.silentMillis))
                 .addAllProblems(changeOfMembers(members.group()))
                 .addAllNodes(nodes)
-                .addAllGroups(truth.groups)
+                .addAllGroups(truth.groups.stream().map(heard::told).toList())
                 .addAllVolumes(truth.volumes)
                 .setMetadataLeader(group.leader().orElse(""))
                 .setMetadataMembers(members.addresses().size())
@@ -223,11 +249,15 @@ final class StatusReport {
                 if (answer.result().isPresent()) {
                     up.add(answer.result().get().getMember());
                     answer.result().get().getSightingsList().forEach(sightings::told);
+                    answer.result().get().getGroupsList().forEach(sightings::toldGroup);
+                    if (!answer.result().get().getTellsGroups()) {
+                        sightings.groupsUntold();
+                    }
                 }
             }
             Map<String, Long> silent = new HashMap<>();
             sightings.list().forEach(sighting -> silent.put(sighting.getNode(), sighting.getMillisAgo()));
-            return new Heard(silent, up);
+            return new Heard(silent, sightings.silentGroups(), up);
         });
     }
 }

@@ -101,6 +101,7 @@ final class TruthEndpoint extends TruthService {
                 .map(result -> {
                     if (result.getCode() == TruthCode.TRUTH_OK) {
                         sightings.seen(request.getGroup().getNode());
+                        sightings.seenGroup(request.getGroup().getUuid());
                     }
                     return RegisterGroupResponse.newBuilder().setResult(result).build();
                 });
@@ -261,6 +262,8 @@ final class TruthEndpoint extends TruthService {
                 .setLeader(group.leader().orElse(""))
                 .setAppliedIndex(Math.max(0, group.applied()))
                 .addAllWaiting(sightings.waiting())
+                .addAllGroups(sightings.groups())
+                .setTellsGroups(true)
                 .build());
     }
 }

@@ -278,7 +278,7 @@ final class VolumeCalls {
                     group.getCapacityBytes(),
                     group.getFreeBytes(),
                     placed.getOrDefault(group.getUuid(), 0L),
-                    heard.isLately(group.getNode()) && stays(state, group)));
+                    heard.isLately(group) && stays(state, group)));
         }
         return candidates;
     }

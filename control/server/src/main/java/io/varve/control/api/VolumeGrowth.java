@@ -140,6 +140,7 @@ final class VolumeGrowth {
         }
         return nodes.isEmpty()
                 ? "it is being attached"
-                : "its new copies are to be made on " + Progress.told(nodes, heard);
+                : "its new copies are to be made on " + Progress.told(nodes, heard)
+                        + (nodes.stream().allMatch(heard::isLately) ? "" : ", or elsewhere after rebuild.grace");
     }
 }

@@ -66,7 +66,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         judgeMetadata(facts, problems);
         Set<String> needed = needed(groups, facts);
         facts.nodes().forEach(node -> judgeNode(node, needed, facts, problems));
-        facts.groups().forEach(group -> judgeGroup(group, problems));
+        facts.groups().forEach(group -> judgeGroup(group, facts, problems));
         List<String> texts = problems.stream()
                 .sorted((a, b) -> a.urgency.compareTo(b.urgency))
                 .map(Problem::text)
@@ -240,7 +240,7 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
                 .collect(Collectors.joining(", "));
     }
 
-    private static void judgeGroup(DiskGroup group, List<Problem> problems) {
+    private static void judgeGroup(DiskGroup group, ClusterFacts facts, List<Problem> problems) {
         String name = "disk group " + (group.getName().isEmpty() ? group.getUuid() : group.getName()) + " of node "
                 + group.getNode();
         String failed = devices(group, "FAILED");
@@ -255,6 +255,15 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
                     Urgency.DEVICE,
                     name + ": failed: " + failed + why
                             + ": if the disk is sound, put it back and say varve disk retry; else replace it"));
+        }
+        if (failed.isEmpty() && facts.isHeard(group.getNode()) && facts.isSilent(group)) {
+            Long silent = facts.silentGroups().orElseThrow().get(group.getUuid());
+            problems.add(
+                    new Problem(
+                            Urgency.DEVICE,
+                            name + " has told nothing " + (silent == null ? "yet" : "for " + silent / 1_000 + " s")
+                                    + ", though its node is there: it hangs, or the node's configuration no longer names it;"
+                                    + " look at the node's log, restart the node, or have its copies leave it: varve disk evict"));
         }
         String slow = devices(group, "SLOW");
         if (!slow.isEmpty()) {

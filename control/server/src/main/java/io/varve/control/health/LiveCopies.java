@@ -46,7 +46,8 @@ record LiveCopies(
                                 .setUuid(replica.getGroup())
                                 .setNode("?")
                                 .build());
-                boolean there = facts.isHeard(group.getNode());
+                boolean nodeThere = facts.isHeard(group.getNode());
+                boolean there = facts.isHeard(group);
                 boolean inSync = slab.getIsrList().contains(replica.getGroup());
                 if (there && inSync) {
                     live++;
@@ -57,7 +58,7 @@ record LiveCopies(
                 }
                 missing.add(group.getNode() + "/" + (group.getName().isEmpty() ? group.getUuid() : group.getName()));
                 behind |= there;
-                if (!there) {
+                if (!nodeThere) {
                     gone.add(group.getNode());
                 }
             }

@@ -136,10 +136,10 @@ public record RestartCheck(List<String> reasons, List<Attached> attached) {
         Set<String> filled = new TreeSet<>();
         Set<String> gone = new TreeSet<>();
         for (Replica replica : slab.getReplicasList()) {
-            String holder = groups.getOrDefault(replica.getGroup(), DiskGroup.getDefaultInstance())
-                    .getNode();
+            DiskGroup group = groups.getOrDefault(replica.getGroup(), DiskGroup.getDefaultInstance());
+            String holder = group.getNode();
             boolean inSync = slab.getIsrList().contains(replica.getGroup());
-            boolean there = facts.isHeard(holder);
+            boolean there = facts.isHeard(group);
             isHere |= holder.equals(node);
             isHereInSync |= inSync && holder.equals(node);
             if (inSync && there && !holder.equals(node)) {

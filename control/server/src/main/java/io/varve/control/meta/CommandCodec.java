@@ -38,6 +38,7 @@ import io.varve.api.meta.SettingsRecord;
 import io.varve.api.meta.SlabPlacementRecord;
 import io.varve.api.meta.TellSilenceRecord;
 import io.varve.api.meta.WantNodeRecord;
+import io.varve.control.meta.MetaCommand.AnewCopy;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.ChangeMembers;
@@ -54,6 +55,7 @@ import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.PublishVolume;
@@ -144,6 +146,7 @@ public final class CommandCodec {
                         .addAllCreationIds(c.creationIds()));
             case PlaceCopies c -> record.setPlaceCopies(encodePlaced(c));
             case RetireCopies c -> record.setRetireCopies(encodeRetired(c));
+            case PlaceAnew c -> record.setPlaceAnew(encodeAnew(c));
             case SetReplicas c -> record.setSetReplicas(encodeReplicas(c));
             case ForgetCopies c ->
                 record.setForgetCopies(ForgetCopiesRecord.newBuilder().setGroup(c.group()));
@@ -246,6 +249,7 @@ public final class CommandCodec {
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
             case PLACE_COPIES -> decodePlaced(record.getPlaceCopies());
             case RETIRE_COPIES -> decodeRetired(record.getRetireCopies());
+            case PLACE_ANEW -> decodeAnew(record.getPlaceAnew());
             case SET_REPLICAS -> decodeReplicas(record.getSetReplicas());
             case FORGET_COPIES -> new ForgetCopies(record.getForgetCopies().getGroup());
             case ATTACH -> of(record.getAttach());
@@ -420,6 +424,26 @@ public final class CommandCodec {
                 record.getVolume(),
                 record.getCopiesList().stream()
                         .map(copy -> new RetiredCopy(copy.getSlab(), copy.getGen(), copy.getGroup()))
+                        .toList());
+    }
+
+    private static CopiesRecord encodeAnew(PlaceAnew command) {
+        CopiesRecord.Builder record = CopiesRecord.newBuilder().setVolume(command.volume());
+        for (AnewCopy copy : command.copies()) {
+            record.addCopies(CopyRecord.newBuilder()
+                    .setSlab(copy.slab())
+                    .setGen(copy.gen())
+                    .setGroup(copy.from())
+                    .setTo(copy.to()));
+        }
+        return record.build();
+    }
+
+    private static PlaceAnew decodeAnew(CopiesRecord record) {
+        return new PlaceAnew(
+                record.getVolume(),
+                record.getCopiesList().stream()
+                        .map(copy -> new AnewCopy(copy.getSlab(), copy.getGen(), copy.getGroup(), copy.getTo()))
                         .toList());
     }
 

@@ -18,6 +18,7 @@ import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.model.EventReason;
 import io.varve.model.Redundancy;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -252,9 +253,22 @@ final class CopyRules {
                     anyGone = true;
                 }
             }
+            anyGone |= forgetGrowing(state, volume, command.group());
             VolumeRules.buryIfGone(state, index, volume);
         }
         return anyGone ? Outcome.all(MetaResult.ok(index)) : Outcome.nobody(MetaResult.ok(index));
+    }
+
+    private static boolean forgetGrowing(MetaState state, Volume volume, String group) {
+        List<Slab> after = new ArrayList<>();
+        for (Slab slab : volume.getGrowth().getSlabsList()) {
+            int position = replicaOf(slab, group, 0);
+            if (position >= 0 && slab.getReplicas(position).getPhase() == ReplicaPhase.REPLICA_LEAVING) {
+                after.add(slab.toBuilder().removeReplicas(position).build());
+            }
+        }
+        GrowthRules.put(state, volume, after);
+        return !after.isEmpty();
     }
 
     /** Why these replicas must not be gone; empty when they may: everything of a deleted volume, else what is to go and not in sync. */
@@ -324,7 +338,7 @@ final class CopyRules {
         };
     }
 
-    private static Outcome unchanged(MetaState state, long index, Volume volume) {
+    static Outcome unchanged(MetaState state, long index, Volume volume) {
         return Outcome.nobody(MetaResult.ok(index).withVolume(state.withSlabs(volume)));
     }
 
@@ -336,11 +350,11 @@ final class CopyRules {
         return outcome.telling(new ClusterEvent(reason, volume.getName(), "", message));
     }
 
-    private static String of(Volume volume, int slab) {
+    static String of(Volume volume, int slab) {
         return "slab " + slab + " of volume '" + volume.getName() + "' ";
     }
 
-    private static Outcome noSlab(long index, Volume volume, int slab) {
+    static Outcome noSlab(long index, Volume volume, int slab) {
         return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "volume '" + volume.getName() + "' has no slab " + slab);
     }
 
@@ -349,7 +363,7 @@ final class CopyRules {
                 TruthCode.TRUTH_UNKNOWN, index, of(volume, copy.slab()) + "has no replica on group " + copy.group());
     }
 
-    private static Outcome refused(long index, Volume volume, int slab, String reason) {
+    static Outcome refused(long index, Volume volume, int slab, String reason) {
         return VolumeRules.no(TruthCode.TRUTH_REFUSED, index, of(volume, slab) + "stays as it is: " + reason);
     }
 }

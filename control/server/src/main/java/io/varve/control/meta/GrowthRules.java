@@ -129,11 +129,12 @@ public final class GrowthRules {
                         + " known disk groups on distinct nodes each; the cluster changed meanwhile, try again");
     }
 
-    /** A slab that is being made. */
-    static Optional<Slab> slab(Volume volume, int index) {
-        return volume.getGrowth().getSlabsList().stream()
-                .filter(slab -> slab.getIndex() == index)
-                .findFirst();
+    /** A slab of the volume, or one that is being made for it. */
+    static Optional<Slab> anySlab(MetaState state, Volume volume, int index) {
+        return state.slab(volume.getId(), index)
+                .or(() -> volume.getGrowth().getSlabsList().stream()
+                        .filter(slab -> slab.getIndex() == index)
+                        .findFirst());
     }
 
     /** Stores these slabs, each where it is: with the volume's, or with those that are being made. The volume as it is then. */

@@ -194,6 +194,21 @@ public sealed interface MetaCommand {
     /** {@code gen} of the slab as the caller saw it: what else is in sync must not have changed since. */
     record RetiredCopy(int slab, int gen, String group) {}
 
+    /** Copies of slabs that nobody has ever opened, which therefore hold nothing, go to other disk groups: all of them, or none when one objects. */
+    record PlaceAnew(long volume, List<AnewCopy> copies) implements MetaCommand {
+        public PlaceAnew {
+            copies = List.copyOf(copies);
+        }
+    }
+
+    /**
+     * One of them.
+     *
+     * @param gen of the slab as the caller saw it
+     * @param to disk group that gets it; empty: none, as there are more copies than there should be
+     */
+    record AnewCopy(int slab, int gen, String from, String to) {}
+
     /**
      * How many copies there should be from now on, how many of them have to be in sync, and what clients may do at most: all of it, or nothing.
      *

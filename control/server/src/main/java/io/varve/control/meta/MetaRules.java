@@ -16,6 +16,7 @@ import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterGroup;
@@ -73,6 +74,7 @@ public final class MetaRules {
             case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
             case PlaceCopies place -> CopyRules.place(state, index, place);
             case RetireCopies retire -> CopyRules.retire(state, index, retire);
+            case PlaceAnew anew -> GrowthRules.settled(state, anew.volume(), AnewRules.place(state, index, anew));
             case SetReplicas set -> CopyRules.setReplicas(state, index, set);
             case ForgetCopies forget -> CopyRules.forget(state, index, forget);
             case WantNode want -> GrowthRules.settled(state, want.volume(), AttachRules.wantNode(state, index, want));

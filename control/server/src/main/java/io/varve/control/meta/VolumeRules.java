@@ -173,7 +173,7 @@ final class VolumeRules {
         for (int i = 0; i < command.slabs().size(); i++) {
             int slabIndex = command.slabs().get(i);
             long creation = CopyRules.creationAt(command.creationIds(), i);
-            Optional<Slab> slab = state.slab(command.volume(), slabIndex).or(() -> GrowthRules.slab(volume, slabIndex));
+            Optional<Slab> slab = GrowthRules.anySlab(state, volume, slabIndex);
             if (slab.isEmpty() || CopyRules.replicaOf(slab.get(), command.group(), creation) < 0) {
                 return no(
                         TruthCode.TRUTH_UNKNOWN,
@@ -184,13 +184,18 @@ final class VolumeRules {
             after.add(CopyRules.withPhase(
                     slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED));
         }
-        Volume made = GrowthRules.put(state, volume, after);
-        if (made.getState() == VolumeState.VOLUME_CREATING
-                && state.slabs(volume.getId()).stream().allMatch(VolumeRules::isComplete)) {
-            made = made.toBuilder().setState(VolumeState.VOLUME_DETACHED).build();
-            state.putVolume(made);
+        return changed(state, index, made(state, GrowthRules.put(state, volume, after)));
+    }
+
+    /** The volume after some of its copies changed: one that was being created is there as soon as all of them are. */
+    static Volume made(MetaState state, Volume volume) {
+        if (volume.getState() != VolumeState.VOLUME_CREATING
+                || !state.slabs(volume.getId()).stream().allMatch(VolumeRules::isComplete)) {
+            return volume;
         }
-        return changed(state, index, made);
+        Volume made = volume.toBuilder().setState(VolumeState.VOLUME_DETACHED).build();
+        state.putVolume(made);
+        return made;
     }
 
     static Outcome delete(MetaState state, long index, DeleteVolume command) {
@@ -250,25 +255,28 @@ final class VolumeRules {
             return objection.get();
         }
         Outcome outcome = changed(state, index, volume);
-        boolean anyGone = false;
+        List<Slab> after = new ArrayList<>();
         for (int i = 0; i < command.slabs().size(); i++) {
             int slabIndex = command.slabs().get(i);
             long creation = CopyRules.creationAt(command.creationIds(), i);
-            Optional<Slab> slab = state.slab(command.volume(), slabIndex);
+            boolean isSlab = state.slab(volume.getId(), slabIndex).isPresent();
+            Optional<Slab> slab = GrowthRules.anySlab(state, volume, slabIndex);
             int position = slab.isEmpty() ? -1 : CopyRules.replicaOf(slab.get(), command.group(), creation);
-            if (position >= 0) {
+            if (position >= 0 && (isSlab || isLeaving(slab.get(), position))) {
                 // The ISR of a volume that is being deleted means nothing any more; it goes with the slab.
-                state.putSlab(
-                        command.volume(),
-                        slab.get().toBuilder().removeReplicas(position).build());
-                anyGone = true;
+                after.add(slab.get().toBuilder().removeReplicas(position).build());
             }
         }
-        if (buryIfGone(state, index, volume)) {
+        Volume left = GrowthRules.put(state, volume, after);
+        if (buryIfGone(state, index, left)) {
             return new Outcome(MetaResult.ok(index), outcome.concerned(), false);
         }
-        MetaResult result = MetaResult.ok(index).withVolume(state.withSlabs(volume));
-        return anyGone ? new Outcome(result, outcome.concerned(), false) : Outcome.nobody(result);
+        MetaResult result = MetaResult.ok(index).withVolume(state.withSlabs(left));
+        return after.isEmpty() ? Outcome.nobody(result) : new Outcome(result, outcome.concerned(), false);
+    }
+
+    private static boolean isLeaving(Slab slab, int position) {
+        return slab.getReplicas(position).getPhase() == ReplicaPhase.REPLICA_LEAVING;
     }
 
     /** With its last replica a volume that is being deleted goes, and only its tomb stays. */
@@ -286,8 +294,9 @@ final class VolumeRules {
         return true;
     }
 
+    /** Whether every copy that is to stay has been made. */
     static boolean isComplete(Slab slab) {
-        return slab.getReplicasList().stream().allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED);
+        return slab.getReplicasList().stream().noneMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_NEW);
     }
 
     static ClusterEvent told(EventReason reason, Volume volume, String message) {

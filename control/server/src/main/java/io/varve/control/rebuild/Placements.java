@@ -26,7 +26,7 @@ final class Placements {
     private static final int MAX_FOR_ENDANGERED = 2 * RebuildPlan.MAX_MOVING;
 
     /** As the rules of the truth have it. */
-    private static final int MAX_MEMBERS = 6;
+    static final int MAX_MEMBERS = 6;
 
     private final Standing standing;
     private final Survey survey;

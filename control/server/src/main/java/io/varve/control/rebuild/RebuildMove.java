@@ -90,7 +90,9 @@ public record RebuildMove(
             return "disk group failed";
         }
         if (standing.isLost(replaced)) {
-            return "node " + node + " is lost";
+            return standing.isNodeLost(standing.group(replaced).node())
+                    ? "node " + node + " is lost"
+                    : "disk group tells nothing any more";
         }
         if (standing.node(replaced).draining()) {
             return "node " + node + " is drained";

@@ -51,6 +51,8 @@ public record RebuildPlan(
         new Retirements(standing, survey, neverMade).into(steps, busy);
         Placements placements = new Placements(standing, survey, neverMade);
         placements.into(steps, busy);
+        Beginnings beginnings = new Beginnings(standing, neverMade);
+        beginnings.into(steps);
         boolean quiet = survey.moving == 0 && survey.leaving == 0 && steps.isEmpty();
         long quietSince = quiet ? memory.quietSince() : sighted.nowMillis();
         Balance balance = Balance.of(standing, memory, quiet, quietSince);
@@ -59,23 +61,39 @@ public record RebuildPlan(
         RebuildMemory next = new RebuildMemory(
                 memory.begunMillis(),
                 standing.silentSince,
+                standing.groupSilentSince,
                 newSince,
                 quietSince,
                 balance.balancing(),
                 balance.restsUntil());
-        return new RebuildPlan(steps, next, balance.bytesWanted(), placements.waiting(), placements.placeless());
+        int placeless = placements.placeless() + beginnings.placeless();
+        return new RebuildPlan(
+                steps, next, balance.bytesWanted(), placements.waiting() + beginnings.placeless(), placeless);
+    }
+
+    /**
+     * The copies of a volume that are not in sync, of slabs that have as many as there should be without them: what whoever asked for fewer copies
+     * does not want filled any more, whatever use it might be of.
+     */
+    public static List<MetaCommand> unfilled(RebuildTruth truth, Sighted sighted, RebuildMemory memory, long volume) {
+        Standing standing = new Standing(truth, sighted, memory);
+        return truth.volumes().stream()
+                .filter(each -> each.id == volume && each.settled)
+                .findFirst()
+                .map(each -> new Retirements(standing, Survey.of(standing, Set.of()), Set.of()).unfilled(each))
+                .orElse(List.of());
     }
 
     /** Copies that their disk group has yet to make; a node that is away makes none, and its own silence is what counts. */
     private static Map<CopyName, Long> newSince(RebuildTruth truth, Standing standing, RebuildMemory memory) {
         Map<CopyName, Long> since = new HashMap<>();
         for (VolumeFact volume : truth.volumes()) {
-            for (int slab = 0; volume.settled && slab < volume.slabs(); slab++) {
+            for (int slab = 0; (volume.settled || volume.isBeingMade) && slab < volume.slabs(); slab++) {
                 for (int copy = volume.from(slab); copy < volume.to(slab); copy++) {
                     if (volume.isNew(copy) && standing.isLive(volume.group(copy))) {
                         CopyName name = new CopyName(
                                 volume.id,
-                                slab,
+                                volume.first + slab,
                                 standing.group(volume.group(copy)).uuid());
                         since.put(name, memory.newSince().getOrDefault(name, standing.sighted.nowMillis()));
                     }

@@ -64,6 +64,10 @@ public record RebuildTruth(
                     volume,
                     state.slabs(volume.getId()),
                     uuid -> groupIndex.computeIfAbsent(uuid, unknown -> ghost(unknown, nodes, groups))));
+            if (volume.hasGrowth()) {
+                volumes.add(VolumeFact.growing(
+                        volume, uuid -> groupIndex.computeIfAbsent(uuid, unknown -> ghost(unknown, nodes, groups))));
+            }
         }
         int[] placed = new int[groups.size()];
         for (VolumeFact volume : volumes) {

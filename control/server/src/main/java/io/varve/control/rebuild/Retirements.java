@@ -1,5 +1,6 @@
 package io.varve.control.rebuild;
 
+import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.RetiredCopy;
 import io.varve.control.rebuild.RebuildMemory.CopyName;
@@ -48,6 +49,27 @@ final class Retirements {
             busy.add(volume.id);
             steps.add(new Step(new RetireCopies(volume.id, copies), "enough others are in sync"));
         });
+    }
+
+    /** All that are not in sync where enough others are. */
+    List<MetaCommand> unfilled(VolumeFact volume) {
+        SlabStanding slab = new SlabStanding(standing, neverMade);
+        List<RetiredCopy> copies = new ArrayList<>();
+        for (int i = 0; i < volume.slabs(); i++) {
+            slab.of(volume, i);
+            for (int copy = volume.from(i); copy < volume.to(i) && slab.goodInSync >= volume.replicas; copy++) {
+                if (!volume.isLeaving(copy) && !volume.isInSync(copy)) {
+                    copies.add(new RetiredCopy(
+                            i, volume.gen(i), standing.group(volume.group(copy)).uuid()));
+                }
+            }
+        }
+        List<MetaCommand> commands = new ArrayList<>();
+        for (int from = 0; from < copies.size(); from += MAX_RETIRED) {
+            int to = Math.min(copies.size(), from + MAX_RETIRED);
+            commands.add(new RetireCopies(volume.id, copies.subList(from, to)));
+        }
+        return commands;
     }
 
     /** The copy that goes first, or -1: one of a slab in a round. */

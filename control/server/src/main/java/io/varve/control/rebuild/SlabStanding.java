@@ -85,7 +85,9 @@ final class SlabStanding {
 
     RebuildMemory.CopyName name(int copy) {
         return new RebuildMemory.CopyName(
-                volume.id, slab, standing.group(volume.group(copy)).uuid());
+                volume.id,
+                volume.first + slab,
+                standing.group(volume.group(copy)).uuid());
     }
 
     /** Everything as it should be, and nothing under way. */

@@ -12,8 +12,11 @@ final class Standing {
     final RebuildTruth truth;
     final Sighted sighted;
     final Map<String, Long> silentSince;
+    final Map<String, Long> groupSilentSince;
     private final boolean[] nodeHeard;
     private final boolean[] nodeLost;
+    private final boolean[] groupHeard;
+    private final boolean[] groupLost;
 
     Standing(RebuildTruth truth, Sighted sighted, RebuildMemory memory) {
         this.truth = truth;
@@ -28,6 +31,15 @@ final class Standing {
             nodeLost[i] = since != null
                     && sighted.nowMillis() - since >= truth.settings().graceMillis();
         }
+        groupSilentSince = memory.groupsSilentNow(truth, sighted);
+        groupHeard = new boolean[truth.groups().size()];
+        groupLost = new boolean[truth.groups().size()];
+        for (int i = 0; i < groupHeard.length; i++) {
+            Long since = groupSilentSince.get(truth.groups().get(i).uuid());
+            groupHeard[i] = since == null;
+            groupLost[i] = since != null
+                    && sighted.nowMillis() - since >= truth.settings().graceMillis();
+        }
     }
 
     NodeFact node(int group) {
@@ -40,12 +52,14 @@ final class Standing {
 
     /** Can be read from and written to. */
     boolean isLive(int group) {
-        return nodeHeard[group(group).node()] && !group(group).failed();
+        return nodeHeard[group(group).node()]
+                && groupHeard[group]
+                && !group(group).failed();
     }
 
     /** Is waited for no longer. */
     boolean isLost(int group) {
-        return nodeLost[group(group).node()] || group(group).failed();
+        return nodeLost[group(group).node()] || groupLost[group] || group(group).failed();
     }
 
     /** Told by people to go. */

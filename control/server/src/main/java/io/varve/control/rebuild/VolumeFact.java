@@ -4,7 +4,10 @@ import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.api.VolumeState;
+import io.varve.control.meta.AnewRules;
 import io.varve.model.Redundancy;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.ToIntFunction;
 
@@ -34,7 +37,12 @@ final class VolumeFact {
     final boolean maintenance;
     /** Neither being made nor being deleted. */
     final boolean settled;
+    /** Its copies are being made for the first time: those of a new volume, or of what one grows by. */
+    final boolean isBeingMade;
+    /** Number of its first slab: not 0 only of what a volume grows by. */
+    final int first;
 
+    private final BitSet untouched = new BitSet();
     private final int[] gens;
     private final int[] ends;
     private final int[] copies;
@@ -54,6 +62,8 @@ final class VolumeFact {
             case VOLUME_DETACHED, VOLUME_ATTACHING, VOLUME_ATTACHED -> true;
             case VOLUME_CREATING, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
+        isBeingMade = volume.getState() == VolumeState.VOLUME_CREATING;
+        first = slabs.isEmpty() ? 0 : slabs.getFirst().getIndex();
         gens = new int[slabs.size()];
         ends = new int[slabs.size()];
         copies = new int[slabs.stream().mapToInt(Slab::getReplicasCount).sum()];
@@ -61,6 +71,7 @@ final class VolumeFact {
         for (int slab = 0; slab < gens.length; slab++) {
             Slab from = slabs.get(slab);
             gens[slab] = from.getGen();
+            untouched.set(slab, AnewRules.isUntouched(from));
             for (Replica replica : from.getReplicasList()) {
                 copies[copy++] = groupIndex.applyAsInt(replica.getGroup()) << GROUP_SHIFT
                         | (from.getIsrList().contains(replica.getGroup()) ? IN_SYNC : 0)
@@ -70,8 +81,24 @@ final class VolumeFact {
         }
     }
 
+    /** What the volume grows by, as a volume that is being made. */
+    static VolumeFact growing(Volume volume, ToIntFunction<String> groupIndex) {
+        Volume.Builder growing = volume.toBuilder()
+                .setState(VolumeState.VOLUME_CREATING)
+                .clearWantedNode()
+                .clearAttachment()
+                .clearMoveRequestId()
+                .clearMaintenance();
+        return new VolumeFact(growing.build(), volume.getGrowth().getSlabsList(), groupIndex);
+    }
+
     int slabs() {
         return gens.length;
+    }
+
+    /** Nobody has ever opened the slab: it holds nothing. */
+    boolean isUntouched(int slab) {
+        return untouched.get(slab);
     }
 
     int gen(int slab) {

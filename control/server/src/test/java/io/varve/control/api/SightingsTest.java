@@ -2,7 +2,9 @@ package io.varve.control.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.varve.api.GroupSighting;
 import io.varve.api.Sighting;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
@@ -19,6 +21,32 @@ class SightingsTest {
         sightings.seen("n1");
         nanos.addAndGet(3_000_000_000L);
         assertThat(sightings.list()).containsExactly(sighting("n1", 3_000));
+    }
+
+    @Test
+    void diskGroupsAreHeardOfByThemselves() {
+        sightings.seen("n1");
+        sightings.seenGroup("g1");
+        nanos.addAndGet(3_000_000_000L);
+        sightings.seen("n1");
+        assertThat(sightings.silentGroups()).contains(Map.of("g1", 3_000L));
+        sightings.toldGroup(
+                GroupSighting.newBuilder().setGroup("g1").setMillisAgo(500).build());
+        assertThat(sightings.groups())
+                .containsExactly(GroupSighting.newBuilder()
+                        .setGroup("g1")
+                        .setMillisAgo(500)
+                        .build());
+    }
+
+    @Test
+    void aMemberThatTellsOfNoGroupsLeavesThemUnknownForAWhile() {
+        sightings.seenGroup("g1");
+        sightings.groupsUntold();
+        nanos.addAndGet(59_000_000_000L);
+        assertThat(sightings.silentGroups()).isEmpty();
+        nanos.addAndGet(1_000_000_000L);
+        assertThat(sightings.silentGroups()).contains(Map.of("g1", 60_000L));
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.varve.control.meta.MetaRules;
 import io.varve.control.meta.MetaState;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -32,7 +33,8 @@ class SilenceWatchTest {
     }
 
     private List<TellSilence> look(Map<String, Long> silent, long watched) {
-        List<TellSilence> news = SilenceWatch.news(state, new StatusReport.Heard(silent, Set.of()), watched);
+        List<TellSilence> news =
+                SilenceWatch.news(state, new StatusReport.Heard(silent, Optional.empty(), Set.of()), watched);
         news.forEach(this::apply);
         return news;
     }

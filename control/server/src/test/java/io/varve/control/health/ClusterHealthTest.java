@@ -14,12 +14,14 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ClusterHealthTest {
     private final List<DiskGroup> groups = new ArrayList<>();
     private final List<Volume> volumes = new ArrayList<>();
     private final Map<String, Long> silent = new HashMap<>(Map.of("n1", 100L, "n2", 2_000L, "n3", 9_000L));
+    private Optional<Map<String, Long>> groupsSilent = Optional.empty();
     private boolean current = true;
     private int membersUp = 3;
 
@@ -64,7 +66,8 @@ class ClusterHealthTest {
                 Node.newBuilder().setId("n1").build(),
                 Node.newBuilder().setId("n2").build(),
                 Node.newBuilder().setId("n3").build());
-        return ClusterHealth.of(new ClusterFacts(true, current, nodes, groups, volumes, silent, 3, membersUp));
+        return ClusterHealth.of(
+                new ClusterFacts(true, current, nodes, groups, volumes, silent, groupsSilent, 3, membersUp));
     }
 
     @Test
@@ -97,6 +100,23 @@ class ClusterHealthTest {
         assertThat(health.problems())
                 .last()
                 .isEqualTo("node n2 was last heard from 40 s ago: start it, or look at its log");
+    }
+
+    @Test
+    void aDiskGroupThatTellsNothingWhileItsNodeLivesIsNoCopy() {
+        volumes.add(volume("pg", "gn1", "gn2"));
+        groupsSilent = Optional.of(Map.of("gn1", 100L, "gn2", 40_000L, "gn3", 100L));
+        ClusterHealth health = health();
+        assertThat(health.headline())
+                .isEqualTo("No: volume pg: 1 of 2 copies in sync on 1 of 1 slab; missing: n2/fast");
+        assertThat(health.problems())
+                .last()
+                .asString()
+                .startsWith("disk group fast of node n2 has told nothing for 40 s, though its node is there");
+        groupsSilent = Optional.of(Map.of("gn1", 100L, "gn3", 100L));
+        assertThat(health().problems()).last().asString().contains("has told nothing yet");
+        silent.put("n2", 40_000L);
+        assertThat(health().problems()).last().asString().startsWith("node n2 was last heard from");
     }
 
     @Test

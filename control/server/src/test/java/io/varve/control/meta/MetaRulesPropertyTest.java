@@ -13,6 +13,7 @@ import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
+import io.varve.control.meta.MetaCommand.AnewCopy;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.CreateVolume;
@@ -22,6 +23,7 @@ import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.RegisterNode;
@@ -61,6 +63,7 @@ class MetaRulesPropertyTest {
     private static int placed;
     private static int joined;
     private static int gone;
+    private static int anew;
 
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
@@ -100,6 +103,7 @@ class MetaRulesPropertyTest {
         assertThat(placed).as("placed").isGreaterThan(100);
         assertThat(joined).as("joined the set").isGreaterThan(20);
         assertThat(gone).as("retired and gone").isGreaterThan(10);
+        assertThat(anew).as("placed anew").isGreaterThan(10);
     }
 
     /** A command whose answer was lost reaches the log a second time. */
@@ -232,6 +236,10 @@ class MetaRulesPropertyTest {
                     .isGreaterThanOrEqualTo(Redundancy.minInSync(
                             volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()));
         }
+        if (was.getOpenedEpoch() == 0 && after.getOpenedEpoch() == 0) {
+            checkUntouched(was, after, where);
+            return;
+        }
         for (String group : after.getIsrList()) {
             if (!was.getIsrList().contains(group)) {
                 joined++;
@@ -265,6 +273,25 @@ class MetaRulesPropertyTest {
         }
     }
 
+    /** Nobody has opened it: its copies may go where they like, but as many as there were stay in the set, and whoever left it is to go. */
+    private void checkUntouched(Slab was, Slab after, String where) {
+        assertThat(after.getIsrCount()).as(where).isPositive();
+        for (Replica replica : after.getReplicasList()) {
+            boolean isNew = CopyRules.replicaOf(was, replica.getGroup(), replica.getCreationId()) < 0;
+            if (isNew) {
+                placed++;
+                assertThat(creations.add(replica.getCreationId())).as(where).isTrue();
+            }
+            boolean hasLeft = was.getIsrList().contains(replica.getGroup())
+                    && !after.getIsrList().contains(replica.getGroup());
+            if (hasLeft) {
+                anew++;
+                assertThat(replica.getPhase()).as("leaves " + where).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+                assertThat(after.getGen()).as(where).isEqualTo(was.getGen() + 1);
+            }
+        }
+    }
+
     private static ReplicaPhase phase(Slab slab, String group) {
         int position = CopyRules.replicaOf(slab, group, 0);
         return position < 0
@@ -283,7 +310,7 @@ class MetaRulesPropertyTest {
         String node = random.nextInt(3) == 0 ? "n" + (1 + random.nextInt(3)) : volume.getWantedNode();
         String group = "g" + (1 + random.nextInt(5));
         int slab = random.nextInt(2);
-        return switch (random.nextInt(24)) {
+        return switch (random.nextInt(25)) {
             case 0 ->
                 new WantNode(
                         volume.getId(),
@@ -325,6 +352,16 @@ class MetaRulesPropertyTest {
                         held.stream()
                                 .map(index -> creation(volume, index, group) - (random.nextInt(5) == 0 ? 1 : 0))
                                 .toList());
+            }
+            case 24 -> {
+                Slab of = volume.getSlabs(slab);
+                yield new PlaceAnew(
+                        volume.getId(),
+                        List.of(new AnewCopy(
+                                slab,
+                                of.getGen() - (random.nextInt(5) == 0 ? 1 : 0),
+                                group,
+                                random.nextInt(6) == 0 ? "" : "g" + (1 + random.nextInt(6)))));
             }
             case 21 -> new TellSilence("n" + (1 + random.nextInt(4)), random.nextBoolean(), 15);
             case 22 ->

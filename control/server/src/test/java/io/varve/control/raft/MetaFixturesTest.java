@@ -29,6 +29,7 @@ import io.varve.control.meta.CommandCodec.Proposed;
 import io.varve.control.meta.EventLog;
 import io.varve.control.meta.MapKeyValues;
 import io.varve.control.meta.MetaCommand;
+import io.varve.control.meta.MetaCommand.AnewCopy;
 import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.ChangeIsr;
 import io.varve.control.meta.MetaCommand.ChangeMembers;
@@ -46,6 +47,7 @@ import io.varve.control.meta.MetaCommand.InitCluster;
 import io.varve.control.meta.MetaCommand.MoveVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
 import io.varve.control.meta.MetaCommand.PublishVolume;
@@ -195,6 +197,7 @@ class MetaFixturesTest {
         life.addAll(departures());
         life.add(new PublishVolume(1, "n1", false, PublishVolumeRequest.State.PUBLISHED));
         life.add(new ResizeVolume(1, 10L << 30, 20L << 30, List.of(both), "resize-1"));
+        life.add(new PlaceAnew(1, List.of(new AnewCopy(2, 1, GROUPS.second, "uuid-of-g3"))));
         life.add(new ChangeSettings(Map.of("rebuild.grace", "15m")));
         life.add(new CreateToken(ApiToken.newBuilder()
                 .setName("backup")

@@ -37,6 +37,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -47,7 +48,7 @@ import java.util.TreeMap;
 final class PlannedCluster {
     static final long GIB = 1L << 30;
     static final long CAPACITY = 1_000 * GIB;
-    private static final long SLAB_BYTES = 8 * GIB;
+    static final long SLAB_BYTES = 8 * GIB;
 
     final MetaState state = new MetaState(new MapKeyValues());
     private final Map<String, Boolean> alive = new TreeMap<>();
@@ -58,11 +59,15 @@ final class PlannedCluster {
     private Map<String, Map<Long, Long>> asked = Map.of();
     private long index;
     private long now = 1_000_000;
+    private final Set<String> mute = new HashSet<>();
+    private final Map<String, Long> groupHeard = new HashMap<>();
+    /** A member of the metadata group is of an older version. */
+    boolean groupsUntold;
     /** Copies that an access point fills completely in one round. */
     int filledInOneRound = 4;
 
     RebuildMemory memory = RebuildMemory.begun(now);
-    RebuildPlan plan = new RebuildPlan(List.of(), memory, java.util.Optional.empty(), 0, 0);
+    RebuildPlan plan = new RebuildPlan(List.of(), memory, Optional.empty(), 0, 0);
     /** Every copy ever placed, in order: {@code volume/slab@group}. */
     final List<String> placed = new ArrayList<>();
     /** Steps that the truth refused. */
@@ -149,6 +154,15 @@ final class PlannedCluster {
         return Boolean.TRUE.equals(alive.get(node));
     }
 
+    /** The group does nothing and tells nothing any more, while its node lives. */
+    void mute(String group) {
+        mute.add(group);
+    }
+
+    void unmute(String group) {
+        mute.remove(group);
+    }
+
     void fail(String group) {
         failed.add(group);
     }
@@ -204,11 +218,20 @@ final class PlannedCluster {
         RebuildTruth truth = RebuildTruth.of(state);
         Map<String, Long> silent = new HashMap<>();
         lastHeard.forEach((node, at) -> silent.put(node, now - at));
-        plan = RebuildPlan.of(truth, new Sighted(now, silent, asked), memory);
+        plan = RebuildPlan.of(truth, new Sighted(now, silent, groupsSilent(), asked), memory);
         memory = plan.next();
         asked = plan.bytesWanted().map(group -> Map.of(group, bytesOn(group))).orElse(Map.of());
         plan.steps().forEach(this::carryOut);
         return plan;
+    }
+
+    private Optional<Map<String, Long>> groupsSilent() {
+        if (groupsUntold) {
+            return Optional.empty();
+        }
+        Map<String, Long> silent = new HashMap<>();
+        groupHeard.forEach((group, at) -> silent.put(group, now - at));
+        return Optional.of(silent);
     }
 
     /** The same, and then the nodes act. */
@@ -268,7 +291,8 @@ final class PlannedCluster {
 
     private void tellSpace() {
         for (DiskGroup group : state.groups()) {
-            if (isAlive(group.getNode()) && capacity.containsKey(group.getUuid())) {
+            if (isAlive(group.getNode()) && capacity.containsKey(group.getUuid()) && !mute.contains(group.getUuid())) {
+                groupHeard.put(group.getUuid(), now);
                 long used = bytesOn(group.getUuid()).values().stream()
                         .mapToLong(Long::longValue)
                         .sum();
@@ -303,10 +327,12 @@ final class PlannedCluster {
     }
 
     private void replicasAct(Volume volume) {
-        for (Slab slab : volume.getSlabsList()) {
+        List<Slab> all = new ArrayList<>(volume.getSlabsList());
+        all.addAll(volume.getGrowth().getSlabsList());
+        for (Slab slab : all) {
             for (Replica replica : slab.getReplicasList()) {
                 String group = replica.getGroup();
-                if (!isAlive(nodeOf(group)) || failed.contains(group)) {
+                if (!isThere(group)) {
                     continue;
                 }
                 if (replica.getPhase() == ReplicaPhase.REPLICA_NEW) {
@@ -360,7 +386,7 @@ final class PlannedCluster {
     }
 
     private boolean isThere(String group) {
-        return isAlive(nodeOf(group)) && !failed.contains(group);
+        return isAlive(nodeOf(group)) && !failed.contains(group) && !mute.contains(group);
     }
 
     private void accessPointActs(Volume volume) {

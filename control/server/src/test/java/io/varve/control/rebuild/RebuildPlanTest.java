@@ -7,12 +7,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.DrainNode;
 import io.varve.control.meta.MetaCommand.EvictGroup;
 import io.varve.control.meta.MetaCommand.MoveVolume;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RetireCopies;
 import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
@@ -93,6 +96,170 @@ class RebuildPlanTest {
         assertThat(cluster.look().steps()).isEmpty();
         cluster.pass(10_000);
         assertThat(cluster.look().steps()).isNotEmpty();
+    }
+
+    /** Grows by a slab on g2 and g3, of which n3 dies before it makes its copy. */
+    private long growing() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.kill("n3");
+        long size = cluster.volume(volume).getSizeBytes();
+        cluster.must(
+                new ResizeVolume(volume, size, 2 * PlannedCluster.SLAB_BYTES, List.of(List.of("g2", "g3")), "resize"));
+        cluster.nodesAct();
+        return volume;
+    }
+
+    @Test
+    void aGrowthWhoseNodeIsLostEndsElsewhere() {
+        long volume = growing();
+        cluster.pass(GRACE - 5_000);
+        assertThat(cluster.round().steps()).isEmpty();
+        assertThat(cluster.volume(volume).hasGrowth()).isTrue();
+        cluster.pass(10_000);
+        assertThat(commands(cluster.round(), PlaceAnew.class)).hasSize(1);
+        cluster.settle(100);
+        assertThat(cluster.refused).isEmpty();
+        assertThat(cluster.volume(volume).getSizeBytes()).isEqualTo(2 * PlannedCluster.SLAB_BYTES);
+        assertThat(cluster.volume(volume).getSlabs(1).getIsrList()).hasSize(2).doesNotContain("g3");
+        cluster.revive("n3");
+        cluster.settle(100);
+        assertThat(cluster.groups(volume, 1))
+                .as("it deletes what it should have made")
+                .hasSize(2);
+    }
+
+    @Test
+    void aGrowthWithNoOtherPlaceWaitsAndIsToldAndEndsWithFewerCopies() {
+        PlannedCluster three = PlannedCluster.of(3);
+        long volume = three.createVolume("a", 1, GIB, "g1", "g2", "g3");
+        three.kill("n3");
+        three.must(new ResizeVolume(
+                volume,
+                PlannedCluster.SLAB_BYTES,
+                2 * PlannedCluster.SLAB_BYTES,
+                List.of(List.of("g1", "g2", "g3")),
+                "resize"));
+        three.nodesAct();
+        three.pass(GRACE + 1_000);
+        assertThat(commands(three.round(), PlaceAnew.class)).isEmpty();
+        assertThat(three.plan.placeless()).isGreaterThanOrEqualTo(1);
+        three.must(new SetReplicas(volume, 2));
+        three.settle(100);
+        assertThat(three.volume(volume).getSizeBytes()).isEqualTo(2 * PlannedCluster.SLAB_BYTES);
+        assertThat(three.volume(volume).getSlabs(1).getIsrList()).containsExactlyInAnyOrder("g1", "g2");
+        assertThat(three.refused).isEmpty();
+    }
+
+    @Test
+    void aVolumeWhoseNodeIsLostWhileItIsMadeIsMadeElsewhere() {
+        cluster.kill("n2");
+        long volume = cluster.createVolume("a", 2, GIB, "g1", "g2");
+        assertThat(cluster.volume(volume).getState()).isEqualTo(VolumeState.VOLUME_CREATING);
+        cluster.pass(GRACE + 1_000);
+        cluster.settle(100);
+        assertThat(cluster.volume(volume).getState()).isEqualTo(VolumeState.VOLUME_DETACHED);
+        assertThat(slab(volume).getIsrList()).hasSize(2).contains("g1").doesNotContain("g2");
+    }
+
+    @Test
+    void aSlabThatWasNeverOpenIsMadeElsewhereWhenItsOnlyCopyIsLost() {
+        long volume = cluster.createVolume("a", 1, 0, "g2");
+        cluster.kill("n2");
+        cluster.pass(GRACE + 1_000);
+        cluster.settle(100);
+        assertThat(slab(volume).getIsrList()).hasSize(1).doesNotContain("g2");
+        cluster.must(new WantNode(volume, "n1"));
+        cluster.settle(100);
+        assertThat(cluster.volume(volume).getAttachment().getOpen()).isTrue();
+    }
+
+    @Test
+    void oneThatWasOpenIsNot() {
+        long volume = attached("a", 1, "g2");
+        cluster.kill("n2");
+        cluster.pass(GRACE + 1_000);
+        for (int i = 0; i < 30; i++) {
+            assertThat(commands(cluster.round(), PlaceAnew.class)).isEmpty();
+        }
+        assertThat(slab(volume).getIsrList()).containsExactly("g2");
+    }
+
+    @Test
+    void aThirdCopyWhoseNodeIsLostBeforeItIsFilledIsPlacedElsewhere() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.filledInOneRound = 0;
+        cluster.must(new SetReplicas(volume, 3));
+        cluster.round();
+        String third = cluster.groups(volume, 0).get(2);
+        cluster.kill(cluster.nodeOf(third));
+        cluster.filledInOneRound = 4;
+        cluster.pass(GRACE + 1_000);
+        cluster.settle(100);
+        assertThat(slab(volume).getIsrList()).hasSize(3).doesNotContain(third);
+        assertThat(cluster.state.volume(volume).orElseThrow().getReplicasBefore())
+                .isZero();
+    }
+
+    @Test
+    void whoGoesBackToFewerCopiesDropsWhatIsNotFilledYet() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.setBytes(attached("b", 1, "g1", "g2"), 0, 100 * GIB);
+        cluster.filledInOneRound = 0;
+        cluster.must(new SetReplicas(volume, 3));
+        cluster.round();
+        assertThat(unfilled(volume)).as("three are wanted").isEmpty();
+        cluster.must(new SetReplicas(volume, 2));
+        assertThat(commands(cluster.round(), RetireCopies.class))
+                .as("it is on an emptier group: of use for the planner")
+                .isEmpty();
+        unfilled(volume).forEach(cluster::must);
+        cluster.settle(100);
+        assertThat(cluster.groups(volume, 0)).containsExactly("g1", "g2");
+    }
+
+    private List<MetaCommand> unfilled(long volume) {
+        return RebuildPlan.unfilled(
+                RebuildTruth.of(cluster.state),
+                new Sighted(0, Map.of("n1", 0L, "n2", 0L, "n3", 0L, "n4", 0L), Map.of()),
+                RebuildMemory.begun(0),
+                volume);
+    }
+
+    @Test
+    void aDiskGroupThatTellsNothingWhileItsNodeLivesIsGivenUpAfterTheGraceTime() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.round();
+        cluster.mute("g2");
+        cluster.pass(GRACE - 5_000);
+        assertThat(commands(cluster.round(), PlaceCopies.class)).isEmpty();
+        cluster.pass(10_000);
+        assertThat(commands(cluster.round(), PlaceCopies.class)).hasSize(1);
+        cluster.settle(100);
+        assertThat(slab(volume).getIsrList()).hasSize(2).doesNotContain("g2");
+    }
+
+    @Test
+    void aDiskGroupThatTellsAgainInTimeKeepsItsCopies() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.round();
+        cluster.mute("g2");
+        cluster.pass(GRACE - 5_000);
+        cluster.round();
+        cluster.unmute("g2");
+        cluster.pass(10_000);
+        cluster.settle(100);
+        assertThat(cluster.placed).isEmpty();
+        assertThat(slab(volume).getIsrList()).containsExactlyInAnyOrder("g1", "g2");
+    }
+
+    @Test
+    void whereAMemberDoesNotTellOfDiskGroupsTheyCountWithTheirNodes() {
+        attached("a", 1, "g1", "g2");
+        cluster.round();
+        cluster.groupsUntold = true;
+        cluster.mute("g2");
+        cluster.pass(GRACE + 5_000);
+        assertThat(commands(cluster.round(), PlaceCopies.class)).isEmpty();
     }
 
     @Test
