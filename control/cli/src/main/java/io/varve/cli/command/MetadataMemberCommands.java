@@ -21,7 +21,7 @@ final class MetadataMemberCommands {
             name = "replace",
             description = {
                 "Has another node take a member's place in the metadata group, whether that member is there or not. Answers when it has begun; varve metadata show tells the rest.",
-                "A member whose node is drained, or silent for longer than metadata.grace, is replaced without it."
+                "A member whose node is drained, or silent for longer than metadata.grace, or which has lost its storage, is replaced without it."
             },
             footerHeading = "%nExamples:%n",
             footer = {"  varve metadata replace n3", "  varve metadata replace n3 n5"})

@@ -9,6 +9,7 @@ import io.varve.cli.config.NodeConfig;
 import io.varve.control.ControlServer;
 import io.varve.control.meta.MemberPlan;
 import io.varve.control.raft.MetaConfig;
+import io.varve.control.truth.Founding;
 import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.varve.control.truth.TruthClient;
@@ -22,7 +23,9 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +44,8 @@ final class MemberPart implements AutoCloseable {
     static final Duration LOST = Duration.ofSeconds(15);
 
     private static final Duration SEARCHES_EVERY = Duration.ofSeconds(3);
+
+    private static final Duration FOUNDS_EVERY = Duration.ofMillis(300);
 
     private static final Duration CALL_LIMIT = Duration.ofMillis(1_500);
 
@@ -94,7 +99,19 @@ final class MemberPart implements AutoCloseable {
     Optional<MetaConfig> first(Optional<LiveIdentity> identity) throws IOException {
         var group = members.group();
         var own = own(group.getMembersList());
-        if (own.isEmpty() || hasLost(group, own.get())) {
+        if (own.isEmpty()) {
+            return Optional.empty();
+        }
+        var others = group.getMembersList().stream()
+                .map(GroupMember::getNode)
+                .filter(node -> !node.equals(own.get().getNode()))
+                .collect(Collectors.toSet());
+        if (group.getVersion() == 0 && !hasStorage(own.get()) && !others.isEmpty()) {
+            members.awaits(new Founding(others));
+            waitFor(others);
+            return Optional.empty();
+        }
+        if (hasLost(group, own.get())) {
             return Optional.empty();
         }
         running = own.map(GroupMember::getPeer);
@@ -103,16 +120,59 @@ final class MemberPart implements AutoCloseable {
     }
 
     /** With an empty log and an old name it could elect a leader that lacks what it once acknowledged. */
-    private boolean hasLost(MetadataGroup group, GroupMember own) {
-        boolean isLost = group.getVersion() > 0 && !Files.isDirectory(storage(own.getPeer()));
-        if (isLost) {
+    private boolean hasLost(MetadataGroup group, GroupMember own) throws IOException {
+        if (hasStorage(own)) {
+            return false;
+        }
+        var founding = members.founding();
+        if (founding.isEmpty()) {
+            return group.getVersion() > 0 && standAside(own);
+        }
+        if (founding.get().mayBegin()) {
+            return false;
+        }
+        if (founding.get().knownBy().isPresent()) {
+            return standAside(own);
+        }
+        waitFor(founding.get().missing());
+        return true;
+    }
+
+    private boolean standAside(GroupMember own) {
+        if (!members.lost().equals(own.getPeer())) {
             LOG.error(
-                    "metadata storage is lost peer={}: this node takes no part in the metadata group until another one takes"
-                            + " its place (varve metadata replace {})",
+                    "metadata storage is lost peer={}: this node takes no part in the metadata group, which takes it in anew by itself when a"
+                            + " majority is there, or another one in its place (varve metadata replace {})",
                     own.getPeer(),
                     own.getNode());
+            members.standAside(
+                    "node " + own.getNode() + " has lost its storage of the metadata group, and takes no part in it"
+                            + " until it is taken in anew: ask another member",
+                    own.getPeer());
         }
-        return isLost;
+        return true;
+    }
+
+    /** Who has no storage may be one that lost it, as long as not every other one has said that there is no group. */
+    private void waitFor(Set<String> missing) {
+        var why = "node " + config.fixed().node()
+                + " has no storage of the metadata group: it takes part when all first"
+                + " members of metadata.members have told that they know of none, and " + String.join(", ", missing)
+                + (missing.size() == 1 ? " does" : " do") + " not answer yet";
+        if (!members.aside().equals(why)) {
+            LOG.info("metadata part waits for=\"{}\"", missing);
+            members.standAside(why, "");
+        }
+    }
+
+    private boolean hasStorage(GroupMember own) throws IOException {
+        var storage = storage(own.getPeer());
+        if (!Files.isDirectory(storage)) {
+            return false;
+        }
+        try (Stream<Path> entries = Files.list(storage)) {
+            return entries.findAny().isPresent();
+        }
     }
 
     private Optional<GroupMember> own(List<GroupMember> list) {
@@ -125,11 +185,11 @@ final class MemberPart implements AutoCloseable {
      * As what this node is listed: as a member, or as one that joins. When as both, it is to take its own place because it lost its storage; as long as that is
      * there it stays what it is, since others count on its log.
      */
-    private Optional<GroupMember> listed(MetadataGroup group) {
+    private Optional<GroupMember> listed(MetadataGroup group) throws IOException {
         var member = own(group.getMembersList());
-        boolean hasStorage =
-                member.filter(own -> Files.isDirectory(storage(own.getPeer()))).isPresent();
-        return hasStorage ? member : own(group.getJoiningList()).or(() -> member);
+        return member.isPresent() && hasStorage(member.get())
+                ? member
+                : own(group.getJoiningList()).or(() -> member);
     }
 
     private MetaConfig part(MetadataGroup group, GroupMember own, Optional<LiveIdentity> identity) {
@@ -170,6 +230,14 @@ final class MemberPart implements AutoCloseable {
         members.onChange(group -> steps.next(() -> settle(control, credentials, identity)));
         steps.next(() -> settle(control, credentials, identity));
         var calls = new NodeCalls(vertx, identity);
+        members.founding()
+                .ifPresent(founding -> vertx.setPeriodic(0, FOUNDS_EVERY.toMillis(), fired -> {
+                    if (members.founding().isEmpty() || founding.knownBy().isPresent()) {
+                        vertx.cancelTimer(fired);
+                    } else {
+                        askFirst(calls, founding, () -> steps.next(() -> settle(control, credentials, identity)));
+                    }
+                }));
         vertx.setPeriodic(SEARCHES_EVERY.toMillis(), fired -> {
             if (client.unanswered().compareTo(LOST) > 0) {
                 ask(calls, members.everybody());
@@ -177,6 +245,24 @@ final class MemberPart implements AutoCloseable {
                 ask(calls, members.addresses());
             }
         });
+    }
+
+    /** Each of the other first members, and by the way tells it that this one has nothing. */
+    private void askFirst(NodeCalls calls, Founding founding, Runnable heard) {
+        var waits =
+                GetMembersRequest.newBuilder().setWaiting(config.fixed().node()).build();
+        for (var member : config.fixed().members()) {
+            if (founding.missing().contains(member.node())) {
+                var address = SocketAddress.inetSocketAddress(
+                        member.management().port(), member.management().host());
+                calls.ask(address, NodeControlGrpcClient.GetMembers, waits, CALL_LIMIT)
+                        .onSuccess(told -> {
+                            founding.heard(member.node(), told);
+                            members.told(address, told.getGroup());
+                            heard.run();
+                        });
+            }
+        }
     }
 
     /** None of the members that are known answers: any node may know of newer ones, but only who was one of them is believed. */
@@ -191,6 +277,9 @@ final class MemberPart implements AutoCloseable {
         try {
             var group = members.group();
             if (group.getVersion() == 0) {
+                if (members.founding().isPresent() && running.isEmpty()) {
+                    begin(control, group, identity);
+                }
                 return;
             }
             if (group.getVersion() >= savedVersion) {
@@ -224,6 +313,7 @@ final class MemberPart implements AutoCloseable {
                 }
                 control.join(part(group, wanted.get(), identity));
                 running = peer;
+                members.takesPart();
             }
             if (isMember && !serving) {
                 control.serveAsMember();
@@ -232,6 +322,18 @@ final class MemberPart implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             LOG.warn("metadata part is not as it should be, it is tried again reason=\"{}\"", e.getMessage());
             steps.again(() -> settle(control, credentials, identity));
+        }
+    }
+
+    /** As one of the first members of a group that is not there yet. */
+    private void begin(ControlServer control, MetadataGroup group, Optional<LiveIdentity> identity) throws IOException {
+        var own = own(group.getMembersList()).orElseThrow();
+        if (!hasLost(group, own)) {
+            control.join(part(group, own, identity));
+            control.serveAsMember();
+            running = Optional.of(own.getPeer());
+            serving = true;
+            members.takesPart();
         }
     }
 

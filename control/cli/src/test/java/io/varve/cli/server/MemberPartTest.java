@@ -13,6 +13,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,6 +25,10 @@ class MemberPartTest {
     private Path directory;
 
     private NodeConfig config() {
+        return config("n1");
+    }
+
+    private NodeConfig config(String... members) {
         var text = """
                 cluster: lab
                 node: n1
@@ -30,12 +37,21 @@ class MemberPartTest {
                 listen: {peer: "127.0.0.1:7500", nbd: "127.0.0.1:10809"}
                 metadata:
                   members:
-                    - {node: n1, raft: "127.0.0.1:7600", management: "127.0.0.1:7400"}
-                """.formatted(directory);
+                %s
+                """.formatted(
+                        directory,
+                        Stream.of(members)
+                                .map(node -> "    - {node: %s, raft: \"127.0.0.1:%d\", management: \"127.0.0.1:%d\"}"
+                                        .formatted(node, 7599 + number(node), 7399 + number(node)))
+                                .collect(Collectors.joining("\n")));
         return switch (ConfigFile.parse(text)) {
             case ConfigResult.Loaded(var config) -> config;
             case ConfigResult.Rejected(var problems) -> throw new AssertionError(problems.toString());
         };
+    }
+
+    private static int number(String node) {
+        return Integer.parseInt(node.substring(1));
     }
 
     private static GroupMember member(String node, String peer) {
@@ -73,9 +89,53 @@ class MemberPartTest {
     void aMemberThatIsToTakeItsOwnPlaceKeepsItsLog() throws IOException {
         takesItsOwnPlace();
         var storage = Files.createDirectory(directory.resolve("metadata"));
+        Files.createFile(storage.resolve("log"));
         try (var _ = MemberPart.open(config())) {
             assertThat(storage).exists();
             assertThat(directory.resolve("metadata-retired")).doesNotExist();
+        }
+    }
+
+    @Test
+    void oneOfThreeFirstMembersWithoutStorageWaitsForTheOthers() throws IOException {
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isEmpty();
+            assertThat(part.members().aside()).contains("n2, n3 do not answer yet");
+            assertThat(part.members().lost()).isEmpty();
+        }
+    }
+
+    @Test
+    void anEmptyDirectoryIsNoStorage() throws IOException {
+        Files.createDirectory(directory.resolve("metadata"));
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isEmpty();
+        }
+    }
+
+    @Test
+    void oneThatHasItsStorageBeginsAtOnce() throws IOException {
+        Files.createFile(Files.createDirectory(directory.resolve("metadata")).resolve("log"));
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isPresent();
+            assertThat(part.members().aside()).isEmpty();
+        }
+    }
+
+    @Test
+    void aSingleMemberBeginsAtOnce() throws IOException {
+        try (var part = MemberPart.open(config())) {
+            assertThat(part.first(Optional.empty())).isPresent();
+        }
+    }
+
+    @Test
+    void oneThatIsListedAndHasNoStorageSaysSo() throws IOException {
+        MembersFile.write(directory, group());
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isEmpty();
+            assertThat(part.members().lost()).isEqualTo("n1");
+            assertThat(part.members().aside()).contains("has lost its storage");
         }
     }
 

@@ -1,5 +1,6 @@
 package io.varve.control.api;
 
+import io.varve.api.GetMembersRequest;
 import io.varve.api.GroupMember;
 import io.varve.api.KnownMembers;
 import io.varve.api.MetadataGroup;
@@ -21,6 +22,7 @@ import io.vertx.grpc.server.GrpcServerOptions;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -56,6 +58,7 @@ public final class ApiServer {
     private volatile Runnable often = () -> {};
     private volatile Runnable plan = () -> {};
     private volatile String running = "";
+    private volatile BooleanSupplier hasCluster = () -> false;
     private @Nullable HttpServer http;
     private long timer;
     private long planning;
@@ -130,10 +133,14 @@ public final class ApiServer {
                 });
     }
 
-    private KnownMembers knownMembers() {
+    /** Heard before it is answered: whoever begins after the answer is known to have had nothing. */
+    private KnownMembers knownMembers(GetMembersRequest request) {
+        members.founding().ifPresent(begins -> begins.waits(request.getWaiting()));
         return KnownMembers.newBuilder()
                 .setGroup(members.group())
                 .setRunning(running)
+                .setHasCluster(hasCluster.getAsBoolean())
+                .setLost(members.lost())
                 .build();
     }
 
@@ -145,6 +152,7 @@ public final class ApiServer {
     /** From now on this node answers as a metadata member. */
     public void serve(MetaMember member, Optional<Path> audited) {
         MetaGroup group = new MetaGroup(vertx, member);
+        hasCluster = () -> member.read(state -> state.cluster().isPresent());
         TokenCalls own = new TokenCalls(group, identity);
         audit(audited.map(AuditLog::new));
         Sightings sightings = new Sightings(System::nanoTime);
@@ -177,6 +185,7 @@ public final class ApiServer {
     public void forward() {
         often = () -> {};
         plan = () -> {};
+        hasCluster = () -> false;
         tokens = ForwardingManagement.whoHas(calls, members);
         Services.nobody(door);
         ForwardingManagement.serve(door, calls, members, local, loads, new ViewCalls(vertx, membership, members));

@@ -39,6 +39,10 @@ final class ForwardingManagement {
     private final NodeCalls calls;
     private final MetadataMembers members;
 
+    private static final Duration BEGINS_WITHIN = Duration.ofSeconds(15);
+
+    private static final Duration LOOKS_EVERY = Duration.ofMillis(200);
+
     /** Empty where only questions are passed on. */
     private final Optional<ViewCalls> view;
 
@@ -152,7 +156,8 @@ final class ForwardingManagement {
             Q request,
             Function<R, Future<Void>> report,
             String onBehalf) {
-        return calls.follow(servers.get(member), method, request, report::apply, onBehalf)
+        return whenItMay(System.nanoTime())
+                .compose(may -> calls.follow(servers.get(member), method, request, report::apply, onBehalf))
                 .recover(failure -> isUnreachable(failure) && member + 1 < servers.size()
                         ? followAt(servers, member + 1, method, request, report, onBehalf)
                         : Future.failedFuture(failure));
@@ -164,7 +169,19 @@ final class ForwardingManagement {
 
     /** {@code onBehalf}: who asked, for the member to judge and to keep. */
     private <Q, R> Future<R> passTo(ServiceMethod<R, Q> method, Q request, String onBehalf) {
-        return passTo(members.toAsk(), 0, method, request, onBehalf);
+        return whenItMay(System.nanoTime()).compose(may -> passTo(members.toAsk(), 0, method, request, onBehalf));
+    }
+
+    /** A node that is listed as a member and takes no part would ask itself. What it waits for at its first start mostly comes within a second. */
+    private Future<Void> whenItMay(long sinceNanos) {
+        String aside = members.aside();
+        if (aside.isEmpty()) {
+            return Future.succeededFuture();
+        }
+        boolean isLong = System.nanoTime() - sinceNanos > BEGINS_WITHIN.toNanos();
+        return isLong || !members.lost().isEmpty()
+                ? Future.failedFuture(new RefusedException(GrpcStatus.UNAVAILABLE, aside))
+                : calls.pause(LOOKS_EVERY).compose(looked -> whenItMay(sinceNanos));
     }
 
     private <Q, R> Future<R> passTo(

@@ -55,6 +55,8 @@ final class MembersLoop {
 
     private static final long SETTLED_MILLIS = 20_000;
 
+    private static final long LOST_EVERY_MILLIS = 5_000;
+
     private final MetaGroup group;
     private final MetaMember member;
     private final Sightings sightings;
@@ -62,6 +64,8 @@ final class MembersLoop {
     private final MetadataMembers known;
     private final Map<String, Long> unfitUntil = new HashMap<>();
 
+    private Set<String> lost = Set.of();
+    private long lookedForLost;
     private long watchedSince = nowMillis();
     private long lastRound = nowMillis();
     private boolean running;
@@ -142,7 +146,8 @@ final class MembersLoop {
                 group.leader().orElse(""),
                 new HashSet<>(unfitUntil.keySet()),
                 truth.settings.memberGraceMillis(),
-                wanted == 0 ? OptionalInt.empty() : OptionalInt.of(wanted));
+                wanted == 0 ? OptionalInt.empty() : OptionalInt.of(wanted),
+                lost);
     }
 
     /** Begins a round unless one is under way or another member leads. */
@@ -177,10 +182,35 @@ final class MembersLoop {
         if (now - watchedSince < SETTLED_MILLIS) {
             return Future.succeededFuture();
         }
+        if (now - lookedForLost >= LOST_EVERY_MILLIS) {
+            lookedForLost = now;
+            return lookForLost(truth.group);
+        }
         return MemberPlan.of(facts(truth))
                 .change()
                 .map(change -> propose(change.begin(truth.group, System.currentTimeMillis())))
                 .orElse(Future.succeededFuture());
+    }
+
+    /** Asks every member whether its storage is there. */
+    private Future<Void> lookForLost(MetadataGroup group) {
+        List<Future<String>> asked = group.getMembersList().stream()
+                .filter(each -> !each.getPeer().equals(member.peer()))
+                .map(each -> calls.ask(
+                                Addresses.parse(each.getManagementAddress()),
+                                NodeControlGrpcClient.GetMembers,
+                                GetMembersRequest.getDefaultInstance(),
+                                CALL_DEADLINE)
+                        .map(told -> told.getLost().equals(each.getPeer()) ? each.getPeer() : "")
+                        .otherwise(""))
+                .toList();
+        return Future.all(asked).map(all -> {
+            lost = asked.stream()
+                    .map(Future::result)
+                    .filter(peer -> !peer.isEmpty())
+                    .collect(Collectors.toSet());
+            return null;
+        });
     }
 
     /** Sets the list to what Raft has. Only when every member knows the command: its node has told a Raft address. */

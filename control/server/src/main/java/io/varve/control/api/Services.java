@@ -3,6 +3,7 @@ package io.varve.control.api;
 import static io.varve.control.api.CallBinding.bind;
 import static io.varve.control.api.CallBinding.bindStream;
 
+import io.varve.api.GetMembersRequest;
 import io.varve.api.IdentityGrpcService;
 import io.varve.api.KnownMembers;
 import io.varve.api.ManagementGrpcService;
@@ -15,6 +16,7 @@ import io.varve.api.VerifyVolumeRequest;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
@@ -126,8 +128,8 @@ final class Services {
         bind(server, IdentityGrpcService.GetAuthority, request -> certificates.authorityFor(members));
     }
 
-    static void nodeControl(Door server, NodeLocal local, Supplier<KnownMembers> members) {
-        bind(server, NodeControlGrpcService.GetMembers, request -> Future.succeededFuture(members.get()));
+    static void nodeControl(Door server, NodeLocal local, Function<GetMembersRequest, KnownMembers> members) {
+        bind(server, NodeControlGrpcService.GetMembers, request -> Future.succeededFuture(members.apply(request)));
         bind(server, NodeControlGrpcService.AddDevice, local::addDevice);
         bind(server, NodeControlGrpcService.RetryDevice, local::retryDevice);
         bindStream(

@@ -57,6 +57,7 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
      * @param leader node that leads
      * @param unfit nodes that were to join and did not come
      * @param wanted how many members there should be; empty: as many as there are
+     * @param lost peers whose nodes say that their storage is lost
      */
     public record Facts(
             MetadataGroup group,
@@ -65,11 +66,13 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
             String leader,
             Set<String> unfit,
             long graceMillis,
-            OptionalInt wanted) {
+            OptionalInt wanted,
+            Set<String> lost) {
         public Facts {
             nodes = List.copyOf(nodes);
             silentMillis = Map.copyOf(silentMillis);
             unfit = Set.copyOf(unfit);
+            lost = Set.copyOf(lost);
         }
 
         long silent(String node) {
@@ -104,7 +107,11 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
         }
         boolean growsFirst = size == 1 && wanted > size;
         if (gone.isPresent() && !growsFirst) {
-            return replace(facts, gone.get().member, gone.get().why);
+            GroupMember member = gone.get().member;
+            return itself(facts, member)
+                    .map(node ->
+                            new MemberPlan(Optional.of(new Change(List.of(node), List.of(member), gone.get().why)), ""))
+                    .orElseGet(() -> replace(facts, member, gone.get().why));
         }
         if (wanted > size) {
             List<Node> joining = choose(facts, wanted - size, Set.of());
@@ -113,6 +120,17 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
                     : new MemberPlan(Optional.of(new Change(joining, List.of(), why)), "");
         }
         return new MemberPlan(Optional.empty(), "");
+    }
+
+    /** The node of a member that lost nothing but its storage: it takes its own place, as a new peer. */
+    private static Optional<Node> itself(Facts facts, GroupMember member) {
+        return facts.node(member.getNode())
+                .filter(node -> facts.lost().contains(member.getPeer())
+                        && facts.group().getMembersCount() > 1
+                        && !node.getDraining()
+                        && !node.getRaftAddress().isEmpty()
+                        && facts.isThere(node.getId())
+                        && !facts.unfit().contains(node.getId()));
     }
 
     /** Another node in place of a member, whatever is with that one. */
@@ -135,6 +153,9 @@ public record MemberPlan(Optional<Change> change, String obstacle) {
         }
         if (node.get().getDraining()) {
             return Optional.of(new Gone(member, "node " + name + " is drained", Long.MAX_VALUE - 1));
+        }
+        if (facts.lost().contains(member.getPeer())) {
+            return Optional.of(new Gone(member, "node " + name + " has lost its storage", Long.MAX_VALUE - 2));
         }
         long silent = facts.silent(name);
         return silent >= facts.graceMillis()

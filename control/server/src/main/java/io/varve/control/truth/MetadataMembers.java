@@ -4,6 +4,7 @@ import io.varve.api.GroupMember;
 import io.varve.api.MetadataGroup;
 import io.vertx.core.net.SocketAddress;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
@@ -24,6 +25,14 @@ public final class MetadataMembers {
     private final List<Consumer<MetadataGroup>> listeners = new CopyOnWriteArrayList<>();
     private volatile MetadataGroup group;
     private volatile List<SocketAddress> addresses;
+
+    /** Why this node takes no part, though it is listed as a member; empty: it is not so. */
+    private volatile String aside = "";
+
+    /** The peer whose storage is lost. */
+    private volatile String lost = "";
+
+    private volatile Optional<Founding> founding = Optional.empty();
 
     /** A newer list by the word of a node that was no member; without a version: none. */
     private volatile MetadataGroup hearsay = MetadataGroup.getDefaultInstance();
@@ -184,6 +193,42 @@ public final class MetadataMembers {
 
     private static List<String> peers(List<GroupMember> members) {
         return members.stream().map(GroupMember::getPeer).toList();
+    }
+
+    /**
+     * This node is listed as a member and takes no part.
+     *
+     * @param why for people
+     * @param lostPeer the peer whose storage it should have; empty: it waits
+     */
+    public void standAside(String why, String lostPeer) {
+        aside = why;
+        lost = lostPeer;
+    }
+
+    /** It does, and waits for nothing any more. */
+    public void takesPart() {
+        standAside("", "");
+        founding = Optional.empty();
+    }
+
+    /** Why it stands aside; empty: it does not. */
+    public String aside() {
+        return aside;
+    }
+
+    /** The peer that this node should be and whose storage it has not; empty: none. */
+    public String lost() {
+        return lost;
+    }
+
+    /** This node waits to begin as a first member. */
+    public void awaits(Founding begun) {
+        founding = Optional.of(begun);
+    }
+
+    public Optional<Founding> founding() {
+        return founding;
     }
 
     /** Whom to tell of every newer list, on the thread that brought it; must not block. */

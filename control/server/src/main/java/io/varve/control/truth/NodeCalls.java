@@ -35,6 +35,7 @@ public final class NodeCalls {
 
     private static final int CONNECT_MILLIS = 1_500;
 
+    private final Vertx vertx;
     private final GrpcClient client;
 
     /** Calls in plaintext. */
@@ -44,10 +45,16 @@ public final class NodeCalls {
 
     /** {@code identity}: calls by TLS, and shows its certificate; empty: plaintext. */
     public NodeCalls(Vertx vertx, Optional<LiveIdentity> identity) {
+        this.vertx = vertx;
         HttpClientOptions http =
                 new HttpClientOptions().setConnectTimeout(CONNECT_MILLIS).setTcpNoDelay(true);
         identity.ifPresent(shown -> ManagementTls.client(http, shown));
         this.client = GrpcClient.client(vertx, new GrpcClientOptions().setMaxMessageSize(MAX_MESSAGE_BYTES), http);
+    }
+
+    /** Time passes. */
+    public Future<Void> pause(Duration time) {
+        return vertx.timer(time.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** One question, one answer. The call is reset when the deadline passes. */

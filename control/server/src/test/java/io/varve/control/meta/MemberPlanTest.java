@@ -25,6 +25,7 @@ class MemberPlanTest {
     private MetadataGroup group = members("n1", "n2", "n3");
     private OptionalInt wanted = OptionalInt.empty();
     private Set<String> unfit = Set.of();
+    private Set<String> lost = Set.of();
 
     MemberPlanTest() {
         node("n1", "a");
@@ -63,7 +64,7 @@ class MemberPlanTest {
     }
 
     private MemberPlan plan() {
-        return MemberPlan.of(new Facts(group, nodes, silent, "n1", unfit, GRACE, wanted));
+        return MemberPlan.of(new Facts(group, nodes, silent, "n1", unfit, GRACE, wanted, lost));
     }
 
     private String told() {
@@ -130,6 +131,24 @@ class MemberPlanTest {
         assertThat(plan().obstacle()).contains("n1 is drained", "metadata.members=3");
         wanted = OptionalInt.of(3);
         assertThat(told()).isEqualTo("+[n2, n3] -[]");
+    }
+
+    @Test
+    void whoHasLostItsStorageTakesItsOwnPlaceAtOnce() {
+        lost = Set.of("n2");
+        assertThat(told()).isEqualTo("+[n2] -[n2]");
+        assertThat(plan().change().orElseThrow().why()).isEqualTo("node n2 has lost its storage");
+        unfit = Set.of("n2");
+        assertThat(told()).as("it did not come").isEqualTo("+[n6] -[n2]");
+        unfit = Set.of();
+        silent.put("n2", MemberPlan.THERE_MILLIS);
+        assertThat(told()).as("it is not there").isEqualTo("+[n6] -[n2]");
+        silent.put("n2", 0L);
+        change("n3", node -> node.setDraining(true));
+        assertThat(told()).as("who was told to go is first").isEqualTo("+[n5] -[n3]");
+        lost = Set.of("n2#former");
+        change("n3", node -> node.setDraining(false));
+        assertThat(told()).as("the peer before").isEqualTo("nothing");
     }
 
     @Test
