@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -49,9 +50,14 @@ final class MemberPart implements AutoCloseable {
 
     private static final Duration CALL_LIMIT = Duration.ofMillis(1_500);
 
+    private static final Duration FIRST_CALL_LIMIT = Duration.ofSeconds(10);
+
     private final NodeConfig config;
     private final MetadataMembers members;
     private final MemberSteps steps = new MemberSteps();
+
+    /** First members that are being asked. */
+    private final Set<String> asking = ConcurrentHashMap.newKeySet();
 
     // Of the thread alone, once it runs.
     private Optional<String> running;
@@ -252,10 +258,12 @@ final class MemberPart implements AutoCloseable {
         var waits =
                 GetMembersRequest.newBuilder().setWaiting(config.fixed().node()).build();
         for (var member : config.fixed().members()) {
-            if (founding.missing().contains(member.node())) {
+            // One at a time: on a busy machine a handshake takes longer than the pause, and must not be given up for the next.
+            if (founding.missing().contains(member.node()) && asking.add(member.node())) {
                 var address = SocketAddress.inetSocketAddress(
                         member.management().port(), member.management().host());
-                calls.ask(address, NodeControlGrpcClient.GetMembers, waits, CALL_LIMIT)
+                calls.ask(address, NodeControlGrpcClient.GetMembers, waits, FIRST_CALL_LIMIT)
+                        .onComplete(answered -> asking.remove(member.node()))
                         .onSuccess(told -> {
                             founding.heard(member.node(), told);
                             members.told(address, told.getGroup());
