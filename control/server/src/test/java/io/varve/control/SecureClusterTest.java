@@ -49,7 +49,9 @@ import io.varve.control.api.JoinProof;
 import io.varve.control.api.NodeLocal;
 import io.varve.control.raft.MetaConfig;
 import io.varve.control.raft.MetaConfig.Member;
+import io.varve.control.truth.Founding;
 import io.varve.control.truth.ManagementTls;
+import io.varve.control.truth.MetadataMembers;
 import io.varve.control.truth.NodeCalls;
 import io.varve.control.truth.TruthClient;
 import io.varve.identity.CertificateAuthority;
@@ -519,17 +521,28 @@ class SecureClusterTest {
     }
 
     private JoinToken joinToken(String node) throws Exception {
-        return JoinToken.parse(as(
+        return joinTokenAt(management.getFirst(), node);
+    }
+
+    private JoinToken joinTokenAt(SocketAddress server, String node) throws Exception {
+        return JoinToken.parse(at(
+                        server,
                         admin(),
                         ManagementGrpcClient.CreateJoinToken,
-                        CreateJoinTokenRequest.newBuilder().setNode(node).build())
+                        CreateJoinTokenRequest.newBuilder().setNode(node).build(),
+                        "")
                 .getToken());
     }
 
     private Certificates join(JoinToken token, String node, KeyPair key) throws Exception {
+        return joinAt(management.getFirst(), token, node, key);
+    }
+
+    private Certificates joinAt(SocketAddress server, JoinToken token, String node, KeyPair key) throws Exception {
         LiveIdentity nobody = new LiveIdentity(Identity.withoutCertificate(List.of(token.authority())));
         ByteString spki = ByteString.copyFrom(key.getPublic().getEncoded());
-        return as(
+        return at(
+                server,
                 nobody,
                 IdentityGrpcClient.Join,
                 JoinRequest.newBuilder()
@@ -537,7 +550,45 @@ class SecureClusterTest {
                         .setSecret(token.secret())
                         .setNodeKey(spki)
                         .setAdminKey(spki)
-                        .build());
+                        .build(),
+                "");
+    }
+
+    /** Without its tokens the others cannot come, and there would be no group for ever. */
+    @Test
+    void theFirstOneGivesCertificatesBeforeThereIsAGroup(@TempDir Path dir) throws Exception {
+        IdentityDirectory issuer = IdentityDirectory.of(dir);
+        issuer.writeAuthorities(List.of(authority.certificate()));
+        issuer.writeAuthorityKey(authority.key());
+        MetadataMembers known = MetadataMembers.fixed(List.of(ControlCluster.loopback(1)));
+        known.awaits(new Founding(Set.of("f1", "f2")));
+        known.standAside("it waits for f1, f2", "");
+        ControlServer first = await(ControlServer.start(
+                new ControlConfig(
+                        "f0",
+                        "127.0.0.1",
+                        0,
+                        known,
+                        Optional.empty(),
+                        Optional.of(node("f0")),
+                        Optional.of(new Issuing(issuer, HOUR, "127.0.0.1:1", Set.of("f0", "f1", "f2"), Optional.empty())),
+                        Optional.empty(),
+                        Optional.of(dir.resolve("audit.log"))),
+                vertx,
+                new Local("f0")));
+        SocketAddress at = ControlCluster.loopback(first.managementPort());
+        try {
+            Certificates granted = joinAt(at, joinTokenAt(at, "f1"), "f1", CertificateAuthority.newKey());
+            assertThat(granted.getAuthorityKey().isEmpty()).isFalse();
+            JoinToken late = joinTokenAt(at, "f2");
+            known.standAside("it has lost its storage", "f0");
+            assertThatThrownBy(() -> joinTokenAt(at, "f2")).hasMessageContaining("it has lost its storage");
+            assertThatThrownBy(() -> joinAt(at, late, "f2", CertificateAuthority.newKey()))
+                    .hasMessageContaining("it has lost its storage");
+        } finally {
+            await(first.close());
+        }
+        assertThat(dir.resolve("audit.log")).content().contains("CreateJoinToken");
     }
 
     /** Stands for Kubernetes: the secret is the name of the node, and a dot. */

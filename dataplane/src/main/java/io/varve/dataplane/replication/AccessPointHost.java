@@ -196,14 +196,14 @@ public final class AccessPointHost {
         openedOrMapped();
     }
 
-    /** The view names each of these slabs, at its place, with copies. */
+    /** The view names each of these slabs, at its place, with a copy that is of use: those that are placed anew may all be still to be made. */
     private static boolean hasAll(CopiesWanted wanted, int from, int count) {
         if (wanted.slabs().size() < count) {
             return false;
         }
         for (int i = from; i < count; i++) {
             AttachSpec.Slab slab = wanted.slabs().get(i);
-            if (slab.index() != i || slab.copies().isEmpty()) {
+            if (slab.index() != i || slab.copies().stream().noneMatch(copy -> SlabHost.isOfUse(slab, copy))) {
                 return false;
             }
         }

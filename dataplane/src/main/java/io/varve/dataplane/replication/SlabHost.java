@@ -61,8 +61,7 @@ final class SlabHost implements AccessPointEffects {
         this.gen = spec.gen();
         long stream = host.spec().volume() << 16 | spec.index();
         List<AttachSpec.Copy> copies = new ArrayList<>(spec.copies());
-        // What is to go and not in the set is of no use any more.
-        copies.removeIf(copy -> copy.isLeaving() && !spec.isr().contains(copy.group()));
+        copies.removeIf(copy -> !isOfUse(spec, copy));
         // Reads ask the first that can answer.
         copies.sort(Comparator.comparingInt(from::distance));
         ports = new GroupPort[copies.size()];
@@ -87,6 +86,11 @@ final class SlabHost implements AccessPointEffects {
         point = new AccessPoint(stream, host.spec().epoch(), members, this);
         map = new SlabMap(host, this);
         fetches = new TailFetches(point);
+    }
+
+    /** What is to go and not in the set is of no use any more. */
+    static boolean isOfUse(AttachSpec.Slab slab, AttachSpec.Copy copy) {
+        return !copy.isLeaving() || slab.isr().contains(copy.group());
     }
 
     /** The fewest in-sync copies with which the slab may be written: as the metadata group has it. */
@@ -115,19 +119,28 @@ final class SlabHost implements AccessPointEffects {
     }
 
     /**
-     * Whether the truth has given the slab other copies, all of which have been made. It does so only before the slab was ever opened; once this access
-     * point has asked for that, a higher gen is its own.
+     * Whether the truth has given the slab other copies, all of which have been made: since the attach, or before it when they had not been made yet. It does so only
+     * before the slab was ever opened; once this access point has asked for that, a higher gen is its own.
      */
     boolean isPlacedAnew(AttachSpec.Slab now) {
         boolean isAsked = switch (point.phase()) {
             case SEALING, RECONCILING -> false;
             case OPENING, STARTING, OPEN, FENCED, REFUSED, CLOSED -> true;
         };
-        return !isAsked
-                && Integer.compareUnsigned(now.gen(), gen) > 0
-                && now.isr().stream()
-                        .allMatch(group -> now.copies().stream()
-                                .anyMatch(copy -> copy.group().equals(group)));
+        if (isAsked || Integer.compareUnsigned(now.gen(), gen) < 0) {
+            return false;
+        }
+        List<AttachSpec.Copy> set = now.copies().stream()
+                .filter(copy -> now.isr().contains(copy.group()))
+                .toList();
+        return set.size() == now.isr().size() && !set.stream().allMatch(this::isInSet);
+    }
+
+    private boolean isInSet(AttachSpec.Copy copy) {
+        return point.members().stream()
+                .anyMatch(member -> member.isInSet
+                        && member.group.equals(copy.group())
+                        && creationIds[member.index] == copy.creationId());
     }
 
     /** Comes as close to what is wanted as it may now; again when a change has committed. */

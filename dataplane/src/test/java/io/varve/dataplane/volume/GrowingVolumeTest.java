@@ -111,6 +111,44 @@ class GrowingVolumeTest {
         assertThat(cluster.read(0, SLAB, 4096)).isEqualTo(SimulatedCluster.stamp(4096, 2));
     }
 
+    /** The view tells that the slab was added when its only copy is to go and the other one is still to be made. */
+    @Test
+    void isNotOpenedByAddedCopiesThatAreAllStillToBeMade() {
+        SimulatedCluster cluster = new SimulatedCluster(5, 3, 1, 1);
+        SlabVolume volume = cluster.open(0);
+        cluster.grow(2 * SLAB);
+        String lost = cluster.node(2).life().store.uuid();
+        cluster.node(2).crash();
+        cluster.node(1).crash();
+        cluster.truth.placeAnew(1, lost, cluster.groups.get(1), "n1:1");
+        follow(cluster, 4);
+        assertThat(volume.sizeBytes()).isEqualTo(SLAB);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        cluster.node(1).start();
+        follow(cluster, 4);
+        assertThat(volume.sizeBytes()).isEqualTo(2 * SLAB);
+    }
+
+    /** The attach was answered when the copy that took a lost one's place was not made yet. */
+    @Test
+    void anAttachThatWaitsForALostCopyEndsWhenTheOneInAnothersPlaceIsMade() {
+        SimulatedCluster cluster = new SimulatedCluster(6, 4, 3, 1);
+        cluster.truth.fewest = 2;
+        cluster.node(1).crash();
+        cluster.node(2).crash();
+        cluster.truth.placeAnew(0, cluster.groups.get(2), cluster.groups.get(3), "n3:1");
+        SimulatedCluster.Life life = cluster.node(0).life();
+        life.attach();
+        cluster.scheduler.runFor(2 * SECOND);
+        assertThat(life.isOpen).isFalse();
+        assertThat(life.failure).isEmpty();
+        follow(cluster, 4);
+        assertThat(life.failure).contains("has other copies now");
+        cluster.open(0);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(4096, 1))).isEqualTo(BlockStatus.OK);
+        assertThat(cluster.truth.isr(0)).containsExactlyInAnyOrder(cluster.groups.get(0), cluster.groups.get(3));
+    }
+
     @Test
     void aLostAnswerToTheOpeningOfWhatWasAddedIsAskedForAgain() {
         for (int seed = 10; seed < 20; seed++) {

@@ -112,7 +112,7 @@ final class MemberPart implements AutoCloseable {
                 .map(GroupMember::getNode)
                 .filter(node -> !node.equals(own.get().getNode()))
                 .collect(Collectors.toSet());
-        if (group.getVersion() == 0 && !hasStorage(own.get()) && !others.isEmpty()) {
+        if (group.getVersion() == 0 && !hasStorage(group, own.get()) && !others.isEmpty()) {
             members.awaits(new Founding(others));
             waitFor(others);
             return Optional.empty();
@@ -126,8 +126,8 @@ final class MemberPart implements AutoCloseable {
     }
 
     /** With an empty log and an old name it could elect a leader that lacks what it once acknowledged. */
-    private boolean hasLost(MetadataGroup group, GroupMember own) throws IOException {
-        if (hasStorage(own)) {
+    private boolean hasLost(MetadataGroup group, GroupMember own) {
+        if (hasStorage(group, own)) {
             return false;
         }
         var founding = members.founding();
@@ -171,14 +171,10 @@ final class MemberPart implements AutoCloseable {
         }
     }
 
-    private boolean hasStorage(GroupMember own) throws IOException {
-        var storage = storage(own.getPeer());
-        if (!Files.isDirectory(storage)) {
-            return false;
-        }
-        try (Stream<Path> entries = Files.list(storage)) {
-            return entries.findAny().isPresent();
-        }
+    /** That of this very group: a new file system has a lost+found, and an earlier group had a log of its own. */
+    private boolean hasStorage(MetadataGroup group, GroupMember own) {
+        return Files.isDirectory(
+                storage(own.getPeer()).resolve(uuid(group, all(group, own)).toString()));
     }
 
     private Optional<GroupMember> own(List<GroupMember> list) {
@@ -191,27 +187,34 @@ final class MemberPart implements AutoCloseable {
      * As what this node is listed: as a member, or as one that joins. When as both, it is to take its own place because it lost its storage; as long as that is
      * there it stays what it is, since others count on its log.
      */
-    private Optional<GroupMember> listed(MetadataGroup group) throws IOException {
+    private Optional<GroupMember> listed(MetadataGroup group) {
         var member = own(group.getMembersList());
-        return member.isPresent() && hasStorage(member.get())
+        return member.isPresent() && hasStorage(group, member.get())
                 ? member
                 : own(group.getJoiningList()).or(() -> member);
     }
 
     private MetaConfig part(MetadataGroup group, GroupMember own, Optional<LiveIdentity> identity) {
-        var isListed = group.getMembersList().stream().anyMatch(own::equals);
-        var all = (isListed ? group.getMembersList() : MemberPlan.after(group))
-                .stream().map(MemberPart::member).toList();
-        var uuid = group.getGroupUuid().isEmpty() ? MetaConfig.groupOf(all) : UUID.fromString(group.getGroupUuid());
+        var all = all(group, own);
         return new MetaConfig(
                 own.getPeer(),
                 all,
-                uuid,
+                uuid(group, all),
                 isLater(own.getPeer()),
                 storage(own.getPeer()),
                 MetaConfig.SNAPSHOT_EVERY,
                 identity,
                 members::nodes);
+    }
+
+    private static List<MetaConfig.Member> all(MetadataGroup group, GroupMember own) {
+        var isListed = group.getMembersList().stream().anyMatch(own::equals);
+        return (isListed ? group.getMembersList() : MemberPlan.after(group))
+                .stream().map(MemberPart::member).toList();
+    }
+
+    private static UUID uuid(MetadataGroup group, List<MetaConfig.Member> all) {
+        return group.getGroupUuid().isEmpty() ? MetaConfig.groupOf(all) : UUID.fromString(group.getGroupUuid());
     }
 
     private static MetaConfig.Member member(GroupMember member) {
@@ -240,6 +243,8 @@ final class MemberPart implements AutoCloseable {
                 .ifPresent(founding -> vertx.setPeriodic(0, FOUNDS_EVERY.toMillis(), fired -> {
                     if (members.founding().isEmpty() || founding.knownBy().isPresent()) {
                         vertx.cancelTimer(fired);
+                    } else if (founding.mayBegin()) { // whoever asked has told it too
+                        steps.next(() -> settle(control, credentials, identity));
                     } else {
                         askFirst(calls, founding, () -> steps.next(() -> settle(control, credentials, identity)));
                     }
@@ -306,6 +311,11 @@ final class MemberPart implements AutoCloseable {
                 retireAllBut(peer);
             }
             if (wanted.isEmpty()) {
+                if (!members.aside().isEmpty()) {
+                    LOG.info("metadata part is another one's now, this node takes none");
+                    members.waitsNoMore();
+                    control.leaveGroup();
+                }
                 if (credentials.isPresent()) {
                     credentials.get().dropAuthority();
                 }
@@ -321,7 +331,7 @@ final class MemberPart implements AutoCloseable {
                 }
                 control.join(part(group, wanted.get(), identity));
                 running = peer;
-                members.takesPart();
+                members.waitsNoMore();
             }
             if (isMember && !serving) {
                 control.serveAsMember();
@@ -341,7 +351,7 @@ final class MemberPart implements AutoCloseable {
             control.serveAsMember();
             running = Optional.of(own.getPeer());
             serving = true;
-            members.takesPart();
+            members.waitsNoMore();
         }
     }
 

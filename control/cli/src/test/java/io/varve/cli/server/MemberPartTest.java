@@ -7,16 +7,28 @@ import io.varve.api.MetadataGroup;
 import io.varve.cli.config.ConfigFile;
 import io.varve.cli.config.ConfigResult;
 import io.varve.cli.config.NodeConfig;
+import io.varve.control.ControlConfig;
+import io.varve.control.ControlServer;
+import io.varve.control.api.NodeLocal;
+import io.varve.control.raft.MetaConfig;
 import io.varve.control.truth.TruthClient;
 import io.varve.dataplane.agent.NodeAgent;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Node n1, whose list says that it is a member. */
@@ -29,6 +41,11 @@ class MemberPartTest {
     }
 
     private NodeConfig config(String... members) {
+        return config(7599, members);
+    }
+
+    /** {@code raft}: so much below the port of n1. */
+    private NodeConfig config(int raft, String... members) {
         var text = """
                 cluster: lab
                 node: n1
@@ -42,7 +59,7 @@ class MemberPartTest {
                         directory,
                         Stream.of(members)
                                 .map(node -> "    - {node: %s, raft: \"127.0.0.1:%d\", management: \"127.0.0.1:%d\"}"
-                                        .formatted(node, 7599 + number(node), 7399 + number(node)))
+                                        .formatted(node, raft + number(node), 7399 + number(node)))
                                 .collect(Collectors.joining("\n")));
         return switch (ConfigFile.parse(text)) {
             case ConfigResult.Loaded(var config) -> config;
@@ -71,6 +88,11 @@ class MemberPartTest {
                 .build();
     }
 
+    /** As the member's storage is when it runs. */
+    private Path storage(String name, MetadataGroup of) throws IOException {
+        return Files.createDirectories(directory.resolve(name).resolve(of.getGroupUuid()));
+    }
+
     private void takesItsOwnPlace() throws IOException {
         MembersFile.write(
                 directory,
@@ -88,8 +110,7 @@ class MemberPartTest {
     @Test
     void aMemberThatIsToTakeItsOwnPlaceKeepsItsLog() throws IOException {
         takesItsOwnPlace();
-        var storage = Files.createDirectory(directory.resolve("metadata"));
-        Files.createFile(storage.resolve("log"));
+        var storage = storage("metadata", group());
         try (var _ = MemberPart.open(config())) {
             assertThat(storage).exists();
             assertThat(directory.resolve("metadata-retired")).doesNotExist();
@@ -106,8 +127,8 @@ class MemberPartTest {
     }
 
     @Test
-    void anEmptyDirectoryIsNoStorage() throws IOException {
-        Files.createDirectory(directory.resolve("metadata"));
+    void aFileSystemThatIsNewIsNoStorage() throws IOException {
+        Files.createDirectories(directory.resolve("metadata").resolve("lost+found"));
         try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
             assertThat(part.first(Optional.empty())).isEmpty();
         }
@@ -115,10 +136,22 @@ class MemberPartTest {
 
     @Test
     void oneThatHasItsStorageBeginsAtOnce() throws IOException {
-        Files.createFile(Files.createDirectory(directory.resolve("metadata")).resolve("log"));
+        MembersFile.write(directory, group());
+        storage("metadata", group());
         try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
             assertThat(part.first(Optional.empty())).isPresent();
             assertThat(part.members().aside()).isEmpty();
+        }
+    }
+
+    @Test
+    void oneThatHasAStorageAndNoListYetBeginsAtOnce() throws IOException {
+        var first = MetaConfig.groupOf(Stream.of("n1", "n2", "n3")
+                .map(node -> new MetaConfig.Member(node, "127.0.0.1", 7599 + number(node)))
+                .toList());
+        Files.createDirectories(directory.resolve("metadata").resolve(first.toString()));
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isPresent();
         }
     }
 
@@ -139,6 +172,93 @@ class MemberPartTest {
         }
     }
 
+    /** None of them answers, as if it had asked and died: that it had nothing is known for good. */
+    @Test
+    @Timeout(180)
+    void beginsWhenTheLastOfTheOthersHasAsked() throws Exception {
+        int port;
+        try (var held = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = held.getLocalPort();
+        }
+        try (var part = MemberPart.open(config(port - 1, "n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isEmpty();
+            var members = part.members();
+            var founding = members.founding().orElseThrow();
+            founding.waits("n2");
+            following(part, () -> {
+                until(() -> members.aside().contains("and n3 does not answer yet"));
+                founding.waits("n3");
+                until(() -> members.founding().isEmpty());
+                assertThat(members.aside()).isEmpty();
+            });
+        }
+    }
+
+    @Test
+    @Timeout(180)
+    void oneThatLostItsStorageAndIsMemberNoMorePassesOnWhatItIsAsked() throws Exception {
+        MembersFile.write(directory, group());
+        try (var part = MemberPart.open(config("n1", "n2", "n3"))) {
+            assertThat(part.first(Optional.empty())).isEmpty();
+            var members = part.members();
+            following(part, () -> {
+                assertThat(members.lost()).isEqualTo("n1");
+                members.heard(group().toBuilder()
+                        .setVersion(6)
+                        .setMembers(0, member("n4", "n4#a"))
+                        .build());
+                until(() -> members.aside().isEmpty() && members.lost().isEmpty());
+            });
+        }
+    }
+
+    private interface Doing {
+        void run() throws Exception;
+    }
+
+    private static void following(MemberPart part, Doing test) throws Exception {
+        var vertx = Vertx.vertx();
+        var client = new TruthClient(vertx, part.members(), Optional.empty());
+        var control = await(ControlServer.start(
+                new ControlConfig(
+                        "n1",
+                        "127.0.0.1",
+                        0,
+                        part.members(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty()),
+                vertx,
+                withoutDisks()));
+        try {
+            part.follow(control, Optional.empty(), client, vertx);
+            test.run();
+        } finally {
+            part.close();
+            await(control.close());
+            await(vertx.close());
+        }
+    }
+
+    private static NodeLocal withoutDisks() {
+        return (NodeLocal) Proxy.newProxyInstance(
+                NodeLocal.class.getClassLoader(),
+                new Class<?>[] {NodeLocal.class},
+                (node, method, asked) -> Future.failedFuture("no disks"));
+    }
+
+    private static <T> T await(Future<T> future) throws Exception {
+        return future.toCompletionStage().toCompletableFuture().get(120, TimeUnit.SECONDS);
+    }
+
+    private static void until(BooleanSupplier happened) throws InterruptedException {
+        while (!happened.getAsBoolean()) {
+            Thread.sleep(20);
+        }
+    }
+
     @Test
     void oneThatHasLostItsLogGoesOnWithTheNewOne() throws IOException {
         takesItsOwnPlace();
@@ -153,7 +273,7 @@ class MemberPartTest {
         MembersFile.write(
                 directory,
                 group().toBuilder().setMembers(0, member("n4", "n4#a")).build());
-        var storage = Files.createDirectory(directory.resolve("metadata"));
+        var storage = storage("metadata", group());
         try (var _ = MemberPart.open(config())) {
             assertThat(storage).doesNotExist();
             assertThat(directory.resolve("metadata-retired")).exists();

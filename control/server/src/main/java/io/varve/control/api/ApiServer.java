@@ -48,7 +48,7 @@ public final class ApiServer {
     private final MetadataMembers members;
     private final NodeLocal local;
     private final Optional<LiveIdentity> identity;
-    private final Optional<Issuing> issuing;
+    private final Optional<CertificateCalls> certificates;
     private final Membership membership;
     private final LoadCalls loads;
     private final Door door;
@@ -75,7 +75,7 @@ public final class ApiServer {
         this.members = members;
         this.local = local;
         this.identity = identity;
-        this.issuing = issuing;
+        this.certificates = issuing.map(issues -> new CertificateCalls(vertx, issues, node -> isMember(issues, members, node)));
         this.membership = membership;
         this.loads = new LoadCalls(vertx, membership, local);
         this.tokens = ForwardingManagement.whoHas(calls, members);
@@ -111,10 +111,12 @@ public final class ApiServer {
         ApiServer api = new ApiServer(vertx, members, local, identity, issuing, membership);
         Services.nodeControl(api.door, local, api::knownMembers);
         api.forward();
-        member.ifPresent(own -> {
-            api.takesPart(own.peer());
-            api.serve(own, audited);
-        });
+        member.ifPresentOrElse(
+                own -> {
+                    api.takesPart(own.peer());
+                    api.serve(own, audited);
+                },
+                () -> api.letInFirst(audited));
         return api.listen(listen).map(listening -> api).onFailure(refused -> api.calls.close());
     }
 
@@ -141,6 +143,7 @@ public final class ApiServer {
                 .setRunning(running)
                 .setHasCluster(hasCluster.getAsBoolean())
                 .setLost(members.lost())
+                .setTellsCluster(true)
                 .build();
     }
 
@@ -165,9 +168,9 @@ public final class ApiServer {
         SilenceWatch silence = new SilenceWatch(group, System::nanoTime);
         Services.tokens(door, own);
         tokens = own::whoHas;
-        issuing.ifPresent(issues -> Services.certificates(
+        certificates.ifPresent(issues -> Services.certificates(
                 door,
-                new CertificateCalls(vertx, issues, node -> isMember(issues, node)),
+                issues,
                 node -> member.read(
                         state -> state.cluster().isEmpty() || state.node(node).isPresent()),
                 () -> group.lookUpToDate(ApiServer::listed)));
@@ -192,6 +195,14 @@ public final class ApiServer {
         audit(Optional.empty());
     }
 
+    /** There is no group before all first members are there, and by TLS they come with certificates of the one that has the authority's key. */
+    private void letInFirst(Optional<Path> audited) {
+        certificates.filter(issues -> issues.hasAuthority() && members.founding().isPresent()).ifPresent(issues -> {
+            Services.firstCertificates(door, issues, members);
+            audit(audited.map(AuditLog::new));
+        });
+    }
+
     private void audit(Optional<AuditLog> next) {
         Optional<AuditLog> former = audit;
         audit = next;
@@ -199,7 +210,7 @@ public final class ApiServer {
         former.ifPresent(AuditLog::close);
     }
 
-    private boolean isMember(Issuing issues, String node) {
+    private static boolean isMember(Issuing issues, MetadataMembers members, String node) {
         return members.group().getVersion() == 0
                 ? issues.members().contains(node)
                 : members.nodes().contains(node);

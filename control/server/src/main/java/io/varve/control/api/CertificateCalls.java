@@ -50,6 +50,10 @@ final class CertificateCalls {
         this.tokens = new JoinTokens(issuing.directory().path().resolve("join-tokens"));
     }
 
+    boolean hasAuthority() {
+        return issuing.directory().hasAuthority();
+    }
+
     Future<JoinTokenText> createJoinToken(CreateJoinTokenRequest request) {
         Duration validity = request.getValidSeconds() == 0
                 ? USUAL_VALIDITY

@@ -13,6 +13,7 @@ import io.varve.api.TruthGrpcService;
 import io.varve.api.TruthService;
 import io.varve.api.VerifyProgress;
 import io.varve.api.VerifyVolumeRequest;
+import io.varve.control.truth.MetadataMembers;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.util.Set;
@@ -126,6 +127,22 @@ final class Services {
         bind(server, IdentityGrpcService.Join, certificates::join);
         bind(server, IdentityGrpcService.Renew, request -> certificates.renew(request, stillBelongs));
         bind(server, IdentityGrpcService.GetAuthority, request -> certificates.authorityFor(members));
+    }
+
+    /** Those with which the first members come, at one that waits for them; not any more when there is a group and this node has lost its part. */
+    static void firstCertificates(Door server, CertificateCalls certificates, MetadataMembers members) {
+        bind(
+                server,
+                ManagementGrpcService.CreateJoinToken,
+                request -> members.lost().isEmpty() ? certificates.createJoinToken(request) : stoodAside(members));
+        bind(
+                server,
+                IdentityGrpcService.Join,
+                request -> members.lost().isEmpty() ? certificates.join(request) : stoodAside(members));
+    }
+
+    private static <R> Future<R> stoodAside(MetadataMembers members) {
+        return Future.failedFuture(new RefusedException(GrpcStatus.UNAVAILABLE, members.aside()));
     }
 
     static void nodeControl(Door server, NodeLocal local, Function<GetMembersRequest, KnownMembers> members) {

@@ -78,6 +78,14 @@ public final class AnewRules {
         return slab.getOpenedEpoch() == 0 && slab.getFirstOpenNeeds() == 0 && slab.getIsrCount() > 0;
     }
 
+    /** All that are in its set are still to be made: there is nothing to open. */
+    static boolean isNowhereYet(Slab slab) {
+        return slab.getIsrCount() > 0
+                && slab.getReplicasList().stream()
+                        .filter(replica -> slab.getIsrList().contains(replica.getGroup()))
+                        .allMatch(replica -> replica.getPhase() == ReplicaPhase.REPLICA_NEW);
+    }
+
     private static boolean isDone(Slab slab, AnewCopy copy) {
         boolean isGone = !stays(slab, copy.from());
         return isGone && (copy.to().isEmpty() || stays(slab, copy.to()));

@@ -229,7 +229,10 @@ final class AttachRules {
             return Optional.of(
                     "node '" + command.node() + "' is not registered as incarnation " + command.incarnation());
         }
-        return Optional.empty();
+        return state.slabs(volume.getId()).stream()
+                .filter(AnewRules::isNowhereYet)
+                .findFirst()
+                .map(slab -> name + "cannot be opened yet: the copies of slab " + slab.getIndex() + " are being made anew");
     }
 
     /** The answer to an attach: gen and ISR of every slab, and where the replicas are, as of this very command. */

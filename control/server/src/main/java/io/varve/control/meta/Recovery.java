@@ -210,6 +210,9 @@ public final class Recovery {
                 || (before.getState() == VolumeState.VOLUME_CREATING && all.isEmpty());
         Volume.Builder after = detached(before, epochAbove(before.getEpoch(), all));
         if (isAsItWas) {
+            if (before.getState() == VolumeState.VOLUME_CREATING) {
+                waitForWhatWasLeftOut(before);
+            }
             state.putVolume(after.setState(before.getState()).build());
             tell(
                     after.build(),
@@ -251,6 +254,23 @@ public final class Recovery {
                     + ", as in the backup; if another one uses it since, say varve node fence " + node);
         }
         put(after.build(), slabs, all.size());
+    }
+
+    /** It may have been made and used since, on disk groups that are left out: only with these it is known what it holds. */
+    private void waitForWhatWasLeftOut(Volume volume) {
+        Set<String> leftOut = groupsLeftOut();
+        List<Slab> doubtful = state.slabs(volume.getId()).stream()
+                .filter(slab -> slab.getReplicasList().stream().anyMatch(copy -> leftOut.contains(copy.getGroup())))
+                .toList();
+        for (Slab slab : doubtful) {
+            state.putSlab(
+                    volume.getId(),
+                    slab.toBuilder().setFirstOpenNeeds(slab.getIsrCount()).build());
+        }
+        if (!doubtful.isEmpty()) {
+            warnings.add("volume " + volume.getName() + ": was being made at the time of the backup, copies of " + doubtful.size()
+                    + " slabs on what was left out; it waits for these, since it may have been used since");
+        }
     }
 
     /** Made after the backup, or there is none. Sizes are on the disks, names beside them. */

@@ -45,7 +45,7 @@ final class Beginnings {
         for (VolumeFact volume : standing.truth.volumes()) {
             List<AnewCopy> copies = new ArrayList<>();
             for (int i = 0; i < volume.slabs() && copies.size() < MAX_PLACED; i++) {
-                if (volume.isBeingMade || (volume.settled && volume.isUntouched(i))) {
+                if (volume.isUntouched(i) && (volume.isBeingMade || volume.settled)) {
                     change(slab.of(volume, i)).ifPresent(copies::add);
                 }
             }

@@ -52,7 +52,10 @@ public record RebuildPlan(
         Placements placements = new Placements(standing, survey, neverMade);
         placements.into(steps, busy);
         Beginnings beginnings = new Beginnings(standing, neverMade);
-        beginnings.into(steps);
+        // A member that does not tell of groups is of a version that cannot apply this command either.
+        if (sighted.silentGroups().isPresent()) {
+            beginnings.into(steps);
+        }
         boolean quiet = survey.moving == 0 && survey.leaving == 0 && steps.isEmpty();
         long quietSince = quiet ? memory.quietSince() : sighted.nowMillis();
         Balance balance = Balance.of(standing, memory, quiet, quietSince);

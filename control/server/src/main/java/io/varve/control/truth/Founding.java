@@ -32,6 +32,10 @@ public final class Founding {
         if (!others.contains(node) || empty.contains(node)) {
             return;
         }
+        // An older version has no word for a cluster without a list.
+        if (!told.getTellsCluster() && told.getGroup().getVersion() == 0) {
+            return;
+        }
         boolean isThere = told.getHasCluster()
                 || told.getGroup().getVersion() > 0
                 || !told.getLost().isEmpty();

@@ -206,8 +206,8 @@ public final class MetadataMembers {
         lost = lostPeer;
     }
 
-    /** It does, and waits for nothing any more. */
-    public void takesPart() {
+    /** It takes part, or is listed as a member no more. */
+    public void waitsNoMore() {
         standAside("", "");
         founding = Optional.empty();
     }

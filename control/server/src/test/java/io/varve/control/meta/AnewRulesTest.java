@@ -9,6 +9,7 @@ import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.AnewCopy;
+import io.varve.control.meta.MetaCommand.Attach;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
@@ -20,6 +21,7 @@ import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -137,6 +139,28 @@ class AnewRulesTest {
         truths.must(anew(volume, 0, 1, "g2", "g3"));
         assertThat(truths.must(onItsWay).slabs().getFirst().getCode()).isEqualTo(TruthCode.TRUTH_STALE_GEN);
         truths.refuses(anew(volume, 1, 2, "g2", "g3"), TruthCode.TRUTH_REFUSED);
+    }
+
+    /** Its access point would have nobody to speak to. */
+    @Test
+    void isNotAttachedWhileAllThatIsInTheSetIsStillToBeMade() {
+        long id = truths.createVolume("db", "g1").getId();
+        truths.must(anew(truths.volume(id), 1, 1, "g1", "g2"));
+        truths.must(new WantNode(id, "n3"));
+        int epoch = truths.volume(id).getEpoch();
+        assertThat(truths.refuses(new Attach(id, epoch, "n3", 1, "a"), TruthCode.TRUTH_REFUSED)
+                        .message())
+                .contains("copies of slab 1 are being made anew");
+        truths.must(new ReplicasCreated(id, "g2", List.of(1)));
+        truths.must(new Attach(id, epoch, "n3", 1, "a"));
+    }
+
+    @Test
+    void isAttachedWhileOneThatWasThereBeforeStays() {
+        long id = truths.createVolume("db", "g1", "g2").getId();
+        truths.must(anew(truths.volume(id), 0, 1, "g2", "g3"));
+        truths.must(new WantNode(id, "n1"));
+        truths.must(new Attach(id, truths.volume(id).getEpoch(), "n1", 1, "a"));
     }
 
     @Test

@@ -18,13 +18,20 @@ import io.varve.control.meta.MetaCommand.CreateToken;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Open;
+import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterNode;
 import io.varve.control.meta.MetaCommand.WantNode;
+import io.varve.control.rebuild.RebuildMemory;
+import io.varve.control.rebuild.RebuildPlan;
+import io.varve.control.rebuild.RebuildTruth;
+import io.varve.control.rebuild.Sighted;
 import io.varve.model.Geometry;
 import io.varve.model.StreamId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -272,6 +279,41 @@ class RecoveryTest {
         assertThat(state.volume("new").orElseThrow().getState()).isEqualTo(VolumeState.VOLUME_CREATING);
         assertThat(state.volume("old").orElseThrow().getState()).isEqualTo(VolumeState.VOLUME_DELETING);
         assertThat(state.slabs(deleted.getId())).hasSize(2);
+    }
+
+    /** Nothing of it is made elsewhere: that would have its former copies deleted. */
+    @Test
+    void aVolumeThatWasBeingMadeWaitsForWhatWasLeftOut() {
+        Volume made = backup.must(new CreateVolume(
+                        "new",
+                        16 * Truths.GIB,
+                        2,
+                        8 * Truths.GIB,
+                        1,
+                        List.of(List.of("g1", "g2"), List.of("g1", "g3")),
+                        ""))
+                .requireVolume();
+        Recovery.Plan plan = plan(backup.map, Set.of("n2"), 1, 3);
+        List<Slab> slabs = done(plan).slabs(made.getId());
+        assertThat(slabs).extracting(Slab::getFirstOpenNeeds).containsExactly(2, 0);
+        assertThat(slabs).extracting(AnewRules::isUntouched).containsExactly(false, true);
+        assertThat(plan.warnings()).anyMatch(warning -> warning.contains("volume new: was being made"));
+        assertThat(planned(done(plan))).noneMatch(PlaceAnew.class::isInstance);
+    }
+
+    /** What the planner wants when n2 has been silent for longer than the grace time. */
+    private static List<MetaCommand> planned(MetaState state) {
+        RebuildTruth truth = RebuildTruth.of(state);
+        RebuildMemory memory = RebuildMemory.begun(0);
+        RebuildPlan plan = RebuildPlan.of(truth, onlyN2Silent(0), memory);
+        return RebuildPlan.of(truth, onlyN2Silent(700_000), plan.next()).steps().stream()
+                .map(RebuildPlan.Step::command)
+                .toList();
+    }
+
+    private static Sighted onlyN2Silent(long nowMillis) {
+        return new Sighted(
+                nowMillis, Map.of("n1", 0L, "n3", 0L), Optional.of(Map.of("g1", 0L, "g3", 0L)), Map.of());
     }
 
     @Test

@@ -128,6 +128,17 @@ class RebuildPlanTest {
                 .hasSize(2);
     }
 
+    /** It could not apply the command, and would stop. */
+    @Test
+    void nothingIsPlacedAnewWhileAMemberIsOfAnOlderVersion() {
+        growing();
+        cluster.groupsUntold = true;
+        cluster.pass(GRACE + 5_000);
+        assertThat(commands(cluster.round(), PlaceAnew.class)).isEmpty();
+        cluster.groupsUntold = false;
+        assertThat(commands(cluster.round(), PlaceAnew.class)).hasSize(1);
+    }
+
     @Test
     void aGrowthWithNoOtherPlaceWaitsAndIsToldAndEndsWithFewerCopies() {
         PlannedCluster three = PlannedCluster.of(3);

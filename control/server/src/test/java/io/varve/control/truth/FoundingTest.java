@@ -9,9 +9,10 @@ import org.junit.jupiter.api.Test;
 
 /** n1, which has no storage, among n2 and n3. */
 class FoundingTest {
-    private static final KnownMembers NOTHING = KnownMembers.getDefaultInstance();
+    private static final KnownMembers NOTHING =
+            KnownMembers.newBuilder().setTellsCluster(true).build();
     private static final KnownMembers CLUSTER =
-            KnownMembers.newBuilder().setRunning("n2").setHasCluster(true).build();
+            NOTHING.toBuilder().setRunning("n2").setHasCluster(true).build();
 
     private final Founding founding = new Founding(Set.of("n2", "n3"));
 
@@ -20,7 +21,7 @@ class FoundingTest {
         founding.heard("n2", NOTHING);
         assertThat(founding.mayBegin()).as("n3 may know of a group").isFalse();
         assertThat(founding.missing()).containsExactly("n3");
-        founding.heard("n3", KnownMembers.newBuilder().setRunning("n3").build());
+        founding.heard("n3", NOTHING.toBuilder().setRunning("n3").build());
         assertThat(founding.mayBegin()).isTrue();
         assertThat(founding.knownBy()).isEmpty();
     }
@@ -42,9 +43,23 @@ class FoundingTest {
                         .build());
         assertThat(founding.knownBy()).contains("n2");
         Founding other = new Founding(Set.of("n2", "n3"));
-        other.heard("n3", KnownMembers.newBuilder().setLost("n3").build());
+        other.heard("n3", NOTHING.toBuilder().setLost("n3").build());
         other.heard("n2", NOTHING);
         assertThat(other.mayBegin()).isFalse();
+    }
+
+    @Test
+    void anOlderVersionHasNotAnsweredUnlessItHasAList() {
+        KnownMembers older = KnownMembers.newBuilder().setRunning("n2").build();
+        founding.heard("n2", older);
+        founding.heard("n3", NOTHING);
+        assertThat(founding.missing()).containsExactly("n2");
+        founding.heard(
+                "n2",
+                older.toBuilder()
+                        .setGroup(MetadataGroup.newBuilder().setVersion(1))
+                        .build());
+        assertThat(founding.knownBy()).contains("n2");
     }
 
     /** It is the last to begin: the others, which asked it before they did, have made the cluster meanwhile. */
