@@ -571,7 +571,8 @@ class SecureClusterTest {
                         known,
                         Optional.empty(),
                         Optional.of(node("f0")),
-                        Optional.of(new Issuing(issuer, HOUR, "127.0.0.1:1", Set.of("f0", "f1", "f2"), Optional.empty())),
+                        Optional.of(
+                                new Issuing(issuer, HOUR, "127.0.0.1:1", Set.of("f0", "f1", "f2"), Optional.empty())),
                         Optional.empty(),
                         Optional.of(dir.resolve("audit.log"))),
                 vertx,

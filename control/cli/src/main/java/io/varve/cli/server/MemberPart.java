@@ -263,7 +263,8 @@ final class MemberPart implements AutoCloseable {
         var waits =
                 GetMembersRequest.newBuilder().setWaiting(config.fixed().node()).build();
         for (var member : config.fixed().members()) {
-            // One at a time: on a busy machine a handshake takes longer than the pause, and must not be given up for the next.
+            // One at a time: on a busy machine a handshake takes longer than the pause, and must not be given up for
+            // the next.
             if (founding.missing().contains(member.node()) && asking.add(member.node())) {
                 var address = SocketAddress.inetSocketAddress(
                         member.management().port(), member.management().host());

@@ -75,7 +75,8 @@ public final class ApiServer {
         this.members = members;
         this.local = local;
         this.identity = identity;
-        this.certificates = issuing.map(issues -> new CertificateCalls(vertx, issues, node -> isMember(issues, members, node)));
+        this.certificates =
+                issuing.map(issues -> new CertificateCalls(vertx, issues, node -> isMember(issues, members, node)));
         this.membership = membership;
         this.loads = new LoadCalls(vertx, membership, local);
         this.tokens = ForwardingManagement.whoHas(calls, members);
@@ -197,10 +198,12 @@ public final class ApiServer {
 
     /** There is no group before all first members are there, and by TLS they come with certificates of the one that has the authority's key. */
     private void letInFirst(Optional<Path> audited) {
-        certificates.filter(issues -> issues.hasAuthority() && members.founding().isPresent()).ifPresent(issues -> {
-            Services.firstCertificates(door, issues, members);
-            audit(audited.map(AuditLog::new));
-        });
+        certificates
+                .filter(issues -> issues.hasAuthority() && members.founding().isPresent())
+                .ifPresent(issues -> {
+                    Services.firstCertificates(door, issues, members);
+                    audit(audited.map(AuditLog::new));
+                });
     }
 
     private void audit(Optional<AuditLog> next) {

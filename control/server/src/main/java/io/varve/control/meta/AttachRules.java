@@ -232,7 +232,8 @@ final class AttachRules {
         return state.slabs(volume.getId()).stream()
                 .filter(AnewRules::isNowhereYet)
                 .findFirst()
-                .map(slab -> name + "cannot be opened yet: the copies of slab " + slab.getIndex() + " are being made anew");
+                .map(slab ->
+                        name + "cannot be opened yet: the copies of slab " + slab.getIndex() + " are being made anew");
     }
 
     /** The answer to an attach: gen and ISR of every slab, and where the replicas are, as of this very command. */

@@ -268,7 +268,8 @@ public final class Recovery {
                     slab.toBuilder().setFirstOpenNeeds(slab.getIsrCount()).build());
         }
         if (!doubtful.isEmpty()) {
-            warnings.add("volume " + volume.getName() + ": was being made at the time of the backup, copies of " + doubtful.size()
+            warnings.add("volume " + volume.getName() + ": was being made at the time of the backup, copies of "
+                    + doubtful.size()
                     + " slabs on what was left out; it waits for these, since it may have been used since");
         }
     }

@@ -312,8 +312,7 @@ class RecoveryTest {
     }
 
     private static Sighted onlyN2Silent(long nowMillis) {
-        return new Sighted(
-                nowMillis, Map.of("n1", 0L, "n3", 0L), Optional.of(Map.of("g1", 0L, "g3", 0L)), Map.of());
+        return new Sighted(nowMillis, Map.of("n1", 0L, "n3", 0L), Optional.of(Map.of("g1", 0L, "g3", 0L)), Map.of());
     }
 
     @Test
