@@ -175,9 +175,9 @@ public final class ApiServer {
                 node -> member.read(
                         state -> state.cluster().isEmpty() || state.node(node).isPresent()),
                 () -> group.lookUpToDate(ApiServer::listed)));
-        RebuildLoop planner = new RebuildLoop(group, sightings, calls);
+        RebuildLoop planner = new RebuildLoop(group, sightings, calls, report::heard);
         plan = () -> {
-            planner.round();
+            var _ = planner.round();
             changing.round();
         };
         often = () -> {

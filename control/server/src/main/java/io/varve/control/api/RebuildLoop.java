@@ -25,6 +25,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,7 @@ final class RebuildLoop {
     private final MetaGroup group;
     private final Sightings sightings;
     private final NodeCalls calls;
+    private final Supplier<? extends Future<?>> hear;
 
     private @Nullable RebuildMemory memory;
     private @Nullable RebuildTruth truth;
@@ -56,14 +58,16 @@ final class RebuildLoop {
     private long lastRound = nowMillis();
     private int gaps;
 
-    RebuildLoop(MetaGroup group, Sightings sightings, NodeCalls calls) {
+    /** {@code hear}: asks all members whom they heard from, which goes into the sightings; it does not fail when some don't answer. */
+    RebuildLoop(MetaGroup group, Sightings sightings, NodeCalls calls, Supplier<? extends Future<?>> hear) {
         this.group = group;
         this.sightings = sightings;
         this.calls = calls;
+        this.hear = hear;
     }
 
-    /** Begins a round unless one is under way or another member leads. */
-    void round() {
+    /** Begins a round unless one is under way or another member leads. What it returns never fails. */
+    Future<Void> round() {
         long called = nowMillis();
         if (called - lastRound > GAP_MILLIS) {
             memory = null;
@@ -71,17 +75,20 @@ final class RebuildLoop {
         }
         lastRound = called;
         if (running) {
-            return;
+            return Future.succeededFuture();
         }
         if (!group.leads()) {
             memory = null;
             truth = null;
-            return;
+            return Future.succeededFuture();
         }
         running = true;
+        // Who has just begun has heard of few, and does not know either that another member is of an older version.
+        Future<?> heard = memory == null ? hear.get() : Future.succeededFuture();
         RebuildMemory remembered = memory == null ? RebuildMemory.begun(called) : memory;
         int gapsBefore = gaps;
-        read().compose(now -> {
+        return heard.compose(all -> read())
+                .compose(now -> {
                     if (gaps != gapsBefore) {
                         return Future.failedFuture("this process was stopped for a while");
                     }
@@ -91,7 +98,8 @@ final class RebuildLoop {
                     return carryOut(plan.steps(), 0).compose(done -> weigh(plan.bytesWanted()));
                 })
                 .onFailure(failure -> LOG.info("rebuild round ended early reason=\"{}\"", failure.getMessage()))
-                .onComplete(ended -> running = false);
+                .onComplete(ended -> running = false)
+                .otherwiseEmpty();
     }
 
     private static long nowMillis() {
