@@ -264,6 +264,21 @@ class RebuildPlanTest {
     }
 
     @Test
+    void aDiskGroupThatTellsNothingGetsNoCopies() {
+        long volume = attached("a", 1, "g1", "g2");
+        cluster.round();
+        cluster.mute("g3");
+        cluster.mute("g4");
+        cluster.pass(Sighted.SILENCE_MILLIS);
+        cluster.fail("g2");
+        assertThat(commands(cluster.round(), PlaceCopies.class)).isEmpty();
+        assertThat(cluster.plan.placeless()).isEqualTo(1);
+        cluster.unmute("g4");
+        cluster.settle(100);
+        assertThat(slab(volume).getIsrList()).containsExactlyInAnyOrder("g1", "g4");
+    }
+
+    @Test
     void whereAMemberDoesNotTellOfDiskGroupsTheyCountWithTheirNodes() {
         attached("a", 1, "g1", "g2");
         cluster.round();
