@@ -73,7 +73,7 @@ class AnewRulesTest {
         assertThat(slab.getGen()).isEqualTo(2);
         assertThat(slab.getIsrList()).containsExactly("g2", "g4");
         assertThat(phase(slab, "g3")).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
-        assertThat(NodeViews.of(truths.state, "n4").getVolumesList()).hasSize(1);
+        assertThat(NodeViews.of(truths.state, "n4", 0).getVolumesList()).hasSize(1);
         truths.must(new ReplicasCreated(volume.getId(), "g4", List.of(1)));
         assertThat(now(volume).getSizeBytes()).isEqualTo(16 * GIB);
         Slab added = now(volume).getSlabs(1);
