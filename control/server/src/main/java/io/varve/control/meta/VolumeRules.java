@@ -224,13 +224,17 @@ final class VolumeRules {
                             "volume '" + volume.getName() + "' is to be attached to " + volume.getWantedNode()
                                     + ": detach it first");
                 }
+                // Also the node that was to open it.
+                Set<String> concerned = nodesOf(state, state.withSlabs(volume));
                 Volume after = GrowthRules.abandoned(state, volume).toBuilder()
                         .setState(VolumeState.VOLUME_DELETING)
                         .clearWantedNode()
                         .clearMaintenance()
                         .build();
                 state.putVolume(after);
-                yield changed(state, index, after)
+                Outcome outcome = changed(state, index, after);
+                concerned.addAll(outcome.concerned());
+                yield new Outcome(outcome.result(), concerned, false)
                         .telling(told(EventReason.VOLUME_DELETED, after, "deleted; its copies go"));
             }
             case VOLUME_ATTACHING, VOLUME_ATTACHED, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED ->
