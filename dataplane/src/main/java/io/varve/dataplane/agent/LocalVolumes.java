@@ -49,6 +49,9 @@ public final class LocalVolumes {
     /** What of a volume that is open here its clients may use, in bytes. */
     private final Map<Long, Long> sizes = new HashMap<>();
 
+    /** Whose access points here count on guaranteed room, or don't. */
+    private final Map<Long, Boolean> counting = new HashMap<>();
+
     private Exported grownHere = (volume, epoch, uri) -> {};
     private long attaches;
     private BiConsumer<String, String> notOpened = (volume, why) -> {};
@@ -78,6 +81,11 @@ public final class LocalVolumes {
     /** What clients may use of a volume that is open here; 0: it is not. */
     long sizeBytes(long volume) {
         return sizes.getOrDefault(volume, 0L);
+    }
+
+    /** The access point of that volume here counts on no guarantee any more. */
+    boolean countsOnNothing(long volume) {
+        return Boolean.FALSE.equals(counting.get(volume));
     }
 
     /** One more loop on which volumes may be put, or one that has another group now. */
@@ -179,6 +187,7 @@ public final class LocalVolumes {
                     }
                 }));
         limit(one, volume);
+        count(one, volume);
         return one;
     }
 
@@ -193,6 +202,7 @@ public final class LocalVolumes {
         if (served.remove(volume, one)) {
             sizes.remove(volume);
             hidden.remove(volume);
+            counting.remove(volume);
         }
     }
 
@@ -227,14 +237,25 @@ public final class LocalVolumes {
                 slabs(volume, groups));
         one.place().loop().execute(() -> one.place().volumes().follow(wanted));
         limit(one, volume);
-        if (!volume.getMaintenance()
-                && hidden.remove(volume.getId())
-                && one.opened().succeeded()) {
-            exported.told(volume.getId(), one.epoch(), uri(one.place(), volume.getName()));
+        boolean isUncounted = count(one, volume);
+        boolean isShown = !volume.getMaintenance() && hidden.remove(volume.getId());
+        if ((isShown || isUncounted) && one.opened().succeeded()) {
+            exported.told(
+                    volume.getId(),
+                    one.epoch(),
+                    hidden.contains(volume.getId()) ? "" : uri(one.place(), volume.getName()));
         }
     }
 
-    /** A volume that was open for its copies only is exported from now on. */
+    /** Whether its writes need not ask for room. True: from now on they do, and the truth waits to be told so. */
+    private boolean count(Served one, Volume volume) {
+        boolean counts = volume.getThick() && volume.getAttachment().getGuaranteed();
+        counting.put(volume.getId(), counts);
+        one.place().loop().execute(() -> one.place().volumes().guaranteed(volume.getId(), one.epoch(), counts));
+        return !volume.getThick() && volume.getAttachment().getGuaranteed();
+    }
+
+    /** A volume is exported from now on, or counts on nothing: the truth is to be told how it is served. */
     interface Exported {
         void told(long volume, int epoch, String uri);
     }

@@ -6,6 +6,7 @@ import io.varve.api.OpenedRequest;
 import io.varve.api.RegisterGroupRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
@@ -339,6 +340,7 @@ public final class NodeAgent {
         return switch (action) {
             case AgentAction.CreateReplicas create -> createReplicas(create);
             case AgentAction.DeleteReplicas delete -> deleteReplicas(delete);
+            case AgentAction.GuaranteeReplicas guarantee -> guaranteeReplicas(guarantee);
             case AgentAction.Attach attach -> attach(attach.volume());
             case AgentAction.Detach detach -> detach(detach);
             case AgentAction.ReleaseStale stale -> release(stale.volume(), stale.epoch());
@@ -349,13 +351,57 @@ public final class NodeAgent {
         LocalGroup group = group(create.group());
         Volume volume = create.volume();
         return LocalReplicas.create(group, volume, create.slabs())
-                .compose(made -> truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
-                        .setVolume(volume.getId())
-                        .setGroup(create.group())
-                        .addAllSlabs(indices(create.slabs()))
-                        .addAllCreationIds(creationIds(create.slabs(), create.group()))
-                        .build()))
-                .compose(answer -> taken(answer.getResult()));
+                // Whoever is to place the next thick volume must know what is left.
+                .compose(kept -> volume.getThick() ? reportNow(group).map(kept) : Future.succeededFuture(kept))
+                .compose(kept ->
+                        tellCreated(volume, group, kept.done()).compose(told -> tellLacking(volume, group, kept)));
+    }
+
+    private Future<Void> tellCreated(Volume volume, LocalGroup group, List<Slab> slabs) {
+        return slabs.isEmpty()
+                ? Future.succeededFuture()
+                : truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
+                                .setVolume(volume.getId())
+                                .setGroup(group.uuid())
+                                .addAllSlabs(indices(slabs))
+                                .addAllCreationIds(creationIds(slabs, group.uuid()))
+                                .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .build())
+                        .compose(answer -> taken(answer.getResult()));
+    }
+
+    private Future<Void> guaranteeReplicas(AgentAction.GuaranteeReplicas guarantee) {
+        LocalGroup group = group(guarantee.group());
+        Volume volume = guarantee.volume();
+        return LocalReplicas.guarantee(group, volume, guarantee.slabs())
+                .compose(kept -> reportNow(group).map(kept))
+                .compose(kept -> tellGuarantee(volume, group, kept.done(), "")
+                        .compose(told -> tellLacking(volume, group, kept)));
+    }
+
+    /** The truth undoes what needs the room. */
+    private Future<Void> tellLacking(Volume volume, LocalGroup group, LocalReplicas.Kept kept) {
+        return tellGuarantee(volume, group, kept.lacking(), node + ": " + kept.why());
+    }
+
+    private Future<Void> tellGuarantee(Volume volume, LocalGroup group, List<Slab> slabs, String refusal) {
+        return slabs.isEmpty()
+                ? Future.succeededFuture()
+                : truth.replicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                                .setVolume(volume.getId())
+                                .setGroup(group.uuid())
+                                .addAllSlabs(indices(slabs))
+                                .addAllCreationIds(creationIds(slabs, group.uuid()))
+                                .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .setRefusal(refusal)
+                                .build())
+                        .compose(NodeAgent::taken);
+    }
+
+    private static List<Long> guarantees(Volume volume, List<Slab> slabs) {
+        return slabs.stream()
+                .map(slab -> LocalReplicas.guaranteedBytes(volume, slab))
+                .toList();
     }
 
     private Future<Void> deleteReplicas(AgentAction.DeleteReplicas delete) {
@@ -404,6 +450,7 @@ public final class NodeAgent {
                         .setEpoch(epoch)
                         .setNbdUri(uri)
                         .setSizeBytes(volumes.sizeBytes(volume))
+                        .setUncounting(volumes.countsOnNothing(volume))
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
                     if (answer.failed()) {

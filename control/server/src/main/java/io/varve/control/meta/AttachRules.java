@@ -181,7 +181,8 @@ final class AttachRules {
                         .setEpoch(volume.getEpoch() + 1)
                         .setNode(command.node())
                         .setIncarnation(command.incarnation())
-                        .setAttachId(command.attachId()))
+                        .setAttachId(command.attachId())
+                        .setGuaranteed(volume.getThick() && GuaranteeRules.isComplete(state, volume)))
                 .build();
         state.putVolume(after);
         Outcome outcome = attachedAs(state, index, after);
@@ -342,6 +343,8 @@ final class AttachRules {
                 .setState(VolumeState.VOLUME_ATTACHED)
                 .setAttachment(volume.getAttachment().toBuilder()
                         .setOpen(true)
+                        .setGuaranteed(
+                                volume.getAttachment().getGuaranteed() && (volume.getThick() || !command.uncounting()))
                         .setNbdUri(volume.getMaintenance() ? "" : command.nbdUri())
                         // What was told late must not undo what was told since: within an epoch it only grows.
                         .setSizeBytes(Math.max(volume.getAttachment().getSizeBytes(), command.sizeBytes())))

@@ -12,6 +12,7 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.VolumeLimits;
@@ -63,6 +64,7 @@ import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RestoreState;
@@ -75,6 +77,7 @@ import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -135,7 +138,9 @@ public final class CommandCodec {
                         .setVolume(c.volume())
                         .setGroup(c.group())
                         .addAllSlabs(c.slabs())
-                        .addAllCreationIds(c.creationIds()));
+                        .addAllCreationIds(c.creationIds())
+                        .addAllGuaranteedBytes(c.guaranteedBytes()));
+            case ReplicasGuaranteed c -> record.setReplicasGuaranteed(c.report());
             case ReplicasDeleted c ->
                 record.setReplicasDeleted(ReplicasDeletedRequest.newBuilder()
                         .setVolume(c.volume())
@@ -169,7 +174,8 @@ public final class CommandCodec {
                         .setVolume(c.volume())
                         .setEpoch(c.epoch())
                         .setNbdUri(c.nbdUri())
-                        .setSizeBytes(c.sizeBytes()));
+                        .setSizeBytes(c.sizeBytes())
+                        .setUncounting(c.uncounting()));
             case Detached c ->
                 record.setDetached(
                         DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
@@ -243,6 +249,7 @@ public final class CommandCodec {
             case MOVE_VOLUME -> decodeMove(record.getMoveVolume());
             case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
             case REPLICAS_CREATED -> of(record.getReplicasCreated());
+            case REPLICAS_GUARANTEED -> of(record.getReplicasGuaranteed());
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
             case PLACE_COPIES -> decodePlaced(record.getPlaceCopies());
             case RETIRE_COPIES -> decodeRetired(record.getRetireCopies());
@@ -291,7 +298,8 @@ public final class CommandCodec {
                 .addAllSlabs(placements(groups, c.slabs()))
                 .setWholeSlabs(c.wholeSlabs())
                 .addAllLabels(c.labels())
-                .setMinInSync(c.minInSync());
+                .setMinInSync(c.minInSync())
+                .setThick(c.thick());
         if (!c.wish().equals(PlacementWish.getDefaultInstance())) {
             create.setWish(c.wish());
         }
@@ -355,7 +363,8 @@ public final class CommandCodec {
                 c.getLabelsList(),
                 c.getMinInSync(),
                 c.getWish(),
-                c.getLimits());
+                c.getLimits(),
+                c.getThick());
     }
 
     private static SetReplicasRecord encodeReplicas(SetReplicas c) {
@@ -365,6 +374,7 @@ public final class CommandCodec {
         if (c.changesLimits()) {
             set.setLimits(c.limits());
         }
+        c.thick().ifPresent(set::setThick);
         return set.build();
     }
 
@@ -373,7 +383,8 @@ public final class CommandCodec {
                 c.getVolume(),
                 c.getReplicas(),
                 c.hasMinInSync() ? OptionalInt.of(c.getMinInSync()) : OptionalInt.empty(),
-                c.getLimits());
+                c.getLimits(),
+                c.hasThick() ? Optional.of(c.getThick()) : Optional.empty());
     }
 
     private static PublishVolume decodePublish(PublishVolumeRecord r) {
@@ -479,7 +490,12 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(ReplicasCreatedRequest r) {
-        return new ReplicasCreated(r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList());
+        return new ReplicasCreated(
+                r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList(), r.getGuaranteedBytesList());
+    }
+
+    public static MetaCommand of(ReplicasGuaranteedRequest r) {
+        return new ReplicasGuaranteed(r);
     }
 
     public static MetaCommand of(ReplicasDeletedRequest r) {
@@ -499,7 +515,7 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(OpenedRequest r) {
-        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri(), r.getSizeBytes());
+        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri(), r.getSizeBytes(), r.getUncounting());
     }
 
     public static MetaCommand of(DetachedRequest r) {

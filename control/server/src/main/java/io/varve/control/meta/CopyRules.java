@@ -166,7 +166,10 @@ final class CopyRules {
             return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
         }
         Volume volume = found.get();
-        boolean isAsBefore = command.replicas() == 0 && (command.minInSync().isPresent() || command.changesLimits());
+        boolean isAsBefore = command.replicas() == 0
+                && (command.minInSync().isPresent()
+                        || command.changesLimits()
+                        || command.thick().isPresent());
         int replicas = isAsBefore ? volume.getReplicas() : command.replicas();
         int fewest = command.minInSync().orElse(volume.getMinInSync());
         if (replicas < 1 || replicas > VolumeRules.MAX_REPLICAS) {
@@ -195,6 +198,8 @@ final class CopyRules {
                 .setReplicas(replicas)
                 .setMinInSync(fewest)
                 .setReplicasBefore(replicas > before && !areThere(state, volume, replicas) ? before : 0)
+                .setThick(command.thick().orElse(volume.getThick()))
+                .setRefusal(command.thick().isPresent() ? "" : volume.getRefusal())
                 .build();
         if (after.equals(volume)) {
             return unchanged(state, index, volume);
@@ -252,7 +257,9 @@ final class CopyRules {
                     anyGone = true;
                 }
             }
-            VolumeRules.buryIfGone(state, index, volume);
+            if (!VolumeRules.buryIfGone(state, index, volume)) {
+                GuaranteeRules.settle(state, volume.getId());
+            }
         }
         return anyGone ? Outcome.all(MetaResult.ok(index)) : Outcome.nobody(MetaResult.ok(index));
     }

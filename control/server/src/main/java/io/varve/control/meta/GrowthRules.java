@@ -60,14 +60,17 @@ public final class GrowthRules {
         Volume after = volume.toBuilder()
                 .setGrowth(growth)
                 .setResizeRequestId(command.requestId())
+                .clearRefusal()
                 .build();
         state.putVolume(after);
         return settled(state, volume.getId(), VolumeRules.changed(state, index, after));
     }
 
     /** What it has, or grows to. */
-    private static long targetBytes(Volume volume) {
-        return volume.hasGrowth() ? volume.getGrowth().getSizeBytes() : volume.getSizeBytes();
+    static long targetBytes(Volume volume) {
+        return volume.hasGrowth() && !volume.getGrowth().getRefused()
+                ? volume.getGrowth().getSizeBytes()
+                : volume.getSizeBytes();
     }
 
     /** Why the volume cannot have that size; empty when it may. For people. */
@@ -84,6 +87,11 @@ public final class GrowthRules {
         }
         if (sizeBytes <= 0 || sizeBytes % Geometry.BLOCK_BYTES != 0) {
             return Optional.of("a volume's size is a multiple of " + Geometry.BLOCK_BYTES + " bytes and not zero");
+        }
+        if (volume.getGrowth().getRefused()) {
+            return Optional.of(
+                    name + "could not grow, and what was made for that is still being taken back: try again when"
+                            + " that has ended, varve volume show tells");
         }
         long target = targetBytes(volume);
         if (sizeBytes < target) {
@@ -162,7 +170,12 @@ public final class GrowthRules {
     /** The same outcome; and if with it the last replica of a growth was made, or an attach has ended that it waited for, the volume has grown. */
     static Outcome settled(MetaState state, long id, Outcome outcome) {
         Volume volume = state.volume(id).orElse(null);
-        if (!outcome.result().isOk() || volume == null || !volume.hasGrowth() || !mayEnd(volume)) {
+        if (!outcome.result().isOk()
+                || volume == null
+                || !volume.hasGrowth()
+                || volume.getGrowth().getRefused()
+                || !mayEnd(volume)
+                || !GuaranteeRules.isGrown(state, volume)) {
             return outcome;
         }
         boolean attached = volume.hasAttachment();
@@ -193,6 +206,48 @@ public final class GrowthRules {
                 volume.getGrowth().getSlabsList().stream().allMatch(VolumeRules::isComplete);
             case VOLUME_CREATING, VOLUME_ATTACHING, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
+    }
+
+    /** There was no room for it: whatever was made for it goes, and then it can be asked for again. The volume as it is then. */
+    static Volume refused(MetaState state, Volume volume, String why) {
+        Growth.Builder growth = volume.getGrowth().toBuilder().setRefused(true);
+        growth.getSlabsBuilderList().forEach(slab -> {
+            slab.clearIsr();
+            slab.getReplicasBuilderList().forEach(replica -> replica.setPhase(ReplicaPhase.REPLICA_LEAVING));
+        });
+        Volume.Builder after =
+                volume.toBuilder().setGrowth(growth).setRefusal(why).clearResizeRequestId();
+        if (growth.getSlabsCount() == 0) {
+            after.clearGrowth();
+        }
+        Volume refused = after.build();
+        state.putVolume(refused);
+        return refused;
+    }
+
+    /** Replicas of a growth that was refused are gone; false: none of these was one. */
+    static boolean undone(MetaState state, Volume volume, MetaCommand.ReplicasDeleted command) {
+        if (!volume.getGrowth().getRefused()) {
+            return false;
+        }
+        Growth.Builder growth = volume.getGrowth().toBuilder();
+        boolean anyGone = false;
+        for (int i = 0; i < command.slabs().size(); i++) {
+            for (Slab.Builder slab : growth.getSlabsBuilderList()) {
+                long creation = CopyRules.creationAt(command.creationIds(), i);
+                int position = slab.getIndex() == command.slabs().get(i)
+                        ? CopyRules.replicaOf(slab.build(), command.group(), creation)
+                        : -1;
+                if (position >= 0) {
+                    slab.removeReplicas(position);
+                    anyGone = true;
+                }
+            }
+        }
+        boolean isOver = growth.getSlabsList().stream().allMatch(slab -> slab.getReplicasCount() == 0);
+        Volume.Builder after = volume.toBuilder().setGrowth(growth);
+        state.putVolume(isOver ? after.clearGrowth().build() : after.build());
+        return anyGone;
     }
 
     /** The volume is deleted: what was made for it meanwhile goes the way of its other slabs. */

@@ -30,11 +30,11 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         List<FoundCopy> sorted =
                 copies.stream().sorted(Comparator.comparing(FoundCopy::group)).toList();
         List<Replica> placed = new ArrayList<>();
-        sorted.forEach(copy -> placed.add(replica(copy.group(), copy.creationId())));
+        sorted.forEach(copy -> placed.add(replica(copy.group(), copy.creationId(), copy.guaranteedBytes())));
         int silent = 0;
         for (Replica replica : before.getReplicasList()) {
             if (leftOut.contains(replica.getGroup())) {
-                placed.add(replica(replica.getGroup(), replica.getCreationId()));
+                placed.add(replica(replica.getGroup(), replica.getCreationId(), replica.getGuaranteedBytes()));
                 silent++;
             }
         }
@@ -72,11 +72,12 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         return candidates;
     }
 
-    private static Replica replica(String group, long creationId) {
+    private static Replica replica(String group, long creationId, long guaranteedBytes) {
         return Replica.newBuilder()
                 .setGroup(group)
                 .setCreationId(creationId)
                 .setPhase(ReplicaPhase.REPLICA_CREATED)
+                .setGuaranteedBytes(guaranteedBytes)
                 .build();
     }
 }

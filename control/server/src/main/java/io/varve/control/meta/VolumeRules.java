@@ -54,7 +54,8 @@ final class VolumeRules {
                 .setRequestId(command.requestId())
                 .setWholeSlabs(command.wholeSlabs())
                 .addAllLabels(command.labels())
-                .setMinInSync(command.minInSync());
+                .setMinInSync(command.minInSync())
+                .setThick(command.thick());
         if (!command.wish().equals(PlacementWish.getDefaultInstance())) {
             named.setWish(command.wish());
         }
@@ -81,7 +82,8 @@ final class VolumeRules {
                         EventReason.VOLUME_CREATED,
                         volume,
                         "created, size " + new ByteSize(volume.getSizeBytes()).rounded() + ", copies "
-                                + volume.getReplicas() + elsewhere(state, command)));
+                                + volume.getReplicas() + (volume.getThick() ? ", thick" : "")
+                                + elsewhere(state, command)));
     }
 
     /** That it has no copy where one was wanted: it is used over the network then. */
@@ -181,8 +183,14 @@ final class VolumeRules {
                         "slab " + slabIndex + " of volume '" + volume.getName() + "' has no replica on group "
                                 + command.group());
             }
-            after.add(CopyRules.withPhase(
-                    slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED));
+            Slab made = CopyRules.withPhase(
+                    slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED);
+            // One that was made before has told of its guarantee since: this is the same report again.
+            after.add(
+                    made.equals(slab.get())
+                            ? made
+                            : GuaranteeRules.with(
+                                    made, command.group(), CopyRules.creationAt(command.guaranteedBytes(), i)));
         }
         Volume made = GrowthRules.put(state, volume, after);
         if (made.getState() == VolumeState.VOLUME_CREATING
@@ -264,6 +272,7 @@ final class VolumeRules {
                 anyGone = true;
             }
         }
+        anyGone |= GrowthRules.undone(state, volume, command);
         if (buryIfGone(state, index, volume)) {
             return new Outcome(MetaResult.ok(index), outcome.concerned(), false);
         }

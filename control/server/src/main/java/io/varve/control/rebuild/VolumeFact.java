@@ -4,6 +4,7 @@ import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.model.Guarantee;
 import io.varve.model.Redundancy;
 import java.util.List;
 import java.util.function.ToIntFunction;
@@ -35,6 +36,10 @@ final class VolumeFact {
     /** Neither being made nor being deleted. */
     final boolean settled;
 
+    /** What copies of a thick volume are made for; 0: it is thin. */
+    private final long guaranteedBytes;
+
+    private final long slabBytes;
     private final int[] gens;
     private final int[] ends;
     private final int[] copies;
@@ -54,6 +59,8 @@ final class VolumeFact {
             case VOLUME_DETACHED, VOLUME_ATTACHING, VOLUME_ATTACHED -> true;
             case VOLUME_CREATING, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
+        guaranteedBytes = volume.getThick() ? volume.getSizeBytes() : 0;
+        slabBytes = volume.getSlabBytes();
         gens = new int[slabs.size()];
         ends = new int[slabs.size()];
         copies = new int[slabs.stream().mapToInt(Slab::getReplicasCount).sum()];
@@ -68,6 +75,11 @@ final class VolumeFact {
             }
             ends[slab] = copy;
         }
+    }
+
+    /** Room that a copy of the slab needs before it can be made. */
+    long guaranteedBytes(int slab) {
+        return Guarantee.ofSlab(guaranteedBytes, slabBytes, slab);
     }
 
     int slabs() {
@@ -109,6 +121,6 @@ final class VolumeFact {
 
     /** Bytes that it takes in memory, about. */
     long bytes() {
-        return 120L + 2L * name.length() + 4L * (gens.length + ends.length + copies.length) + 48;
+        return 136L + 2L * name.length() + 4L * (gens.length + ends.length + copies.length) + 48;
     }
 }

@@ -1,0 +1,219 @@
+package io.varve.control.meta;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.varve.api.LimitChange;
+import io.varve.api.PlacementWish;
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
+import io.varve.api.ReplicasGuaranteedRequest;
+import io.varve.api.Volume;
+import io.varve.api.VolumeLimits;
+import io.varve.api.VolumeState;
+import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.Opened;
+import io.varve.control.meta.MetaCommand.PlaceCopies;
+import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.ReplicasCreated;
+import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
+import io.varve.control.meta.MetaCommand.ResizeVolume;
+import io.varve.control.meta.MetaCommand.SetReplicas;
+import io.varve.model.EventReason;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+
+class GuaranteeRulesTest {
+    private static final long GIB = Truths.GIB;
+    private static final String WHY = "n2: disk group g2 has 1GiB left, and 8GiB are to be kept for slab 0";
+
+    private final Truths truths = Truths.ofThreeNodes();
+
+    /** 10 GiB in two slabs on g1 and g2, as yet without replicas. */
+    private long asked(boolean thick) {
+        return truths.must(new CreateVolume(
+                        "db",
+                        10 * GIB,
+                        2,
+                        8 * GIB,
+                        1,
+                        List.of(List.of("g1", "g2"), List.of("g1", "g2")),
+                        "request",
+                        true,
+                        List.of(),
+                        0,
+                        PlacementWish.getDefaultInstance(),
+                        VolumeLimits.getDefaultInstance(),
+                        thick))
+                .requireVolume()
+                .getId();
+    }
+
+    private static ReplicasCreated made(long volume, String group) {
+        return new ReplicasCreated(volume, group, List.of(0, 1), List.of(), List.of(8 * GIB, 2 * GIB));
+    }
+
+    private Volume thick() {
+        long id = asked(true);
+        truths.must(made(id, "g1"));
+        truths.must(made(id, "g2"));
+        return truths.volume(id);
+    }
+
+    private Volume attached(Volume volume) {
+        Volume attaching = truths.attach(volume, "n1", 1);
+        truths.open(attaching, 1, "g1", "g2");
+        truths.must(new Opened(attaching.getId(), attaching.getEpoch(), "nbd://n1/db", 10 * GIB, false));
+        return truths.volume(attaching.getId());
+    }
+
+    private static ReplicasGuaranteed told(Volume volume, String group, int slab, long gib, String refusal) {
+        return new ReplicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                .setVolume(volume.getId())
+                .setGroup(group)
+                .addSlabs(slab)
+                .addGuaranteedBytes(gib * GIB)
+                .setRefusal(refusal)
+                .build());
+    }
+
+    private SetReplicas set(Volume volume, boolean thick) {
+        return new SetReplicas(
+                volume.getId(), 0, OptionalInt.empty(), LimitChange.getDefaultInstance(), Optional.of(thick));
+    }
+
+    private Volume now(Volume volume) {
+        return truths.volume(volume.getId());
+    }
+
+    private List<Long> guaranteed(Volume volume, int slab) {
+        return now(volume).getSlabs(slab).getReplicasList().stream()
+                .map(Replica::getGuaranteedBytes)
+                .toList();
+    }
+
+    @Test
+    void aThickVolumeIsCountedOnFromTheBegin() {
+        Volume volume = attached(thick());
+        assertThat(volume.getThick()).isTrue();
+        assertThat(volume.getAttachment().getGuaranteed()).isTrue();
+        assertThat(guaranteed(volume, 0)).containsExactly(8 * GIB, 8 * GIB);
+        assertThat(guaranteed(volume, 1)).containsExactly(2 * GIB, 2 * GIB);
+        assertThat(GuaranteeRules.wanted(volume, 1)).isEqualTo(2 * GIB);
+    }
+
+    @Test
+    void oneThatDoesNotFitIsUndone() {
+        long id = asked(true);
+        truths.must(made(id, "g1"));
+        Outcome refused = truths.apply(told(truths.volume(id), "g2", 0, 8, WHY));
+        Volume volume = truths.volume(id);
+        assertThat(volume.getState()).isEqualTo(VolumeState.VOLUME_DELETING);
+        assertThat(volume.getRefusal()).isEqualTo(WHY);
+        assertThat(refused.concerned()).contains("n1", "n2");
+        assertThat(refused.events()).extracting(ClusterEvent::reason).containsExactly(EventReason.VOLUME_NO_ROOM);
+        truths.must(new ReplicasDeleted(id, "g1", List.of(0, 1)));
+        truths.must(new ReplicasDeleted(id, "g2", List.of(0, 1)));
+        assertThat(truths.state.volume(id)).isEmpty();
+    }
+
+    /** The report came twice, or the replica was made by a later try. */
+    @Test
+    void aRefusalOfSomethingThatIsThereChangesNothing() {
+        Volume volume = thick();
+        truths.must(told(volume, "g2", 0, 8, WHY));
+        assertThat(now(volume)).isEqualTo(volume);
+    }
+
+    @Test
+    void growsWhenEveryCopyKeepsRoomForWhatIsAdded() {
+        Volume volume = attached(thick());
+        truths.must(new ResizeVolume(volume.getId(), 10 * GIB, 12 * GIB, List.of(), "r"));
+        assertThat(GuaranteeRules.wanted(now(volume), 1)).isEqualTo(4 * GIB);
+        truths.must(told(volume, "g1", 1, 4, ""));
+        assertThat(now(volume).getSizeBytes()).isEqualTo(10 * GIB);
+        truths.must(told(volume, "g2", 1, 4, ""));
+        assertThat(now(volume).getSizeBytes()).isEqualTo(12 * GIB);
+        assertThat(now(volume).hasGrowth()).isFalse();
+        assertThat(guaranteed(volume, 1)).containsExactly(4 * GIB, 4 * GIB);
+    }
+
+    @Test
+    void aGrowthThatDoesNotFitIsTakenBackAndMayBeAskedForAgain() {
+        Volume volume = attached(thick());
+        ResizeVolume resize = new ResizeVolume(volume.getId(), 10 * GIB, 20 * GIB, List.of(List.of("g2", "g3")), "r");
+        truths.must(resize);
+        truths.must(new ReplicasCreated(volume.getId(), "g3", List.of(2), List.of(), List.of(4 * GIB)));
+        truths.must(told(volume, "g1", 1, 8, ""));
+        truths.must(told(volume, "g2", 2, 4, WHY));
+        assertThat(now(volume).getRefusal()).isEqualTo(WHY);
+        assertThat(now(volume).getGrowth().getRefused()).isTrue();
+        assertThat(now(volume).getGrowth().getSlabs(0).getReplicasList())
+                .allSatisfy(replica -> assertThat(replica.getPhase()).isEqualTo(ReplicaPhase.REPLICA_LEAVING));
+        assertThat(GuaranteeRules.wanted(now(volume), 1))
+                .as("what g1 keeps since is given back")
+                .isEqualTo(2 * GIB);
+        truths.must(new ReplicasDeleted(volume.getId(), "g2", List.of(2)));
+        assertThat(now(volume).hasGrowth()).isTrue();
+        truths.must(new ReplicasDeleted(volume.getId(), "g3", List.of(2)));
+        assertThat(now(volume).hasGrowth()).isFalse();
+        assertThat(now(volume).getSizeBytes()).isEqualTo(10 * GIB);
+        truths.must(resize);
+        assertThat(now(volume).getGrowth().getSlabsCount()).isEqualTo(1);
+        assertThat(now(volume).getRefusal()).isEmpty();
+    }
+
+    @Test
+    void aCopyElsewhereThatFindsNoRoomGoesAgain() {
+        Volume volume = attached(thick());
+        truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(0, "g3"))));
+        truths.must(told(volume, "g3", 0, 8, WHY));
+        assertThat(now(volume).getSlabs(0).getReplicas(2).getPhase()).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+        truths.must(new ReplicasDeleted(volume.getId(), "g3", List.of(0)));
+        assertThat(now(volume).getSlabs(0).getReplicasCount()).isEqualTo(2);
+        assertThat(now(volume).getThick()).isTrue();
+    }
+
+    @Test
+    void becomesThickWhileItIsUsedWhenEveryCopyKeepsRoom() {
+        long id = asked(false);
+        truths.must(new ReplicasCreated(id, "g1", List.of(0, 1)));
+        truths.must(new ReplicasCreated(id, "g2", List.of(0, 1)));
+        Volume volume = attached(truths.volume(id));
+        truths.must(set(volume, true));
+        truths.must(told(volume, "g1", 0, 8, ""));
+        truths.must(told(volume, "g1", 1, 2, ""));
+        truths.must(told(volume, "g2", 0, 8, ""));
+        assertThat(now(volume).getAttachment().getGuaranteed()).isFalse();
+        Outcome last = truths.apply(told(volume, "g2", 1, 2, ""));
+        assertThat(now(volume).getAttachment().getGuaranteed()).isTrue();
+        assertThat(last.concerned()).contains("n1");
+    }
+
+    @Test
+    void staysThinWhenOneCopyFindsNoRoom() {
+        long id = asked(false);
+        truths.must(new ReplicasCreated(id, "g1", List.of(0, 1)));
+        truths.must(new ReplicasCreated(id, "g2", List.of(0, 1)));
+        Volume volume = attached(truths.volume(id));
+        truths.must(set(volume, true));
+        truths.must(told(volume, "g1", 0, 8, ""));
+        truths.must(told(volume, "g2", 0, 8, WHY));
+        assertThat(now(volume).getThick()).isFalse();
+        assertThat(now(volume).getRefusal()).isEqualTo(WHY);
+        assertThat(GuaranteeRules.wanted(now(volume), 0)).as("g1 gives it back").isZero();
+    }
+
+    @Test
+    void roomIsGivenBackOnlyWhenTheAccessPointCountsOnItNoMore() {
+        Volume volume = attached(thick());
+        truths.must(set(volume, false));
+        assertThat(GuaranteeRules.wanted(now(volume), 0)).isEqualTo(8 * GIB);
+        truths.must(new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, false));
+        assertThat(GuaranteeRules.wanted(now(volume), 0)).isEqualTo(8 * GIB);
+        truths.must(new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, true));
+        assertThat(GuaranteeRules.wanted(now(volume), 0)).isZero();
+    }
+}
