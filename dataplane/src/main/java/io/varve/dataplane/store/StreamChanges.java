@@ -34,7 +34,7 @@ final class StreamChanges {
             return;
         }
         StoreStatus known = known(stream, creationId);
-        if (known == StoreStatus.OK && existing != null && existing.state.guaranteedBlocks < guaranteedBlocks) {
+        if (known == StoreStatus.OK && existing != null && existing.state.guaranteedBlocks != guaranteedBlocks) {
             guarantee(stream, creationId, guaranteedBlocks, created);
         } else if (known != null) {
             group.loop.execute(() -> created.done(known));

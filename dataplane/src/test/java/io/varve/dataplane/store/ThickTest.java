@@ -189,6 +189,16 @@ final class ThickTest {
         assertThat(rig.stamp(THICK, 3 * BLOCKS)).isEqualTo(1);
     }
 
+    /** The truth is told what was asked for, so the store keeps that. */
+    @Test
+    void oneThatIsThereAlreadyKeepsWhatItIsMadeWithAgain() {
+        create(KEPT);
+        assertThat(create(KEPT / 2)).isEqualTo(StoreStatus.OK);
+        assertThat(kept()).isEqualTo(KEPT / 2);
+        assertThat(create(0)).isEqualTo(StoreStatus.OK);
+        assertThat(kept()).isZero();
+    }
+
     @Test
     void goesWithItsReplica() {
         long before = room();

@@ -257,6 +257,7 @@ final class CopyRules {
                     anyGone = true;
                 }
             }
+            anyGone |= GrowthRules.forgotten(state, volume, command.group());
             if (!VolumeRules.buryIfGone(state, index, volume)) {
                 GuaranteeRules.settle(state, volume.getId());
             }

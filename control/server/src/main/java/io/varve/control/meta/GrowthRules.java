@@ -250,6 +250,14 @@ public final class GrowthRules {
         return anyGone;
     }
 
+    /** A disk group is gone for good, and with it what it was to delete of a growth that was refused. False: it had nothing of that. */
+    static boolean forgotten(MetaState state, Volume volume, String group) {
+        List<Integer> slabs = volume.getGrowth().getSlabsList().stream()
+                .map(Slab::getIndex)
+                .toList();
+        return undone(state, volume, new MetaCommand.ReplicasDeleted(volume.getId(), group, slabs));
+    }
+
     /** The volume is deleted: what was made for it meanwhile goes the way of its other slabs. */
     static Volume abandoned(MetaState state, Volume volume) {
         volume.getGrowth().getSlabsList().forEach(slab -> state.putSlab(volume.getId(), slab));

@@ -32,11 +32,12 @@ public final class GuaranteeRules {
         return isGuaranteed(state.slabs(volume.getId()), volume, volume.getSizeBytes());
     }
 
-    /** Whether the copies of a thick volume that grows keep room for what is added to the slabs that it has. */
+    /** Whether the copies of a thick volume that grows keep room for what is added, in the slabs that it has and in the new ones. */
     static boolean isGrown(MetaState state, Volume volume) {
+        long bytes = volume.getGrowth().getSizeBytes();
         return !volume.getThick()
-                || isGuaranteed(
-                        state.slabs(volume.getId()), volume, volume.getGrowth().getSizeBytes());
+                || (isGuaranteed(state.slabs(volume.getId()), volume, bytes)
+                        && isGuaranteed(volume.getGrowth().getSlabsList(), volume, bytes));
     }
 
     private static boolean isGuaranteed(List<Slab> slabs, Volume volume, long bytes) {
@@ -125,6 +126,7 @@ public final class GuaranteeRules {
                     .build();
             what = "not created: ";
         } else if (volume.hasGrowth()
+                && !volume.getGrowth().getRefused()
                 && (isLast || state.slab(volume.getId(), slab.getIndex()).isEmpty())) {
             after = GrowthRules.refused(state, volume, refusal);
             what = "not grown: ";

@@ -34,7 +34,8 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         int silent = 0;
         for (Replica replica : before.getReplicasList()) {
             if (leftOut.contains(replica.getGroup())) {
-                placed.add(replica(replica.getGroup(), replica.getCreationId(), replica.getGuaranteedBytes()));
+                // What it keeps room for, it tells when it is back.
+                placed.add(replica(replica.getGroup(), replica.getCreationId(), 0));
                 silent++;
             }
         }

@@ -183,14 +183,16 @@ final class VolumeRules {
                         "slab " + slabIndex + " of volume '" + volume.getName() + "' has no replica on group "
                                 + command.group());
             }
+            long guaranteed = CopyRules.creationAt(command.guaranteedBytes(), i);
+            if (guaranteed < GuaranteeRules.wanted(volume, slabIndex)) {
+                // More is wanted since. Whoever writes may count on all of it: so the replica is not there before.
+                continue;
+            }
             Slab made = CopyRules.withPhase(
                     slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED);
             // One that was made before has told of its guarantee since: this is the same report again.
             after.add(
-                    made.equals(slab.get())
-                            ? made
-                            : GuaranteeRules.with(
-                                    made, command.group(), CopyRules.creationAt(command.guaranteedBytes(), i)));
+                    made.equals(slab.get()) ? made : GuaranteeRules.with(made, command.group(), guaranteed));
         }
         Volume made = GrowthRules.put(state, volume, after);
         if (made.getState() == VolumeState.VOLUME_CREATING

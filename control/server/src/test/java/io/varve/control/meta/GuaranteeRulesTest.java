@@ -7,13 +7,16 @@ import io.varve.api.PlacementWish;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
 import io.varve.api.ReplicasGuaranteedRequest;
+import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.api.VolumeLimits;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.MetaCommand.CreateVolume;
+import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.Opened;
 import io.varve.control.meta.MetaCommand.PlaceCopies;
 import io.varve.control.meta.MetaCommand.PlacedCopy;
+import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
 import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
@@ -59,6 +62,13 @@ class GuaranteeRulesTest {
         long id = asked(true);
         truths.must(made(id, "g1"));
         truths.must(made(id, "g2"));
+        return truths.volume(id);
+    }
+
+    private Volume thin() {
+        long id = asked(false);
+        truths.must(new ReplicasCreated(id, "g1", List.of(0, 1)));
+        truths.must(new ReplicasCreated(id, "g2", List.of(0, 1)));
         return truths.volume(id);
     }
 
@@ -178,10 +188,7 @@ class GuaranteeRulesTest {
 
     @Test
     void becomesThickWhileItIsUsedWhenEveryCopyKeepsRoom() {
-        long id = asked(false);
-        truths.must(new ReplicasCreated(id, "g1", List.of(0, 1)));
-        truths.must(new ReplicasCreated(id, "g2", List.of(0, 1)));
-        Volume volume = attached(truths.volume(id));
+        Volume volume = attached(thin());
         truths.must(set(volume, true));
         truths.must(told(volume, "g1", 0, 8, ""));
         truths.must(told(volume, "g1", 1, 2, ""));
@@ -194,10 +201,7 @@ class GuaranteeRulesTest {
 
     @Test
     void staysThinWhenOneCopyFindsNoRoom() {
-        long id = asked(false);
-        truths.must(new ReplicasCreated(id, "g1", List.of(0, 1)));
-        truths.must(new ReplicasCreated(id, "g2", List.of(0, 1)));
-        Volume volume = attached(truths.volume(id));
+        Volume volume = attached(thin());
         truths.must(set(volume, true));
         truths.must(told(volume, "g1", 0, 8, ""));
         truths.must(told(volume, "g2", 0, 8, WHY));
@@ -215,5 +219,88 @@ class GuaranteeRulesTest {
         assertThat(GuaranteeRules.wanted(now(volume), 0)).isEqualTo(8 * GIB);
         truths.must(new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, true));
         assertThat(GuaranteeRules.wanted(now(volume), 0)).isZero();
+    }
+
+    private static ReplicasCreated made(Volume volume, String group, int slab, long gib) {
+        return new ReplicasCreated(volume.getId(), group, List.of(slab), List.of(), List.of(gib * GIB));
+    }
+
+    private ReplicaPhase phase(Volume volume, int slab, int position) {
+        return now(volume).getSlabs(slab).getReplicas(position).getPhase();
+    }
+
+    /** A copy is placed, its group makes it with what is wanted then, and the volume grows before it is told. */
+    @Test
+    void aCopyThatWasMadeWithLessThanIsWantedSinceIsNotThereYet() {
+        Volume volume = attached(thick());
+        truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(1, "g3"))));
+        truths.must(new ResizeVolume(volume.getId(), 10 * GIB, 12 * GIB, List.of(), "r"));
+        truths.must(told(volume, "g1", 1, 4, ""));
+        truths.must(told(volume, "g2", 1, 4, ""));
+        assertThat(now(volume).getSizeBytes()).isEqualTo(12 * GIB);
+        truths.must(made(volume, "g3", 1, 2));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_NEW);
+        truths.must(made(volume, "g3", 1, 4));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_CREATED);
+        assertThat(guaranteed(volume, 1)).containsExactly(4 * GIB, 4 * GIB, 4 * GIB);
+    }
+
+    @Test
+    void aCopyThatWasMadeAsAThinOneIsNotThereOnceTheVolumeIsToBeThick() {
+        Volume volume = attached(thin());
+        truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(1, "g3"))));
+        truths.must(set(volume, true));
+        truths.must(made(volume, "g3", 1, 0));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_NEW);
+        truths.must(told(volume, "g3", 1, 2, WHY));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+        assertThat(now(volume).getThick()).as("a place elsewhere is looked for").isTrue();
+    }
+
+    /** It becomes thick while it grows: what was made for the growth by then was thin. */
+    @Test
+    void aGrowthEndsWhenItsOwnSlabsKeepRoomToo() {
+        Volume volume = attached(thin());
+        truths.must(new ResizeVolume(volume.getId(), 10 * GIB, 20 * GIB, List.of(List.of("g2", "g3")), "r"));
+        truths.must(made(volume, "g2", 2, 0));
+        truths.must(set(volume, true));
+        for (String group : List.of("g1", "g2")) {
+            truths.must(told(volume, group, 0, 8, ""));
+            truths.must(told(volume, group, 1, 8, ""));
+        }
+        truths.must(made(volume, "g3", 2, 4));
+        assertThat(now(volume).getSizeBytes()).isEqualTo(10 * GIB);
+        truths.must(told(volume, "g2", 2, 4, ""));
+        assertThat(now(volume).getSizeBytes()).isEqualTo(20 * GIB);
+        assertThat(now(volume).getAttachment().getGuaranteed()).isTrue();
+    }
+
+    /** Grows to 20 GiB with a slab on g2 and g3, which g2 has no room for. */
+    private void growInVain(Volume volume) {
+        truths.must(new ResizeVolume(volume.getId(), 10 * GIB, 20 * GIB, List.of(List.of("g2", "g3")), "r"));
+        truths.must(told(volume, "g2", 2, 4, WHY));
+        truths.must(new ReplicasDeleted(volume.getId(), "g2", List.of(2)));
+        assertThat(now(volume).getGrowth().getRefused()).isTrue();
+    }
+
+    /** The copy on g3 cannot be deleted as yet: what has no room meanwhile has nothing to do with the growth. */
+    @Test
+    void aCopyThatFindsNoRoomGoesThoughAGrowthIsStillTakenBack() {
+        Volume volume = attached(thick());
+        growInVain(volume);
+        truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(1, "g3"))));
+        truths.must(told(volume, "g3", 1, 2, WHY));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
+        assertThat(now(volume).getGrowth().getRefused()).isTrue();
+    }
+
+    @Test
+    void aGrowthIsTakenBackThoughACopyOfItIsOnAGroupThatIsGoneForGood() {
+        Volume volume = attached(thick());
+        growInVain(volume);
+        truths.refuses(new RemoveGroup("g3"), TruthCode.TRUTH_REFUSED);
+        assertThat(truths.apply(new ForgetCopies("g3")).concernsAll()).isTrue();
+        assertThat(now(volume).hasGrowth()).isFalse();
+        truths.must(new RemoveGroup("g3"));
     }
 }

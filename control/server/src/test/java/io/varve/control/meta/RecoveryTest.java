@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
+import io.varve.api.LimitChange;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RecoveredVolume;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
@@ -20,11 +22,15 @@ import io.varve.control.meta.MetaCommand.DeleteVolume;
 import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
+import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.model.Geometry;
 import io.varve.model.StreamId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -125,6 +131,24 @@ class RecoveryTest {
         assertThat(slab.getReplicasList().stream().map(Replica::getGroup)).containsExactly("g3");
         assertThat(slab.getReplicas(0).getCreationId()).isEqualTo(103);
         assertThat(slab.getIsrList()).containsExactly("g3");
+    }
+
+    /** Its node was not heard: what the backup says of the room that it keeps may be long past. */
+    @Test
+    void aCopyThatIsLeftOutKeepsNoRoomUntilItTells() {
+        Volume volume = backup.createVolume("db", "g1", "g2");
+        backup.must(new SetReplicas(
+                volume.getId(), 0, OptionalInt.empty(), LimitChange.getDefaultInstance(), Optional.of(true)));
+        backup.must(new ReplicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                .setVolume(volume.getId())
+                .setGroup("g2")
+                .addSlabs(0)
+                .addGuaranteedBytes(8 * Truths.GIB)
+                .build()));
+        holds(1, volume.getId(), 3, 10, 5, true);
+        Slab slab = slab(plan(backup.map, Set.of("n2"), 1, 3), volume.getId());
+        assertThat(slab.getReplicasList().stream().map(Replica::getGroup)).containsExactly("g1", "g2");
+        assertThat(slab.getReplicas(1).getGuaranteedBytes()).isZero();
     }
 
     @Test
