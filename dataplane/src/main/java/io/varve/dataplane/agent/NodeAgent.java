@@ -28,6 +28,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -366,6 +367,7 @@ public final class NodeAgent {
                                 .addAllSlabs(indices(slabs))
                                 .addAllCreationIds(creationIds(slabs, group.uuid()))
                                 .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .setGuaranteeVersion(volume.getGuaranteeVersion())
                                 .build())
                         .compose(answer -> taken(answer.getResult()));
     }
@@ -393,6 +395,7 @@ public final class NodeAgent {
                                 .addAllSlabs(indices(slabs))
                                 .addAllCreationIds(creationIds(slabs, group.uuid()))
                                 .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .setGuaranteeVersion(volume.getGuaranteeVersion())
                                 .setRefusal(refusal)
                                 .build())
                         .compose(NodeAgent::taken);
@@ -445,12 +448,14 @@ public final class NodeAgent {
         if (closed || !Integer.valueOf(epoch).equals(volumes.epochs().get(volume))) {
             return;
         }
+        OptionalLong uncounting = volumes.uncounting(volume);
         truth.opened(OpenedRequest.newBuilder()
                         .setVolume(volume)
                         .setEpoch(epoch)
                         .setNbdUri(uri)
                         .setSizeBytes(volumes.sizeBytes(volume))
-                        .setUncounting(volumes.countsOnNothing(volume))
+                        .setUncounting(uncounting.isPresent())
+                        .setGuaranteeVersion(uncounting.orElse(0))
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
                     if (answer.failed()) {

@@ -1,6 +1,7 @@
 package io.varve.dataplane.store;
 
 import io.varve.model.Geometry;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -63,6 +64,11 @@ final class Space {
         return free() - reserved - guaranteed;
     }
 
+    /** True if so many pieces can get a unit each that is put aside for nobody. */
+    boolean hasUnclaimed(int pieces) {
+        return pieces == 0 || pieces <= unclaimed();
+    }
+
     boolean isAnyUnclaimed() {
         return unclaimed() > 0;
     }
@@ -86,7 +92,7 @@ final class Space {
     }
 
     private static long keptPieces(StreamLog stream, int pieces) {
-        java.util.BitSet settled = (java.util.BitSet) stream.reserved.clone();
+        BitSet settled = (BitSet) stream.reserved.clone();
         settled.andNot(stream.covered);
         settled.or(stream.mapped);
         return pieces - settled.get(0, pieces).cardinality();
@@ -134,7 +140,7 @@ final class Space {
             boolean journalled = piece < direct || piece >= directEnd;
             needed += journalled && needs(stream, piece) && !isKept(stream, piece) ? 1 : 0;
         }
-        if (needed > 0 && needed > unclaimed()) {
+        if (!hasUnclaimed(needed)) {
             return false;
         }
         for (int piece = first; piece <= end; piece++) {
@@ -164,6 +170,16 @@ final class Space {
         int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
         for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
             reserveAnyway(stream, piece);
+        }
+    }
+
+    /** Adds the pieces for which {@link #reserveAnyway} would take a unit that is not kept for them. */
+    static void addUnkept(StreamLog stream, int block, int count, BitSet pieces) {
+        int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
+        for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
+            if (needs(stream, piece) && !isKept(stream, piece)) {
+                pieces.set(piece);
+            }
         }
     }
 

@@ -13,6 +13,10 @@ final class StreamChanges {
     private final Journal journal;
     private final Checkpoints checkpoints;
     private final Reclaim reclaim;
+    /** Who waits until the row that says so is durable. */
+    private List<Runnable> unsaved = new ArrayList<>();
+
+    private boolean saving;
 
     StreamChanges(GroupState group, Journal journal, Checkpoints checkpoints, Reclaim reclaim) {
         this.group = group;
@@ -79,7 +83,7 @@ final class StreamChanges {
         if (found == null || refusal != null) {
             group.loop.execute(() -> done.done(refusal == null ? StoreStatus.NOT_MEMBER : refusal));
         } else if (found.state.guaranteedBlocks == guaranteedBlocks) {
-            checkpoints.runOnce(() -> guaranteed(found, creationId, done));
+            whenSaved(() -> guaranteed(found, creationId, done));
         } else if (group.space.lacking(found, Space.pieces(guaranteedBlocks)) == 0) {
             guarantee(found, guaranteedBlocks, done);
         } else {
@@ -103,7 +107,28 @@ final class StreamChanges {
         }
         stream.state.guaranteedBlocks = guaranteedBlocks;
         stream.rowChanged = true;
-        checkpoints.runOnce(() -> guaranteed(stream, stream.state.creationId(), done));
+        whenSaved(() -> guaranteed(stream, stream.state.creationId(), done));
+    }
+
+    /** After a checkpoint that begins later. One serves all that came until then: a volume has a guarantee for each of its slabs. */
+    private void whenSaved(Runnable then) {
+        unsaved.add(then);
+        if (!saving) {
+            saving = true;
+            group.loop.execute(this::save);
+        }
+    }
+
+    private void save() {
+        List<Runnable> served = unsaved;
+        unsaved = new ArrayList<>();
+        checkpoints.runOnce(() -> {
+            saving = !unsaved.isEmpty();
+            if (saving) {
+                group.loop.execute(this::save);
+            }
+            served.forEach(Runnable::run);
+        });
     }
 
     /** A checkpoint has saved the row. */

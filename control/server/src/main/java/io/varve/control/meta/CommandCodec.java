@@ -85,7 +85,10 @@ import java.util.stream.Collectors;
 /** Commands and results as bytes: what stands in the Raft log, and what the leader answers the proposer. */
 public final class CommandCodec {
     /** Rises with every change that an older member would apply differently. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** Of a command that knows nothing of guarantees: a member that does not either goes on with it. */
+    private static final int THIN_VERSION = 1;
 
     private CommandCodec() {}
 
@@ -99,7 +102,7 @@ public final class CommandCodec {
     public static byte[] encode(Proposed proposed) {
         MetaCommand command = proposed.command();
         CommandRecord.Builder record =
-                CommandRecord.newBuilder().setVersion(VERSION).setProposedUnixMillis(proposed.unixMillis());
+                CommandRecord.newBuilder().setVersion(version(command)).setProposedUnixMillis(proposed.unixMillis());
         switch (command) {
             case InitCluster c ->
                 record.setInitCluster(InitClusterRecord.newBuilder()
@@ -139,7 +142,8 @@ public final class CommandCodec {
                         .setGroup(c.group())
                         .addAllSlabs(c.slabs())
                         .addAllCreationIds(c.creationIds())
-                        .addAllGuaranteedBytes(c.guaranteedBytes()));
+                        .addAllGuaranteedBytes(c.guaranteedBytes())
+                        .setGuaranteeVersion(c.guaranteeVersion()));
             case ReplicasGuaranteed c -> record.setReplicasGuaranteed(c.report());
             case ReplicasDeleted c ->
                 record.setReplicasDeleted(ReplicasDeletedRequest.newBuilder()
@@ -175,7 +179,8 @@ public final class CommandCodec {
                         .setEpoch(c.epoch())
                         .setNbdUri(c.nbdUri())
                         .setSizeBytes(c.sizeBytes())
-                        .setUncounting(c.uncounting()));
+                        .setUncounting(c.uncounting())
+                        .setGuaranteeVersion(c.guaranteeVersion()));
             case Detached c ->
                 record.setDetached(
                         DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
@@ -209,6 +214,20 @@ public final class CommandCodec {
         return record.build().toByteArray();
     }
 
+    /** One that carries a guarantee, which an older member would leave out, has it stop instead. */
+    private static int version(MetaCommand command) {
+        boolean isOfGuarantees = switch (command) {
+            case CreateVolume c -> c.thick();
+            case SetReplicas c -> c.thick().isPresent();
+            case ReplicasCreated c ->
+                c.guaranteeVersion() > 0 || c.guaranteedBytes().stream().anyMatch(bytes -> bytes > 0);
+            case Opened c -> c.uncounting();
+            case ReplicasGuaranteed _ -> true;
+            default -> false;
+        };
+        return isOfGuarantees ? VERSION : THIN_VERSION;
+    }
+
     /**
      * Reads a command.
      *
@@ -222,9 +241,9 @@ public final class CommandCodec {
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalStateException("a command in the metadata log cannot be read", e);
         }
-        if (record.getVersion() != VERSION) {
+        if (record.getVersion() < THIN_VERSION || record.getVersion() > VERSION) {
             throw new IllegalStateException("a command in the metadata log is of version " + record.getVersion()
-                    + ", this Varve reads " + VERSION + ": upgrade this node");
+                    + ", this Varve reads " + THIN_VERSION + " to " + VERSION + ": upgrade this node");
         }
         return new Proposed(record.getProposedUnixMillis(), decode(record));
     }
@@ -491,7 +510,12 @@ public final class CommandCodec {
 
     public static MetaCommand of(ReplicasCreatedRequest r) {
         return new ReplicasCreated(
-                r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList(), r.getGuaranteedBytesList());
+                r.getVolume(),
+                r.getGroup(),
+                r.getSlabsList(),
+                r.getCreationIdsList(),
+                r.getGuaranteedBytesList(),
+                r.getGuaranteeVersion());
     }
 
     public static MetaCommand of(ReplicasGuaranteedRequest r) {
@@ -515,7 +539,13 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(OpenedRequest r) {
-        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri(), r.getSizeBytes(), r.getUncounting());
+        return new Opened(
+                r.getVolume(),
+                r.getEpoch(),
+                r.getNbdUri(),
+                r.getSizeBytes(),
+                r.getUncounting(),
+                r.getGuaranteeVersion());
     }
 
     public static MetaCommand of(DetachedRequest r) {

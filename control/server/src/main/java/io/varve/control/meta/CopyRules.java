@@ -204,8 +204,9 @@ final class CopyRules {
         if (after.equals(volume)) {
             return unchanged(state, index, volume);
         }
-        state.putVolume(after);
-        return VolumeRules.changed(state, index, after);
+        Volume put = GuaranteeRules.changed(volume, after);
+        state.putVolume(put);
+        return VolumeRules.changed(state, index, put);
     }
 
     /** Every slab has as many copies in sync that are to stay, those that are only being made included. */

@@ -57,11 +57,13 @@ public final class GrowthRules {
             growth.addSlabs(placed);
         }
         state.putCluster(cluster.toBuilder().setNextCreation(creation).build());
-        Volume after = volume.toBuilder()
-                .setGrowth(growth)
-                .setResizeRequestId(command.requestId())
-                .clearRefusal()
-                .build();
+        Volume after = GuaranteeRules.changed(
+                volume,
+                volume.toBuilder()
+                        .setGrowth(growth)
+                        .setResizeRequestId(command.requestId())
+                        .clearRefusal()
+                        .build());
         state.putVolume(after);
         return settled(state, volume.getId(), VolumeRules.changed(state, index, after));
     }
@@ -220,7 +222,7 @@ public final class GrowthRules {
         if (growth.getSlabsCount() == 0) {
             after.clearGrowth();
         }
-        Volume refused = after.build();
+        Volume refused = GuaranteeRules.changed(volume, after.build());
         state.putVolume(refused);
         return refused;
     }
@@ -252,9 +254,8 @@ public final class GrowthRules {
 
     /** A disk group is gone for good, and with it what it was to delete of a growth that was refused. False: it had nothing of that. */
     static boolean forgotten(MetaState state, Volume volume, String group) {
-        List<Integer> slabs = volume.getGrowth().getSlabsList().stream()
-                .map(Slab::getIndex)
-                .toList();
+        List<Integer> slabs =
+                volume.getGrowth().getSlabsList().stream().map(Slab::getIndex).toList();
         return undone(state, volume, new MetaCommand.ReplicasDeleted(volume.getId(), group, slabs));
     }
 

@@ -19,12 +19,27 @@ import java.util.Set;
 public final class GuaranteeRules {
     private GuaranteeRules() {}
 
+    /** The volume after a change; from now on what was told before of the room that its copies keep is about something else, if they are to keep other room. */
+    static Volume changed(Volume before, Volume after) {
+        return before.getThick() == after.getThick() && wantedBytes(before) == wantedBytes(after)
+                ? after
+                : after.toBuilder()
+                        .setGuaranteeVersion(before.getGuaranteeVersion() + 1)
+                        .build();
+    }
+
+    private static long wantedBytes(Volume volume) {
+        return isWanted(volume) ? GrowthRules.targetBytes(volume) : 0;
+    }
+
+    private static boolean isWanted(Volume volume) {
+        // An access point that counts on it does so until it says that it does not.
+        return volume.getThick() || volume.getAttachment().getGuaranteed();
+    }
+
     /** Of that slab, from its begin, what each of its copies is to keep room for, in bytes. */
     public static long wanted(Volume volume, int slab) {
-        // An access point that counts on it does so until it says that it does not.
-        return volume.getThick() || volume.getAttachment().getGuaranteed()
-                ? Guarantee.ofSlab(GrowthRules.targetBytes(volume), volume.getSlabBytes(), slab)
-                : 0;
+        return isWanted(volume) ? Guarantee.ofSlab(GrowthRules.targetBytes(volume), volume.getSlabBytes(), slab) : 0;
     }
 
     /** Whether an access point may count on room for all that the volume has: every copy that is written to keeps it. */
@@ -60,6 +75,16 @@ public final class GuaranteeRules {
         };
     }
 
+    /**
+     * What the truth may believe of a replica that told so much. A report by another version may be one that came late: then the least is believed, and
+     * the group that wants to be believed tells again.
+     */
+    private static Slab with(Volume volume, Slab slab, ReplicasGuaranteedRequest report, long bytes) {
+        Replica known = slab.getReplicas(CopyRules.replicaOf(slab, report.getGroup(), 0));
+        boolean isCurrent = report.getGuaranteeVersion() == volume.getGuaranteeVersion();
+        return with(slab, report.getGroup(), isCurrent ? bytes : Math.min(bytes, known.getGuaranteedBytes()));
+    }
+
     /** The slab whose replica on that group keeps room for so much. */
     static Slab with(Slab slab, String group, long bytes) {
         int position = CopyRules.replicaOf(slab, group, 0);
@@ -87,7 +112,7 @@ public final class GuaranteeRules {
                     && CopyRules.replicaOf(
                                     slab.get(), report.getGroup(), CopyRules.creationAt(report.getCreationIdsList(), i))
                             >= 0) {
-                after.add(with(slab.get(), report.getGroup(), report.getGuaranteedBytes(i)));
+                after.add(with(volume, slab.get(), report, report.getGuaranteedBytes(i)));
             }
         }
         return VolumeRules.changed(state, index, GrowthRules.put(state, volume, after));
@@ -106,6 +131,7 @@ public final class GuaranteeRules {
                     : CopyRules.replicaOf(
                             slab.get(), report.getGroup(), CopyRules.creationAt(report.getCreationIdsList(), i));
             if (position >= 0
+                    && report.getGuaranteeVersion() == volume.getGuaranteeVersion()
                     && report.getGuaranteedBytes(i) == wanted(volume, report.getSlabs(i))
                     && slab.get().getReplicas(position).getGuaranteedBytes() < report.getGuaranteedBytes(i)) {
                 return undone(state, index, volume, slab.get(), position, report.getRefusal());
@@ -142,7 +168,9 @@ public final class GuaranteeRules {
             after = volume;
             what = "no copy of slab " + slab.getIndex() + " there: ";
         } else {
-            after = volume.toBuilder().setThick(false).setRefusal(refusal).build();
+            after = changed(
+                    volume,
+                    volume.toBuilder().setThick(false).setRefusal(refusal).build());
             what = "not made thick: ";
         }
         state.putVolume(after);

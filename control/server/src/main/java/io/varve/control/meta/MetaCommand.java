@@ -184,9 +184,15 @@ public sealed interface MetaCommand {
      *
      * @param creationIds one for each slab, so that a late report is not taken for that of a replica placed since; empty: whichever there is
      * @param guaranteedBytes one for each slab; empty: nothing is guaranteed
+     * @param guaranteeVersion of the volume, as it was then
      */
     record ReplicasCreated(
-            long volume, String group, List<Integer> slabs, List<Long> creationIds, List<Long> guaranteedBytes)
+            long volume,
+            String group,
+            List<Integer> slabs,
+            List<Long> creationIds,
+            List<Long> guaranteedBytes,
+            long guaranteeVersion)
             implements MetaCommand {
         public ReplicasCreated {
             slabs = List.copyOf(slabs);
@@ -195,11 +201,11 @@ public sealed interface MetaCommand {
         }
 
         public ReplicasCreated(long volume, String group, List<Integer> slabs) {
-            this(volume, group, slabs, List.of(), List.of());
+            this(volume, group, slabs, List.of(), List.of(), 0);
         }
 
         public ReplicasCreated(long volume, String group, List<Integer> slabs, List<Long> creationIds) {
-            this(volume, group, slabs, creationIds, List.of());
+            this(volume, group, slabs, creationIds, List.of(), 0);
         }
     }
 
@@ -289,14 +295,16 @@ public sealed interface MetaCommand {
      *
      * @param sizeBytes what it serves; 0: not told
      * @param uncounting it counts on no guarantee any more
+     * @param guaranteeVersion with that: of the volume that was to be thin
      */
-    record Opened(long volume, int epoch, String nbdUri, long sizeBytes, boolean uncounting) implements MetaCommand {
+    record Opened(long volume, int epoch, String nbdUri, long sizeBytes, boolean uncounting, long guaranteeVersion)
+            implements MetaCommand {
         public Opened(long volume, int epoch, String nbdUri) {
-            this(volume, epoch, nbdUri, 0, false);
+            this(volume, epoch, nbdUri, 0, false, 0);
         }
 
         public Opened(long volume, int epoch, String nbdUri, long sizeBytes) {
-            this(volume, epoch, nbdUri, sizeBytes, false);
+            this(volume, epoch, nbdUri, sizeBytes, false, 0);
         }
     }
 

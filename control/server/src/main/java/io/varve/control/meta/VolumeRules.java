@@ -184,15 +184,16 @@ final class VolumeRules {
                                 + command.group());
             }
             long guaranteed = CopyRules.creationAt(command.guaranteedBytes(), i);
-            if (guaranteed < GuaranteeRules.wanted(volume, slabIndex)) {
-                // More is wanted since. Whoever writes may count on all of it: so the replica is not there before.
+            if (command.guaranteeVersion() != volume.getGuaranteeVersion()
+                    || guaranteed < GuaranteeRules.wanted(volume, slabIndex)) {
+                // Something else is wanted since, and its group makes it so. Whoever writes may count on all of it: so
+                // the replica is not there before.
                 continue;
             }
             Slab made = CopyRules.withPhase(
                     slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED);
             // One that was made before has told of its guarantee since: this is the same report again.
-            after.add(
-                    made.equals(slab.get()) ? made : GuaranteeRules.with(made, command.group(), guaranteed));
+            after.add(made.equals(slab.get()) ? made : GuaranteeRules.with(made, command.group(), guaranteed));
         }
         Volume made = GrowthRules.put(state, volume, after);
         if (made.getState() == VolumeState.VOLUME_CREATING

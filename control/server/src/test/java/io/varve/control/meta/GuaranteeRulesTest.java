@@ -11,6 +11,7 @@ import io.varve.api.TruthCode;
 import io.varve.api.Volume;
 import io.varve.api.VolumeLimits;
 import io.varve.api.VolumeState;
+import io.varve.api.meta.CommandRecord;
 import io.varve.control.meta.MetaCommand.CreateVolume;
 import io.varve.control.meta.MetaCommand.ForgetCopies;
 import io.varve.control.meta.MetaCommand.Opened;
@@ -55,7 +56,7 @@ class GuaranteeRulesTest {
     }
 
     private static ReplicasCreated made(long volume, String group) {
-        return new ReplicasCreated(volume, group, List.of(0, 1), List.of(), List.of(8 * GIB, 2 * GIB));
+        return new ReplicasCreated(volume, group, List.of(0, 1), List.of(), List.of(8 * GIB, 2 * GIB), 0);
     }
 
     private Volume thick() {
@@ -75,17 +76,26 @@ class GuaranteeRulesTest {
     private Volume attached(Volume volume) {
         Volume attaching = truths.attach(volume, "n1", 1);
         truths.open(attaching, 1, "g1", "g2");
-        truths.must(new Opened(attaching.getId(), attaching.getEpoch(), "nbd://n1/db", 10 * GIB, false));
+        truths.must(opened(attaching, false));
         return truths.volume(attaching.getId());
     }
 
-    private static ReplicasGuaranteed told(Volume volume, String group, int slab, long gib, String refusal) {
+    private long version(Volume volume) {
+        return now(volume).getGuaranteeVersion();
+    }
+
+    private Opened opened(Volume volume, boolean uncounting) {
+        return new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, uncounting, version(volume));
+    }
+
+    private ReplicasGuaranteed told(Volume volume, String group, int slab, long gib, String refusal) {
         return new ReplicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
                 .setVolume(volume.getId())
                 .setGroup(group)
                 .addSlabs(slab)
                 .addGuaranteedBytes(gib * GIB)
                 .setRefusal(refusal)
+                .setGuaranteeVersion(version(volume))
                 .build());
     }
 
@@ -155,7 +165,7 @@ class GuaranteeRulesTest {
         Volume volume = attached(thick());
         ResizeVolume resize = new ResizeVolume(volume.getId(), 10 * GIB, 20 * GIB, List.of(List.of("g2", "g3")), "r");
         truths.must(resize);
-        truths.must(new ReplicasCreated(volume.getId(), "g3", List.of(2), List.of(), List.of(4 * GIB)));
+        truths.must(made(volume, "g3", 2, 4));
         truths.must(told(volume, "g1", 1, 8, ""));
         truths.must(told(volume, "g2", 2, 4, WHY));
         assertThat(now(volume).getRefusal()).isEqualTo(WHY);
@@ -215,14 +225,15 @@ class GuaranteeRulesTest {
         Volume volume = attached(thick());
         truths.must(set(volume, false));
         assertThat(GuaranteeRules.wanted(now(volume), 0)).isEqualTo(8 * GIB);
-        truths.must(new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, false));
+        truths.must(opened(volume, false));
         assertThat(GuaranteeRules.wanted(now(volume), 0)).isEqualTo(8 * GIB);
-        truths.must(new Opened(volume.getId(), volume.getEpoch(), "nbd://n1/db", 10 * GIB, true));
+        truths.must(opened(volume, true));
         assertThat(GuaranteeRules.wanted(now(volume), 0)).isZero();
     }
 
-    private static ReplicasCreated made(Volume volume, String group, int slab, long gib) {
-        return new ReplicasCreated(volume.getId(), group, List.of(slab), List.of(), List.of(gib * GIB));
+    private ReplicasCreated made(Volume volume, String group, int slab, long gib) {
+        return new ReplicasCreated(
+                volume.getId(), group, List.of(slab), List.of(), List.of(gib * GIB), version(volume));
     }
 
     private ReplicaPhase phase(Volume volume, int slab, int position) {
@@ -249,8 +260,9 @@ class GuaranteeRulesTest {
     void aCopyThatWasMadeAsAThinOneIsNotThereOnceTheVolumeIsToBeThick() {
         Volume volume = attached(thin());
         truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(1, "g3"))));
+        ReplicasCreated asThin = made(volume, "g3", 1, 0);
         truths.must(set(volume, true));
-        truths.must(made(volume, "g3", 1, 0));
+        truths.must(asThin);
         assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_NEW);
         truths.must(told(volume, "g3", 1, 2, WHY));
         assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_LEAVING);
@@ -302,5 +314,80 @@ class GuaranteeRulesTest {
         assertThat(truths.apply(new ForgetCopies("g3")).concernsAll()).isTrue();
         assertThat(now(volume).hasGrowth()).isFalse();
         truths.must(new RemoveGroup("g3"));
+    }
+
+    /** A node that gets no answer asks another member, and what the first one was told may come days later. */
+    @Test
+    void ofAReportThatComesLateOnlyTheLeastIsBelieved() {
+        Volume volume = thick();
+        ReplicasGuaranteed lateFull = told(volume, "g1", 0, 8, "");
+        truths.must(set(volume, false));
+        ReplicasGuaranteed lateNone = told(volume, "g1", 0, 0, "");
+        truths.must(lateNone);
+        truths.must(set(volume, true));
+        truths.must(lateFull);
+        assertThat(guaranteed(volume, 0)).containsExactly(0L, 8 * GIB);
+        truths.must(told(volume, "g1", 0, 8, ""));
+        assertThat(guaranteed(volume, 0)).containsExactly(8 * GIB, 8 * GIB);
+        truths.must(lateNone);
+        assertThat(guaranteed(volume, 0)).containsExactly(0L, 8 * GIB);
+    }
+
+    @Test
+    void aRefusalThatComesLateChangesNothing() {
+        Volume volume = attached(thin());
+        truths.must(set(volume, true));
+        ReplicasGuaranteed late = told(volume, "g2", 0, 8, WHY);
+        truths.must(late);
+        assertThat(now(volume).getThick()).isFalse();
+        truths.must(set(volume, true));
+        truths.must(late);
+        assertThat(now(volume).getThick()).isTrue();
+    }
+
+    @Test
+    void aReplicaThatWasMadeByAnotherVersionIsMadeAgain() {
+        Volume volume = attached(thick());
+        truths.must(new PlaceCopies(volume.getId(), List.of(new PlacedCopy(1, "g3"))));
+        ReplicasCreated late = made(volume, "g3", 1, 2);
+        truths.must(set(volume, false));
+        truths.must(opened(volume, true));
+        truths.must(set(volume, true));
+        truths.must(late);
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_NEW);
+        truths.must(made(volume, "g3", 1, 2));
+        assertThat(phase(volume, 1, 2)).isEqualTo(ReplicaPhase.REPLICA_CREATED);
+    }
+
+    @Test
+    void thatNobodyCountsOnItIsBelievedOnlyOfWhatWasAskedLast() {
+        Volume volume = attached(thick());
+        truths.must(set(volume, false));
+        Opened late = opened(volume, true);
+        truths.must(set(volume, true));
+        truths.must(late);
+        truths.must(set(volume, false));
+        truths.must(late);
+        assertThat(now(volume).getAttachment().getGuaranteed())
+                .as("the access point has not seen that it is to be thin again")
+                .isTrue();
+        truths.must(opened(volume, true));
+        assertThat(now(volume).getAttachment().getGuaranteed()).isFalse();
+    }
+
+    /** One that left the guarantee out would hold another truth than the others. */
+    @Test
+    void aMemberThatKnowsNoGuaranteesIsStoppedByThem() throws Exception {
+        assertThat(recordVersion(set(thick(), true))).isEqualTo(2);
+        assertThat(recordVersion(made(1, "g1"))).isEqualTo(2);
+        assertThat(recordVersion(new Opened(1, 1, "", 0, true, 1))).isEqualTo(2);
+        assertThat(recordVersion(new Opened(1, 1, "", 0))).isEqualTo(1);
+        assertThat(recordVersion(new SetReplicas(1, 2))).isEqualTo(1);
+        assertThat(recordVersion(new ReplicasCreated(1, "g1", List.of(0)))).isEqualTo(1);
+    }
+
+    private static int recordVersion(MetaCommand command) throws Exception {
+        return CommandRecord.parseFrom(CommandCodec.encode(new CommandCodec.Proposed(1, command)))
+                .getVersion();
     }
 }
