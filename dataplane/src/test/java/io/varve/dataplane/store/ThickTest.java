@@ -14,7 +14,6 @@ import org.junit.jupiter.api.Test;
 final class ThickTest {
     private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
     private static final long THICK = 9L << 16;
-    private static final long OTHER = 8L << 16;
     private static final int BLOCKS = Geometry.BLOCKS_PER_PIECE;
 
     /** Of the guarantee, in pieces. */
@@ -236,43 +235,6 @@ final class ThickTest {
         assertThat(kept()).isEqualTo(KEPT - 1);
         rig.restart();
         assertThat(kept()).isEqualTo(KEPT - 1);
-    }
-
-    /** Direct writes of that stream stay uncommitted and pin more than half of the ring; all units that nobody has are kept for {@link #THICK}. */
-    private void pin(long stream) {
-        create(KEPT);
-        rig.create(OTHER, 4096 * BLOCKS);
-        for (int piece = 0; piece < 64; piece++) {
-            rig.append(StoreRig.write(stream, piece + 1, piece * BLOCKS, BLOCKS, piece + 1));
-        }
-        assertThat(guarantee(KEPT + (int) room())).isEqualTo(StoreStatus.OK);
-        fillThin();
-        assertThat(unclaimed()).isLessThan(64);
-        for (int i = 0; i < 2_000; i++) {
-            if (rig.append(StoreRig.write(STREAM, thinSeq + 1, i % 4 * BLOCKS, 15, thinSeq + 1)) == StoreStatus.OK) {
-                thinSeq++;
-            } else {
-                checkpoint();
-            }
-        }
-        checkpoint();
-        rig.scheduler.runFor(20_000_000_000L);
-    }
-
-    @Test
-    void aTailIsNotMovedIntoWhatIsKept() {
-        pin(OTHER);
-        assertThat(unclaimed()).isNotNegative();
-    }
-
-    @Test
-    void aTailIsMovedIntoWhatIsKeptForIt() {
-        pin(THICK);
-        assertThat(rig.group().stats().reservedBytes())
-                .as("its data lies in the journal now, no longer in the units of direct writes")
-                .isEqualTo(64L * Geometry.PIECE_BYTES);
-        assertThat(unclaimed()).isNotNegative();
-        assertThat(rig.stamp(THICK, 63 * BLOCKS)).isEqualTo(64);
     }
 
     /** A volume has one for each slab, and other changes of the index wait meanwhile. */
