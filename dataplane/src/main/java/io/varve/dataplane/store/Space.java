@@ -95,7 +95,7 @@ final class Space {
         BitSet settled = (BitSet) stream.reserved.clone();
         settled.andNot(stream.covered);
         settled.or(stream.mapped);
-        return pieces - settled.get(0, pieces).cardinality();
+        return pieces - (long) settled.get(0, pieces).cardinality();
     }
 
     /** Keeps units for a stream that is about to be made. False: there are not as many. */

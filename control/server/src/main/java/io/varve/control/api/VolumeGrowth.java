@@ -130,14 +130,16 @@ final class VolumeGrowth {
 
     /** Which disk group has no room for that; empty: all have. */
     private static Optional<String> lacking(List<Candidate> candidates, Map<String, Long> claimed) {
-        return candidates.stream()
-                .filter(candidate ->
-                        claimed.getOrDefault(candidate.group(), 0L) > candidate.room(Placement.FULL_PERCENT))
-                .findFirst()
-                .map(candidate -> "a disk group of node " + candidate.node() + " has "
-                        + new ByteSize(candidate.room(Placement.FULL_PERCENT)).rounded() + " for new data below "
-                        + Placement.FULL_PERCENT + " % full, and it needs "
-                        + new ByteSize(claimed.get(candidate.group())).rounded());
+        for (Candidate candidate : candidates) {
+            long needed = claimed.getOrDefault(candidate.group(), 0L);
+            long room = candidate.room(Placement.FULL_PERCENT);
+            if (needed > room) {
+                return Optional.of("a disk group of node " + candidate.node() + " has "
+                        + new ByteSize(room).rounded() + " for new data below " + Placement.FULL_PERCENT
+                        + " % full, and it needs " + new ByteSize(needed).rounded());
+            }
+        }
+        return Optional.empty();
     }
 
     private static List<String> groups(Slab slab) {

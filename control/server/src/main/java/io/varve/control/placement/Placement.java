@@ -43,8 +43,6 @@ public final class Placement {
 
     private static final int MIB_SHIFT = 20;
 
-    private static final IntToLongFunction THIN = slab -> 0;
-
     private Placement() {}
 
     /** Where the slabs go, or why they cannot. */
@@ -79,7 +77,7 @@ public final class Placement {
      * it is.
      */
     public static Answer place(List<Candidate> candidates, int slabs, int replicas, Wish wish) {
-        return place(candidates, slabs, replicas, wish, THIN);
+        return place(candidates, slabs, replicas, wish, Placement::thin);
     }
 
     /** {@code guaranteed}: bytes of each slab that every copy of it keeps room for. */
@@ -91,7 +89,6 @@ public final class Placement {
                 ? new Answer.Impossible(missing.get())
                 : answer(
                         open,
-                        replicas,
                         places(
                                 open,
                                 new Wanted(0, slabs, replicas, guaranteed),
@@ -100,7 +97,11 @@ public final class Placement {
                                 Optional.empty()));
     }
 
-    private static Answer answer(List<Candidate> open, int replicas, List<List<String>> places) {
+    private static long thin(int slab) {
+        return 0;
+    }
+
+    private static Answer answer(List<Candidate> open, List<List<String>> places) {
         return places.isEmpty()
                 ? new Answer.Impossible("finds no room for all of it in distinct places, below " + FULL_PERCENT
                         + " % full; there is for new data"
@@ -127,7 +128,7 @@ public final class Placement {
      */
     public static Answer grow(
             List<Candidate> candidates, List<List<String>> present, int slabs, int replicas, Wish wish) {
-        return grow(candidates, present, slabs, replicas, wish, THIN);
+        return grow(candidates, present, slabs, replicas, wish, Placement::thin);
     }
 
     /** {@code guaranteed}: as with {@link #place}, by the slab's number in the volume. */
@@ -156,7 +157,7 @@ public final class Placement {
                         && present.stream().allMatch(groups -> groups.contains(candidate.group())))
                 .findFirst();
         Wanted wanted = new Wanted(present.size(), slabs, replicas, guaranteed);
-        return answer(open, replicas, places(open, wanted, near, keepsHome, home));
+        return answer(open, places(open, wanted, near, keepsHome, home));
     }
 
     private static List<Candidate> open(List<Candidate> candidates, Wish wish) {
