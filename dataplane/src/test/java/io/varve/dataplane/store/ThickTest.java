@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 final class ThickTest {
     private static final long SEED = Long.getLong("varve.seed", new SplittableRandom().nextLong());
     private static final long THICK = 9L << 16;
+    private static final long OTHER = 8L << 16;
     private static final int BLOCKS = Geometry.BLOCKS_PER_PIECE;
 
     /** Of the guarantee, in pieces. */
@@ -235,6 +236,50 @@ final class ThickTest {
         assertThat(kept()).isEqualTo(KEPT - 1);
         rig.restart();
         assertThat(kept()).isEqualTo(KEPT - 1);
+    }
+
+    /** Of direct writes that stay uncommitted, in pieces. */
+    private static final int TAIL = 12;
+
+    /** Such a tail of that stream pins the ring while another stream goes on, and all units that nobody has are kept for {@link #THICK}. */
+    private void pin(long stream) {
+        rig.create(OTHER, 4096 * BLOCKS);
+        create((int) room() - KEPT);
+        for (int piece = 0; piece < TAIL; piece++) {
+            rig.append(StoreRig.write(stream, piece + 1, piece * BLOCKS, BLOCKS, piece + 1));
+        }
+        assertThat(rig.group().stats().reservedBytes())
+                .as("they have their units")
+                .isZero();
+        assertThat(guarantee((int) (kept() + room()))).isEqualTo(StoreStatus.OK);
+        fillThin();
+        assertThat(unclaimed()).isLessThan(TAIL / 2);
+        boolean goesOn = true;
+        for (int i = 0; goesOn && i < 300; i++) {
+            long until = rig.scheduler.nanos() + 1_000_000_000L;
+            while (rig.group().credits().journalBytes() < 20 * 4096 && rig.scheduler.nanos() < until) {
+                rig.scheduler.step();
+                assertThat(unclaimed()).as("round %d, seed %d", i, SEED).isNotNegative();
+            }
+            goesOn = rig.append(StoreRig.write(STREAM, thinSeq + 1, i % 4 * BLOCKS, 15, thinSeq + 1)) == StoreStatus.OK;
+            thinSeq += goesOn ? 1 : 0;
+            rig.commit(STREAM, thinSeq);
+        }
+    }
+
+    @Test
+    void aTailIsNotMovedIntoWhatIsKept() {
+        pin(OTHER);
+        assertThat(rig.stamp(OTHER, (TAIL - 1) * BLOCKS)).isEqualTo(TAIL);
+    }
+
+    @Test
+    void aTailIsMovedIntoWhatIsKeptForIt() {
+        pin(THICK);
+        assertThat(rig.group().stats().reservedBytes())
+                .as("its data lies in the journal now, no longer in the units of direct writes")
+                .isEqualTo((long) TAIL * Geometry.PIECE_BYTES);
+        assertThat(rig.stamp(THICK, (TAIL - 1) * BLOCKS)).isEqualTo(TAIL);
     }
 
     /** A volume has one for each slab, and other changes of the index wait meanwhile. */
