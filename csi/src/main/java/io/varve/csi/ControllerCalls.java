@@ -102,7 +102,8 @@ final class ControllerCalls {
                     .setSizeBytes(size)
                     .setReplicas(parameters.replicas())
                     .setRequestId(VolumeIds.requestId(asked))
-                    .setWish(Topologies.wish(request.getAccessibilityRequirements(), parameters.distinctZones()));
+                    .setWish(Topologies.wish(request.getAccessibilityRequirements(), parameters.distinctZones()))
+                    .setThick(parameters.thick());
             if (!limits.equals(VolumeLimits.getDefaultInstance())) {
                 wanted.setLimits(limits);
             }
@@ -115,7 +116,8 @@ final class ControllerCalls {
             boolean compatible = made.getRequestId().equals(VolumeIds.requestId(asked))
                     && Sizes.holds(request.getCapacityRange(), made.getSizeBytes())
                     && made.getReplicas() == parameters.replicas()
-                    && made.getWish().getDistinctZones() == parameters.distinctZones();
+                    && made.getWish().getDistinctZones() == parameters.distinctZones()
+                    && made.getThick() == parameters.thick();
             if (!compatible) {
                 throw new CsiFailure(
                         GrpcStatus.ALREADY_EXISTS,

@@ -16,8 +16,9 @@ import java.util.stream.Collectors;
  * @param fileSystem of volumes that are mounted, where the claim does not say another
  * @param mkfsOptions further arguments of mkfs
  * @param distinctZones rather no volume than two copies in one zone
+ * @param thick room for all of it is kept from the begin
  */
-record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions, boolean distinctZones) {
+record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions, boolean distinctZones, boolean thick) {
     static final String REPLICAS = "replicas";
     static final String FS_TYPE = "fsType";
     static final String MKFS_OPTIONS = "mkfsOptions";
@@ -48,7 +49,8 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions,
                 throw CsiFailure.invalid("parameter '" + key + "' is not known; allowed: " + String.join(", ", KNOWN));
             }
         }
-        one(given, PROVISIONING, "thin", Set.of("thin"));
+        boolean thick =
+                one(given, PROVISIONING, "thin", Set.of("thin", "thick")).equals("thick");
         one(given, ATTACH, "auto", Set.of("auto", "nbd-user"));
         String kind = one(
                 given,
@@ -65,7 +67,8 @@ record Parameters(int replicas, FileSystem fileSystem, List<String> mkfsOptions,
                 replicas,
                 FileSystem.of(kind).orElseThrow(),
                 options.isEmpty() ? List.of() : List.of(options.split("\\s+", -1)),
-                distinctZones);
+                distinctZones,
+                thick);
     }
 
     /** Of a volume that was created: what else stands in its context is for others. */

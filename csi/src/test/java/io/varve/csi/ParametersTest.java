@@ -26,7 +26,7 @@ class ParametersTest {
 
     @Test
     void whatIsNotSaidHasADefault() {
-        assertThat(of(Map.of())).isEqualTo(new Parameters(2, FileSystem.EXT4, List.of(), false));
+        assertThat(of(Map.of())).isEqualTo(new Parameters(2, FileSystem.EXT4, List.of(), false, false));
     }
 
     @Test
@@ -40,7 +40,8 @@ class ParametersTest {
     void refusesAValueAndSaysWhichAreAllowed() {
         refuses(Map.of("replicas", "4"), "parameter 'replicas' is '4'; allowed: 1, 2, 3");
         refuses(Map.of("fsType", "ntfs"), "parameter 'fsType' is 'ntfs'; allowed: btrfs, ext4, xfs");
-        refuses(Map.of("provisioning", "thick"), "parameter 'provisioning' is 'thick'; allowed: thin");
+        refuses(Map.of("provisioning", "thicker"), "parameter 'provisioning' is 'thicker'; allowed: thick, thin");
+        assertThat(of(Map.of("provisioning", "thick")).thick()).isTrue();
         refuses(Map.of("zones", "all"), "parameter 'zones' is 'all'; allowed: distinct, spread");
         refuses(Map.of("attach", "nbd"), "parameter 'attach' is 'nbd'; allowed: auto, nbd-user");
     }

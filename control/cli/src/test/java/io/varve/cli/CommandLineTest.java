@@ -64,7 +64,7 @@ final class CommandLineTest {
     void saysWhichCopyIsMissing() {
         varve("volume", "create", "db", "--size", "20GiB");
         cluster.loseACopy("db");
-        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +2 +1 of 2 +at minimum +detached");
+        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +thin +2 +1 of 2 +at minimum +detached");
         assertThat(varve("volume", "show", "db").out)
                 .contains("Copies    2, 1 in sync on 1 of 1 slab; missing: n2/fast (1 slab)\n")
                 .contains("Health    at minimum: with one more copy lost its clients wait");
@@ -78,7 +78,8 @@ final class CommandLineTest {
         assertThat(varve("volume", "list").out).startsWith("No volumes.");
         assertThat(varve("volume", "create", "db", "--size", "20GiB").out).startsWith("Created db, 20GiB, copies 2.");
         assertThat(varve("volume", "attach", "db").out).isEqualTo("Attached db on n1: nbd://127.0.0.1:10809/db\n");
-        assertThat(varve("volume", "list").out).containsPattern("db +20GiB +2 +all +healthy +attached +n1 +nbd://");
+        assertThat(varve("volume", "list").out)
+                .containsPattern("db +20GiB +thin +2 +all +healthy +attached +n1 +nbd://");
         assertThat(varve("volume", "show", "db").out)
                 .contains("Copies    2, all in sync")
                 .contains("g-2");
@@ -87,6 +88,16 @@ final class CommandLineTest {
         assertThat(varve("volume", "move", "db").out).isEqualTo("Moved db, now on n2: nbd://127.0.0.2:10809/db\n");
         assertThat(varve("volume", "delete", "db", "--yes").out).isEqualTo("Deleted db\n");
         assertThat(varve("volume", "show", "db").code).isEqualTo(ExitCode.NOT_FOUND);
+    }
+
+    @Test
+    void aVolumeIsThinOrThick() {
+        assertThat(varve("volume", "create", "wal", "--size", "1GiB", "--thick").out)
+                .startsWith("Created wal, 1GiB, copies 2, thick.");
+        assertThat(varve("volume", "list").out).containsPattern("wal +1GiB +thick +2");
+        assertThat(varve("volume", "show", "wal").out).contains("Space     thick");
+        assertThat(varve("volume", "set", "wal", "--thin").out).isEqualTo("wal is thin.\n");
+        assertThat(varve("volume", "set", "wal", "--thick", "--thin").code).isEqualTo(ExitCode.USAGE);
     }
 
     @Test

@@ -168,7 +168,8 @@ final class LeaveCommandsTest {
                 .isEqualTo("db goes on with 2 of 2 copies.\n");
         assertThat(varve("volume", "set", "db", "--min-in-sync", "default").out)
                 .isEqualTo("db goes on with 1 of 2 copies.\n");
-        assertThat(varve("volume", "set", "db").err).contains("--replicas, --min-in-sync, --iops-limit");
+        assertThat(varve("volume", "set", "db").err)
+                .contains("--replicas, --min-in-sync, --thick, --thin, --iops-limit");
         assertThat(varve("volume", "set", "db", "--replicas", "2", "--min-in-sync", "3").err)
                 .contains("with 2 copies it can be 1 to 2");
         assertThat(varve("volume", "create", "x", "--size", "1GiB", "--min-in-sync", "0").code)

@@ -208,6 +208,7 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                 .setSizeBytes(request.getSizeBytes())
                 .setReplicas(request.getReplicas())
                 .setMinInSync(request.getMinInSync())
+                .setThick(request.getThick())
                 .setState(VolumeState.VOLUME_DETACHED)
                 .addSlabs(Slab.newBuilder()
                         .setGen(1)
@@ -414,6 +415,7 @@ final class SmallCluster extends ManagementService implements AutoCloseable {
                                 volume.toBuilder(), LimitRules.changed(volume.getLimits(), request.getLimits()))
                         .setReplicas(request.getReplicas() == 0 ? volume.getReplicas() : request.getReplicas())
                         .setMinInSync(request.hasMinInSync() ? request.getMinInSync() : volume.getMinInSync())
+                        .setThick(request.hasThick() ? request.getThick() : volume.getThick())
                         .build());
     }
 

@@ -33,6 +33,10 @@ public enum EventReason {
     SPACE_AGAIN("SpaceAgain", Severity.INFO, ""),
     VOLUME_CREATED("VolumeCreated", Severity.INFO, ""),
     VOLUME_RESIZED("VolumeResized", Severity.INFO, ""),
+    VOLUME_NO_ROOM(
+            "VolumeNoRoom",
+            Severity.WARNING,
+            "delete what is not needed, or add disks: varve disk add; then ask again"),
     VOLUME_DELETED("VolumeDeleted", Severity.INFO, ""),
     VOLUME_MOVED("VolumeMoved", Severity.INFO, ""),
     VOLUME_OPENED("VolumeOpened", Severity.INFO, ""),

@@ -25,6 +25,14 @@ sealed interface AgentAction {
         }
     }
 
+    /** Keep as much room for these replicas as the truth wants, then say so. */
+    record GuaranteeReplicas(Volume volume, String group, List<Slab> slabs) implements AgentAction {
+        @Override
+        public String key() {
+            return "replicas/" + volume.getId() + "/" + group;
+        }
+    }
+
     /** Take the next epoch and open the volume here. */
     record Attach(Volume volume) implements AgentAction {
         @Override

@@ -62,8 +62,22 @@ final class AgentPlan {
                 if (!leaving.isEmpty()) {
                     actions.add(new AgentAction.DeleteReplicas(volume, group, leaving));
                 }
+                List<Slab> unlike = slabsWith(volume, group, null).stream()
+                        .filter(slab -> !missing.contains(slab) && !leaving.contains(slab))
+                        .filter(slab -> isUnlike(volume, group, slab))
+                        .toList();
+                if (!unlike.isEmpty()) {
+                    actions.add(new AgentAction.GuaranteeReplicas(volume, group, unlike));
+                }
             }
         }
+    }
+
+    /** The replica keeps more or less room than the truth wants, as far as its group has told. */
+    private static boolean isUnlike(Volume volume, String group, Slab slab) {
+        return slab.getReplicasList().stream()
+                .anyMatch(replica -> replica.getGroup().equals(group)
+                        && replica.getGuaranteedBytes() != LocalReplicas.guaranteedBytes(volume, slab));
     }
 
     private static void attachment(

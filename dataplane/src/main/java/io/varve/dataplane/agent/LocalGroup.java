@@ -35,7 +35,13 @@ public record LocalGroup(
                 .setFreeBytes(
                         failed
                                 ? 0
-                                : Math.max(0, stats.capacityBytes() - stats.allocatedBytes() - stats.reservedBytes()));
+                                : Math.max(
+                                        0,
+                                        stats.capacityBytes()
+                                                - stats.allocatedBytes()
+                                                - stats.reservedBytes()
+                                                - stats.guaranteedBytes()))
+                .setGuaranteedBytes(stats.guaranteedBytes());
         for (OpenDevice device : devices) {
             group.addDevices(Device.newBuilder()
                     .setPath(device.path())

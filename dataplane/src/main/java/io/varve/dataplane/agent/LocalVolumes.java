@@ -25,6 +25,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
@@ -48,6 +49,12 @@ public final class LocalVolumes {
 
     /** What of a volume that is open here its clients may use, in bytes. */
     private final Map<Long, Long> sizes = new HashMap<>();
+
+    /** Whose access points here are to count on no guaranteed room any more, and by which version of that. */
+    private final Map<Long, Long> toUncount = new HashMap<>();
+
+    /** Those of them that do not. */
+    private final Map<Long, Long> uncounting = new HashMap<>();
 
     private Exported grownHere = (volume, epoch, uri) -> {};
     private long attaches;
@@ -78,6 +85,12 @@ public final class LocalVolumes {
     /** What clients may use of a volume that is open here; 0: it is not. */
     long sizeBytes(long volume) {
         return sizes.getOrDefault(volume, 0L);
+    }
+
+    /** Of the volume, as it was when its access point here ceased to count on guarantees, if the truth waits for that. */
+    OptionalLong uncounting(long volume) {
+        Long version = uncounting.get(volume);
+        return version == null ? OptionalLong.empty() : OptionalLong.of(version);
     }
 
     /** One more loop on which volumes may be put, or one that has another group now. */
@@ -179,6 +192,7 @@ public final class LocalVolumes {
                     }
                 }));
         limit(one, volume);
+        count(one, volume, (id, epoch, uri) -> {});
         return one;
     }
 
@@ -193,6 +207,8 @@ public final class LocalVolumes {
         if (served.remove(volume, one)) {
             sizes.remove(volume);
             hidden.remove(volume);
+            toUncount.remove(volume);
+            uncounting.remove(volume);
         }
     }
 
@@ -227,14 +243,44 @@ public final class LocalVolumes {
                 slabs(volume, groups));
         one.place().loop().execute(() -> one.place().volumes().follow(wanted));
         limit(one, volume);
-        if (!volume.getMaintenance()
-                && hidden.remove(volume.getId())
-                && one.opened().succeeded()) {
-            exported.told(volume.getId(), one.epoch(), uri(one.place(), volume.getName()));
+        count(one, volume, exported);
+        if (!volume.getMaintenance() && hidden.remove(volume.getId())) {
+            tell(one, volume, exported);
         }
     }
 
-    /** A volume that was open for its copies only is exported from now on. */
+    private void tell(Served one, Volume volume, Exported exported) {
+        if (one.opened().succeeded()) {
+            exported.told(
+                    volume.getId(),
+                    one.epoch(),
+                    hidden.contains(volume.getId()) ? "" : uri(one.place(), volume.getName()));
+        }
+    }
+
+    /** Whether its writes need not ask for room. If the truth waits until they do again, it is told when that is so on the volume's loop. */
+    private void count(Served one, Volume volume, Exported exported) {
+        boolean counts = volume.getThick() && volume.getAttachment().getGuaranteed();
+        one.place().loop().execute(() -> one.place().volumes().guaranteed(volume.getId(), one.epoch(), counts));
+        if (volume.getThick() || !volume.getAttachment().getGuaranteed()) {
+            toUncount.remove(volume.getId());
+            uncounting.remove(volume.getId());
+            return;
+        }
+        long version = volume.getGuaranteeVersion();
+        toUncount.put(volume.getId(), version);
+        one.place()
+                .loop()
+                .execute(() -> home.execute(() -> {
+                    if (one.equals(served.get(volume.getId()))
+                            && Long.valueOf(version).equals(toUncount.get(volume.getId()))) {
+                        uncounting.put(volume.getId(), version);
+                        tell(one, volume, exported);
+                    }
+                }));
+    }
+
+    /** A volume is exported from now on, or counts on nothing: the truth is to be told how it is served. */
     interface Exported {
         void told(long volume, int epoch, String uri);
     }

@@ -6,6 +6,7 @@ import io.varve.api.OpenedRequest;
 import io.varve.api.RegisterGroupRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.RevokedCertificates;
 import io.varve.api.Slab;
@@ -27,6 +28,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -339,6 +341,7 @@ public final class NodeAgent {
         return switch (action) {
             case AgentAction.CreateReplicas create -> createReplicas(create);
             case AgentAction.DeleteReplicas delete -> deleteReplicas(delete);
+            case AgentAction.GuaranteeReplicas guarantee -> guaranteeReplicas(guarantee);
             case AgentAction.Attach attach -> attach(attach.volume());
             case AgentAction.Detach detach -> detach(detach);
             case AgentAction.ReleaseStale stale -> release(stale.volume(), stale.epoch());
@@ -349,13 +352,59 @@ public final class NodeAgent {
         LocalGroup group = group(create.group());
         Volume volume = create.volume();
         return LocalReplicas.create(group, volume, create.slabs())
-                .compose(made -> truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
-                        .setVolume(volume.getId())
-                        .setGroup(create.group())
-                        .addAllSlabs(indices(create.slabs()))
-                        .addAllCreationIds(creationIds(create.slabs(), create.group()))
-                        .build()))
-                .compose(answer -> taken(answer.getResult()));
+                // Whoever is to place the next thick volume must know what is left.
+                .compose(kept -> volume.getThick() ? reportNow(group).map(kept) : Future.succeededFuture(kept))
+                .compose(kept ->
+                        tellCreated(volume, group, kept.done()).compose(told -> tellLacking(volume, group, kept)));
+    }
+
+    private Future<Void> tellCreated(Volume volume, LocalGroup group, List<Slab> slabs) {
+        return slabs.isEmpty()
+                ? Future.succeededFuture()
+                : truth.replicasCreated(ReplicasCreatedRequest.newBuilder()
+                                .setVolume(volume.getId())
+                                .setGroup(group.uuid())
+                                .addAllSlabs(indices(slabs))
+                                .addAllCreationIds(creationIds(slabs, group.uuid()))
+                                .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .setGuaranteeVersion(volume.getGuaranteeVersion())
+                                .build())
+                        .compose(answer -> taken(answer.getResult()));
+    }
+
+    private Future<Void> guaranteeReplicas(AgentAction.GuaranteeReplicas guarantee) {
+        LocalGroup group = group(guarantee.group());
+        Volume volume = guarantee.volume();
+        return LocalReplicas.guarantee(group, volume, guarantee.slabs())
+                .compose(kept -> reportNow(group).map(kept))
+                .compose(kept -> tellGuarantee(volume, group, kept.done(), "")
+                        .compose(told -> tellLacking(volume, group, kept)));
+    }
+
+    /** The truth undoes what needs the room. */
+    private Future<Void> tellLacking(Volume volume, LocalGroup group, LocalReplicas.Kept kept) {
+        return tellGuarantee(volume, group, kept.lacking(), node + ": " + kept.why());
+    }
+
+    private Future<Void> tellGuarantee(Volume volume, LocalGroup group, List<Slab> slabs, String refusal) {
+        return slabs.isEmpty()
+                ? Future.succeededFuture()
+                : truth.replicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                                .setVolume(volume.getId())
+                                .setGroup(group.uuid())
+                                .addAllSlabs(indices(slabs))
+                                .addAllCreationIds(creationIds(slabs, group.uuid()))
+                                .addAllGuaranteedBytes(guarantees(volume, slabs))
+                                .setGuaranteeVersion(volume.getGuaranteeVersion())
+                                .setRefusal(refusal)
+                                .build())
+                        .compose(NodeAgent::taken);
+    }
+
+    private static List<Long> guarantees(Volume volume, List<Slab> slabs) {
+        return slabs.stream()
+                .map(slab -> LocalReplicas.guaranteedBytes(volume, slab))
+                .toList();
     }
 
     private Future<Void> deleteReplicas(AgentAction.DeleteReplicas delete) {
@@ -399,11 +448,14 @@ public final class NodeAgent {
         if (closed || !Integer.valueOf(epoch).equals(volumes.epochs().get(volume))) {
             return;
         }
+        OptionalLong uncounting = volumes.uncounting(volume);
         truth.opened(OpenedRequest.newBuilder()
                         .setVolume(volume)
                         .setEpoch(epoch)
                         .setNbdUri(uri)
                         .setSizeBytes(volumes.sizeBytes(volume))
+                        .setUncounting(uncounting.isPresent())
+                        .setGuaranteeVersion(uncounting.orElse(0))
                         .build())
                 .onComplete(answer -> loop.execute(() -> {
                     if (answer.failed()) {

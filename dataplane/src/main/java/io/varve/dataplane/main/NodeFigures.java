@@ -6,6 +6,7 @@ import io.varve.dataplane.replication.CopyProgress;
 import io.varve.dataplane.store.DeviceLatency;
 import io.varve.dataplane.store.StoreStats;
 import io.varve.dataplane.store.StreamState;
+import io.varve.model.Geometry;
 import java.util.List;
 
 /**
@@ -49,7 +50,8 @@ public record NodeFigures(
             long allocatedBytes,
             long creationId,
             int blocks,
-            boolean isComplete) {
+            boolean isComplete,
+            long guaranteedBytes) {
         static Replica of(String group, StreamState state, long allocatedBytes) {
             return new Replica(
                     group,
@@ -64,7 +66,8 @@ public record NodeFigures(
                     allocatedBytes,
                     state.creationId(),
                     state.blocks(),
-                    state.session() == 0);
+                    state.session() == 0,
+                    (long) state.guaranteedBlocks() * Geometry.BLOCK_BYTES);
         }
 
         /**

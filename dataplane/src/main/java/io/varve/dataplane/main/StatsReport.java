@@ -100,6 +100,7 @@ final class StatsReport {
                 .setCreationId(replica.creationId())
                 .setLastEpoch(replica.lastEpoch())
                 .setBlocks(replica.blocks())
+                .setGuaranteedBytes(replica.guaranteedBytes())
                 .setIncomplete(!replica.isComplete())
                 .build();
     }
@@ -114,6 +115,7 @@ final class StatsReport {
                 .setCapacityBytes(stats.capacityBytes())
                 .setAllocatedBytes(stats.allocatedBytes())
                 .setReservedBytes(stats.reservedBytes())
+                .setGuaranteedBytes(stats.guaranteedBytes())
                 .setWrittenBytes(stats.writtenBytes())
                 .setLastCheckpointNanos(stats.lastCheckpointNanos())
                 .setCheckpoints(stats.checkpoints())

@@ -128,7 +128,8 @@ final class BlockRepair {
     /** Of an entry that rotted nothing is known: the block gets a place again. The next checkpoint saves it. */
     private boolean adoptLost(int row, int piece, int bit) {
         if (!group.entries.isMapped(row, piece) || group.entries.unit(row, piece) == EntryCache.NO_UNIT) {
-            int device = group.space.chooseDevice();
+            // Nobody put one aside for it: what others were promised is not given away.
+            int device = group.space.isAnyUnclaimed() ? group.space.chooseDevice() : -1;
             int unit = device < 0 ? -1 : group.space.allocate(device, -1);
             if (unit < 0) {
                 return false;

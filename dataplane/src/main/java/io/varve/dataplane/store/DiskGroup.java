@@ -60,8 +60,8 @@ public final class DiskGroup implements ReplicaStore {
         reads = new ReadPath(group);
         tails = new TailCopies(group, journal);
         checkpoints = new Checkpoints(group, journal, tails);
-        changes = new StreamChanges(group, journal, checkpoints);
         reclaim = new Reclaim(group, checkpoints);
+        changes = new StreamChanges(group, journal, checkpoints, reclaim);
         resync = new Resync(group, journal, appends, checkpoints);
         appends.use(journal, tails, checkpoints);
     }
@@ -195,8 +195,13 @@ public final class DiskGroup implements ReplicaStore {
     }
 
     @Override
-    public void create(long stream, long creationId, int blocks, StatusCallback created) {
-        changes.create(stream, creationId, blocks, created);
+    public void create(long stream, long creationId, int blocks, int guaranteedBlocks, StatusCallback created) {
+        changes.create(stream, creationId, blocks, guaranteedBlocks, created);
+    }
+
+    @Override
+    public void guarantee(long stream, long creationId, int guaranteedBlocks, StatusCallback done) {
+        changes.guarantee(stream, creationId, guaranteedBlocks, done);
     }
 
     @Override
@@ -325,6 +330,7 @@ public final class DiskGroup implements ReplicaStore {
                 units * io.varve.model.Geometry.PIECE_BYTES,
                 (units - group.space.free()) * io.varve.model.Geometry.PIECE_BYTES,
                 group.space.reserved() * io.varve.model.Geometry.PIECE_BYTES,
+                group.space.guaranteed() * io.varve.model.Geometry.PIECE_BYTES,
                 group.devices.stream().mapToLong(GroupDevice::writtenBytes).sum(),
                 journal.writtenFrames(),
                 appends.records(),

@@ -138,9 +138,7 @@ final class ExtentDestage {
     }
 
     private void mapped(StreamLog stream, int block) {
-        int piece = block / BLOCKS;
-        stream.mapped.set(piece);
-        group.space.unreserve(stream, piece);
+        group.space.mapped(stream, block / BLOCKS);
     }
 
     private void copy(StreamLog stream, int row, int piece, int layer, int block, int data, int zero) {
@@ -202,7 +200,7 @@ final class ExtentDestage {
 
     /** The piece's unit goes; newer data that counted on it needs one of its own. */
     private void unmapped(StreamLog stream, int block) {
-        stream.mapped.clear(block / BLOCKS);
+        group.space.unmapped(stream, block / BLOCKS);
         boolean queued = stream.state.lastSeq > stream.state.durableSeq;
         if (queued || group.overlay.hasDataAbove(stream.slot, block, BLOCKS, stream.cut)) {
             group.space.reserveAnyway(stream, block, BLOCKS);

@@ -141,6 +141,12 @@ final class LoadedIndex {
                 stream.mapped.or(pieces);
             }
         });
+        streams.forEach((id, row) -> {
+            StreamLog stream = group.stream(id);
+            if (stream != null && !row.deleting()) {
+                group.space.guarantee(stream, Space.pieces(row.guaranteedBlocks()));
+            }
+        });
         for (ExtentIndex.Entry page : versions) {
             ByteBuffer key = ByteBuffer.wrap(page.key());
             StreamLog stream = group.stream(key.getLong());

@@ -23,11 +23,22 @@ public interface ReplicaStore {
     /** Every stream here; a copy. */
     java.util.List<StreamState> streams();
 
+    /** Makes an empty replica of a thin volume. */
+    default void create(long stream, long creationId, int blocks, StatusCallback created) {
+        create(stream, creationId, blocks, 0, created);
+    }
+
     /**
-     * Makes an empty replica, durably. One with a lower creation id is an earlier one that was to go: it is deleted first. {@code created} gets OK, also when
-     * the same (stream, creationId) exists already; NOT_MEMBER when a later one does, or one is being deleted; NO_SPACE; IO_ERROR.
+     * Makes an empty replica, durably, and keeps room for its first {@code guaranteedBlocks} (0: thin). One with a lower creation id is an earlier one that was to go: it is deleted first. {@code created} gets OK, also when
+     * the same (stream, creationId) exists already; NOT_MEMBER when a later one does, or one is being deleted; NO_SPACE, and nothing was made, also for want of that room; IO_ERROR.
      */
-    void create(long stream, long creationId, int blocks, StatusCallback created);
+    void create(long stream, long creationId, int blocks, int guaranteedBlocks, StatusCallback created);
+
+    /**
+     * Room for the first {@code guaranteedBlocks} is kept from now on, no more and no less, durably: they can be written however full the pool is. {@code done}: OK;
+     * NO_SPACE, and the guarantee is as it was; NOT_MEMBER also when another replica is here; IO_ERROR.
+     */
+    void guarantee(long stream, long creationId, int guaranteedBlocks, StatusCallback done);
 
     /** Any creation id, for {@link #delete}: the volume is gone. */
     long ANY_CREATION = 0;

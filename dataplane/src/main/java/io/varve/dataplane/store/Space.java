@@ -1,11 +1,13 @@
 package io.varve.dataplane.store;
 
 import io.varve.model.Geometry;
+import java.util.BitSet;
 import java.util.List;
 
 /**
- * How many units are left, and for which pieces of which stream one is put aside because their data is still in the journal. Counts
- * conservatively: a piece that turns out not to need its unit gives it back at the next checkpoint. Confined to the group's loop.
+ * How many units are left, and for which pieces of which stream one is put aside: <em>reserved</em> because their data is still in the journal, or
+ * <em>guaranteed</em> because the volume is thick. Counts conservatively: a piece that turns out not to need its unit gives it back at the next
+ * checkpoint. Confined to the group's loop.
  */
 final class Space {
     /** The last twentieth is for rebuild and for finishing what was begun: nothing new is admitted into it. */
@@ -23,6 +25,8 @@ final class Space {
     private final List<GroupDevice> devices;
     private final long units;
     private long reserved;
+    /** Units kept for pieces below {@link StreamLog#guaranteedPieces} that have neither a unit nor a reservation that counts. */
+    private long guaranteed;
     /** Units taken by direct writes since the last checkpoint began. */
     private long takenDirect;
 
@@ -51,10 +55,75 @@ final class Space {
         return reserved;
     }
 
-    /** Units that a new piece can still get. */
-    long available() {
-        return Math.max(0, free() - reserved - units / KEPT_FRACTION);
+    long guaranteed() {
+        return guaranteed;
     }
+
+    /** Units that nobody has and that are put aside for nobody. */
+    private long unclaimed() {
+        return free() - reserved - guaranteed;
+    }
+
+    /** True if so many pieces can get a unit each that is put aside for nobody. */
+    boolean hasUnclaimed(int pieces) {
+        return pieces == 0 || pieces <= unclaimed();
+    }
+
+    boolean isAnyUnclaimed() {
+        return unclaimed() > 0;
+    }
+
+    /** Units that a new piece can still get, if none is guaranteed to it. */
+    long available() {
+        return Math.max(0, unclaimed() - units / KEPT_FRACTION);
+    }
+
+    // ------------------------------------------------------------------------------------------------ guarantees
+
+    static int pieces(int blocks) {
+        return (blocks + Geometry.BLOCKS_PER_PIECE - 1) / Geometry.BLOCKS_PER_PIECE;
+    }
+
+    /** One unit is kept for the piece by its stream's guarantee. One that a direct write took is a further one: until a checkpoint it may be needed too. */
+    private static boolean isKept(StreamLog stream, int piece) {
+        return piece < stream.guaranteedPieces
+                && !stream.mapped.get(piece)
+                && (!stream.reserved.get(piece) || stream.covered.get(piece));
+    }
+
+    private static long keptPieces(StreamLog stream, int pieces) {
+        BitSet settled = (BitSet) stream.reserved.clone();
+        settled.andNot(stream.covered);
+        settled.or(stream.mapped);
+        return pieces - (long) settled.get(0, pieces).cardinality();
+    }
+
+    /** Keeps units for a stream that is about to be made. False: there are not as many. */
+    boolean keep(int pieces) {
+        if (pieces > available()) {
+            return false;
+        }
+        guaranteed += pieces;
+        return true;
+    }
+
+    /** That stream is not made after all. */
+    void giveUp(int pieces) {
+        guaranteed -= pieces;
+    }
+
+    /** Units that are lacking for such a guarantee; 0: it can be given. */
+    long lacking(StreamLog stream, int pieces) {
+        return Math.max(0, keptPieces(stream, pieces) - keptPieces(stream, stream.guaranteedPieces) - available());
+    }
+
+    /** The stream's guarantee covers so many pieces from now on, whatever it was before. */
+    void guarantee(StreamLog stream, int pieces) {
+        guaranteed += keptPieces(stream, pieces) - keptPieces(stream, stream.guaranteedPieces);
+        stream.guaranteedPieces = pieces;
+    }
+
+    // ------------------------------------------------------------------------------------------------ reservations
 
     /**
      * Puts a unit aside for each piece of the record that will need one and did not take one directly; false: there are not enough, and nothing
@@ -68,9 +137,10 @@ final class Space {
         int directEnd = direct + record.directPieces;
         int needed = 0;
         for (int piece = first; piece <= end; piece++) {
-            needed += (piece < direct || piece >= directEnd) && needs(stream, piece) ? 1 : 0;
+            boolean journalled = piece < direct || piece >= directEnd;
+            needed += journalled && needs(stream, piece) && !isKept(stream, piece) ? 1 : 0;
         }
-        if (needed > 0 && needed > free() - reserved) {
+        if (!hasUnclaimed(needed)) {
             return false;
         }
         for (int piece = first; piece <= end; piece++) {
@@ -103,8 +173,19 @@ final class Space {
         }
     }
 
+    /** Adds the pieces for which {@link #reserveAnyway} would take a unit that is not kept for them. */
+    static void addUnkept(StreamLog stream, int block, int count, BitSet pieces) {
+        int end = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
+        for (int piece = block / Geometry.BLOCKS_PER_PIECE; piece <= end; piece++) {
+            if (needs(stream, piece) && !isKept(stream, piece)) {
+                pieces.set(piece);
+            }
+        }
+    }
+
     private void reserveAnyway(StreamLog stream, int piece) {
         if (needs(stream, piece)) {
+            guaranteed -= isKept(stream, piece) ? 1 : 0;
             stream.reserved.set(piece);
             stream.covered.clear(piece);
             reserved++;
@@ -118,18 +199,35 @@ final class Space {
                 : stream.state.layer > 0 || !stream.mapped.get(piece);
     }
 
-    void unreserve(StreamLog stream, int piece) {
+    private void unreserve(StreamLog stream, int piece) {
         if (stream.reserved.get(piece)) {
+            boolean wasKept = isKept(stream, piece);
             stream.reserved.clear(piece);
             reserved -= stream.covered.get(piece) ? 0 : 1;
             stream.covered.clear(piece);
+            guaranteed += isKept(stream, piece) && !wasKept ? 1 : 0;
         }
     }
 
     void unreserveAll(StreamLog stream) {
+        long kept = keptPieces(stream, stream.guaranteedPieces);
         reserved -= stream.reserved.cardinality() - stream.covered.cardinality();
         stream.reserved.clear();
         stream.covered.clear();
+        guaranteed += keptPieces(stream, stream.guaranteedPieces) - kept;
+    }
+
+    /** The piece has a unit. */
+    void mapped(StreamLog stream, int piece) {
+        guaranteed -= isKept(stream, piece) ? 1 : 0;
+        stream.mapped.set(piece);
+        unreserve(stream, piece);
+    }
+
+    /** Its unit goes; it is free when the next index commit is durable. */
+    void unmapped(StreamLog stream, int piece) {
+        stream.mapped.clear(piece);
+        guaranteed += isKept(stream, piece) ? 1 : 0;
     }
 
     /** Gives back what turned out not to be needed: the piece was mapped, zeroed or cut away, and no newer data waits. */

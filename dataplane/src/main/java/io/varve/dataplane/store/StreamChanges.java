@@ -12,19 +12,25 @@ final class StreamChanges {
     private final GroupState group;
     private final Journal journal;
     private final Checkpoints checkpoints;
+    private final Reclaim reclaim;
+    /** Who waits until the row that says so is durable. */
+    private List<Runnable> unsaved = new ArrayList<>();
 
-    StreamChanges(GroupState group, Journal journal, Checkpoints checkpoints) {
+    private boolean saving;
+
+    StreamChanges(GroupState group, Journal journal, Checkpoints checkpoints, Reclaim reclaim) {
         this.group = group;
         this.journal = journal;
         this.checkpoints = checkpoints;
+        this.reclaim = reclaim;
     }
 
-    void create(long stream, long creationId, int blocks, ReplicaStore.StatusCallback created) {
+    void create(long stream, long creationId, int blocks, int guaranteedBlocks, ReplicaStore.StatusCallback created) {
         StreamLog existing = group.stream(stream);
         if (existing != null && Long.compareUnsigned(existing.state.creationId(), creationId) < 0) {
             delete(stream, existing.state.creationId(), status -> {
                 if (status == StoreStatus.OK) {
-                    create(stream, creationId, blocks, created);
+                    create(stream, creationId, blocks, guaranteedBlocks, created);
                 } else {
                     created.done(status);
                 }
@@ -32,21 +38,116 @@ final class StreamChanges {
             return;
         }
         StoreStatus known = known(stream, creationId);
-        if (known != null) {
+        if (known == StoreStatus.OK && existing != null && existing.state.guaranteedBlocks != guaranteedBlocks) {
+            guarantee(stream, creationId, guaranteedBlocks, created);
+        } else if (known != null) {
             group.loop.execute(() -> created.done(known));
-            return;
+        } else if (group.space.keep(Space.pieces(guaranteedBlocks))) {
+            make(stream, creationId, blocks, guaranteedBlocks, created);
+        } else {
+            reclaim.ask(() -> {
+                StoreStatus meanwhile = known(stream, creationId);
+                if (meanwhile != null) {
+                    created.done(meanwhile);
+                } else if (group.space.keep(Space.pieces(guaranteedBlocks))) {
+                    make(stream, creationId, blocks, guaranteedBlocks, created);
+                } else {
+                    created.done(StoreStatus.NO_SPACE);
+                }
+            });
         }
+    }
+
+    /** Its guarantee is kept already: nobody takes the room while the row is on its way. */
+    private void make(
+            long stream, long creationId, int blocks, int guaranteedBlocks, ReplicaStore.StatusCallback created) {
         // Frames before the next one cannot hold records of this replica, but may of an earlier one with the same id.
-        StreamRow row = new StreamRow(creationId, blocks, journal.nextFrameSeq(), 0, 0, 0, 0, 0, 0, 0, false);
+        StreamRow row =
+                new StreamRow(creationId, blocks, journal.nextFrameSeq(), 0, 0, 0, 0, 0, 0, 0, false, guaranteedBlocks);
         IndexBatch batch = new IndexBatch();
         batch.put(Table.STREAM, StreamRow.key(stream), row.encode());
         commit(batch, () -> {
             // The same replica may have been asked for twice while the first commit was under way.
+            group.space.giveUp(Space.pieces(guaranteedBlocks));
             if (group.failure == null && group.stream(stream) == null) {
-                group.addStream(stream, row);
+                group.space.guarantee(group.addStream(stream, row), Space.pieces(guaranteedBlocks));
             }
             created.done(group.failure == null ? StoreStatus.OK : StoreStatus.IO_ERROR);
         });
+    }
+
+    /** Room is kept before the row says so, and given back after: whatever a crash leaves of it, no more is guaranteed than there is. */
+    void guarantee(long stream, long creationId, int guaranteedBlocks, ReplicaStore.StatusCallback done) {
+        StreamLog found = group.stream(stream);
+        StoreStatus refusal = refusal(found, creationId);
+        if (found == null || refusal != null) {
+            group.loop.execute(() -> done.done(refusal == null ? StoreStatus.NOT_MEMBER : refusal));
+        } else if (found.state.guaranteedBlocks == guaranteedBlocks) {
+            whenSaved(() -> guaranteed(found, creationId, done));
+        } else if (group.space.lacking(found, Space.pieces(guaranteedBlocks)) == 0) {
+            guarantee(found, guaranteedBlocks, done);
+        } else {
+            reclaim.ask(() -> {
+                StoreStatus meanwhile = refusal(found, creationId);
+                if (meanwhile != null) {
+                    done.done(meanwhile);
+                } else if (group.space.lacking(found, Space.pieces(guaranteedBlocks)) == 0) {
+                    guarantee(found, guaranteedBlocks, done);
+                } else {
+                    done.done(StoreStatus.NO_SPACE);
+                }
+            });
+        }
+    }
+
+    private void guarantee(StreamLog stream, int guaranteedBlocks, ReplicaStore.StatusCallback done) {
+        int pieces = Space.pieces(guaranteedBlocks);
+        if (pieces > stream.guaranteedPieces) {
+            group.space.guarantee(stream, pieces);
+        }
+        stream.state.guaranteedBlocks = guaranteedBlocks;
+        stream.rowChanged = true;
+        whenSaved(() -> guaranteed(stream, stream.state.creationId(), done));
+    }
+
+    /** After a checkpoint that begins later. One serves all that came until then: a volume has a guarantee for each of its slabs. */
+    private void whenSaved(Runnable then) {
+        unsaved.add(then);
+        if (!saving) {
+            saving = true;
+            group.loop.execute(this::save);
+        }
+    }
+
+    private void save() {
+        List<Runnable> served = unsaved;
+        unsaved = new ArrayList<>();
+        checkpoints.runOnce(() -> {
+            saving = !unsaved.isEmpty();
+            if (saving) {
+                group.loop.execute(this::save);
+            }
+            served.forEach(Runnable::run);
+        });
+    }
+
+    /** A checkpoint has saved the row. */
+    private void guaranteed(StreamLog stream, long creationId, ReplicaStore.StatusCallback done) {
+        StoreStatus refusal = refusal(stream, creationId);
+        if (refusal == null) {
+            group.space.guarantee(stream, Space.pieces(stream.state.guaranteedBlocks));
+        }
+        done.done(refusal == null ? StoreStatus.OK : refusal);
+    }
+
+    /** Why nothing can be done with the replica; null if it can. */
+    private @Nullable StoreStatus refusal(@Nullable StreamLog stream, long creationId) {
+        if (!group.isServing()) {
+            return StoreStatus.IO_ERROR;
+        }
+        return stream == null || stream.deleting || stream.state.creationId() != creationId
+                ? StoreStatus.NOT_MEMBER
+                : null;
     }
 
     private @Nullable StoreStatus known(long stream, long creationId) {
@@ -117,6 +218,8 @@ final class StreamChanges {
             deleted.done(StoreStatus.IO_ERROR);
             return;
         }
+        // Not before the row that says so is durable: after a crash the replica would be back, and its room gone.
+        group.space.guarantee(stream, 0);
         EntrySweep sweep = new EntrySweep(group.index, stream.state.stream());
         group.loop.offload(sweep, () -> {
             List<Long> units = new ArrayList<>(sweep.units());

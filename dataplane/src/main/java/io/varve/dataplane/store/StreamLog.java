@@ -38,6 +38,9 @@ final class StreamLog {
     /** Those of {@link #reserved} whose unit is one that a direct write has taken already: they are not counted as reserved. */
     final BitSet covered = new BitSet();
 
+    /** Pieces below this have a unit each kept for them until they have one: what {@link Space} counts. Never less than rows say. */
+    int guaranteedPieces;
+
     /** Last applied seq that touched each extent, by page; null: never. */
     private final long[] @Nullable [] versions;
 
@@ -83,6 +86,7 @@ final class StreamLog {
         state.promisedNodeHash = row.promisedNodeHash();
         state.promisedIncarnation = row.promisedIncarnation();
         state.layer = row.layer();
+        state.guaranteedBlocks = row.guaranteedBlocks();
         versions = new long[(extents() + VERSIONS_PER_PAGE - 1) / VERSIONS_PER_PAGE][];
     }
 
@@ -107,7 +111,8 @@ final class StreamLog {
                 state.promisedNodeHash,
                 state.promisedIncarnation,
                 layer,
-                deleting);
+                deleting,
+                state.guaranteedBlocks);
     }
 
     /** As it is when the log goes on behind {@code applied}, at which nothing else is known to be uncommitted. */
@@ -123,7 +128,8 @@ final class StreamLog {
                 state.promisedNodeHash,
                 state.promisedIncarnation,
                 appliedLayer,
-                deleting);
+                deleting,
+                state.guaranteedBlocks);
     }
 
     /** That row is durable, and nothing of the old log was left above the index. */

@@ -5,11 +5,13 @@ import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stream as the index keeps it: identity, and its state at {@code appliedSeq}. 96 bytes, little endian, versioned.
+ * A stream as the index keeps it: identity, and its state at {@code appliedSeq}. 96 bytes, little endian, versioned: a row with a guarantee is
+ * of version 2, so that a program which would not keep it does not open the group.
  *
  * @param bornFrameSeq journal frames before this one speak of an earlier replica of the same stream
  * @param appliedEpoch epoch of the record {@code appliedSeq}
  * @param deleting its space is being given back; to everybody else it is gone
+ * @param guaranteedBlocks from the first one, so many blocks of a thick volume have a unit each kept for them; 0: thin
  */
 record StreamRow(
         long creationId,
@@ -22,14 +24,16 @@ record StreamRow(
         long promisedNodeHash,
         long promisedIncarnation,
         int layer,
-        boolean deleting) {
+        boolean deleting,
+        int guaranteedBlocks) {
     private static final int BYTES = 96;
-    private static final short VERSION = 1;
+    private static final short THIN_VERSION = 1;
+    private static final short THICK_VERSION = 2;
 
     byte[] encode() {
         return ByteBuffer.allocate(BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
-                .putShort(VERSION)
+                .putShort(guaranteedBlocks == 0 ? THIN_VERSION : THICK_VERSION)
                 .putShort((short) (deleting ? 1 : 0))
                 .putInt(blocks)
                 .putLong(creationId)
@@ -41,13 +45,15 @@ record StreamRow(
                 .putLong(promisedNodeHash)
                 .putLong(promisedIncarnation)
                 .putInt(layer)
+                .putInt(guaranteedBlocks)
                 .array();
     }
 
-    /** Null if the bytes are not of this version. */
+    /** Null if the bytes are of a later version. */
     static @Nullable StreamRow decode(byte[] bytes) {
         ByteBuffer from = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        if (bytes.length != BYTES || from.getShort() != VERSION) {
+        short version = bytes.length == BYTES ? from.getShort() : 0;
+        if (version != THIN_VERSION && version != THICK_VERSION) {
             return null;
         }
         boolean deleting = from.getShort() == 1;
@@ -69,7 +75,8 @@ record StreamRow(
                 from.getLong(),
                 from.getLong(),
                 from.getInt(),
-                deleting);
+                deleting,
+                from.getInt());
     }
 
     static byte[] key(long stream) {

@@ -37,6 +37,9 @@ public final class StreamState {
     /** Whose COPIED records say what is done here; 0: nothing is missing. */
     long session;
 
+    /** From the first one, so many blocks have a unit each kept for them, durably; 0: thin. */
+    int guaranteedBlocks;
+
     /** First seq that recovery found rotten, {@link Long#MAX_VALUE} if none: reported in SEALED. */
     long suspectFromSeq = Long.MAX_VALUE;
 
@@ -103,6 +106,11 @@ public final class StreamState {
     /** The session in which this copy is made whole; 0: it is complete. Not 0 from join until finish. */
     public long session() {
         return session;
+    }
+
+    /** From the first one, so many blocks of a thick volume can always be written here; 0: thin. */
+    public int guaranteedBlocks() {
+        return guaranteedBlocks;
     }
 
     public long suspectFromSeq() {

@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.varve.dataplane.store.journal.Journal;
 import io.varve.model.Geometry;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +23,8 @@ final class TailCopies {
     private @Nullable StreamLog stream;
     private long lastSeq;
     private long appends;
-    /** Of all copies so far: a tail is not moved into a pool that cannot take it. */
-    private long pieces;
+    /** Pieces for which all copies so far would take a unit that is not kept for them: a tail is not moved into a pool that cannot take it. */
+    private final BitSet unkept = new BitSet();
 
     private int waitingCopies;
     private long waitingBytes;
@@ -81,7 +82,7 @@ final class TailCopies {
         lastSeq = pinning.state.lastSeq;
         appends = pinning.appends;
         nextSeq = pinning.state.appliedSeq + 1;
-        pieces = 0;
+        unkept.clear();
         givenUp = false;
         copies.clear();
         readMore();
@@ -130,8 +131,8 @@ final class TailCopies {
             return false;
         }
         Copy copied = new Copy(record);
-        pieces += copied.pieces();
-        if (pieces > group.space.free() - group.space.reserved() || !journal.admitControl(copied, false)) {
+        copied.addUnkept(of);
+        if (!group.space.hasUnclaimed(unkept.cardinality()) || !journal.admitControl(copied, false)) {
             copied.drop();
             givenUp = true;
             return false;
@@ -149,7 +150,7 @@ final class TailCopies {
         if (waitingCopies > 0 || of == null) {
             return;
         }
-        if (!givenUp && of.appends == appends) {
+        if (!givenUp && of.appends == appends && hasRoomNow(of)) {
             for (Copy copied : copies) {
                 copied.takeOver(of);
             }
@@ -165,6 +166,14 @@ final class TailCopies {
         if (waiting != null) {
             group.loop.execute(waiting);
         }
+    }
+
+    /** Others may have taken units while the copies were written. */
+    private boolean hasRoomNow(StreamLog of) {
+        unkept.clear();
+        copies.forEach(copied -> copied.addUnkept(of));
+        givenUp = !group.space.hasUnclaimed(unkept.cardinality());
+        return !givenUp;
     }
 
     boolean isIdle() {
@@ -218,10 +227,11 @@ final class TailCopies {
             }
         }
 
-        /** Units that its data may need once it no longer lies in those of a direct write. */
-        int pieces() {
-            int last = (block + count - 1) / Geometry.BLOCKS_PER_PIECE;
-            return op.hasPayload() ? last - block / Geometry.BLOCKS_PER_PIECE + 1 : 0;
+        /** What its data needs once it no longer lies in the units of a direct write. */
+        void addUnkept(StreamLog of) {
+            if (op.hasPayload()) {
+                Space.addUnkept(of, block, count, unkept);
+            }
         }
 
         int bytes() {

@@ -108,6 +108,12 @@ public final class SlabVolume implements Volume {
         }
     }
 
+    /** Every copy keeps room for all of it, or not any more: then writes ask for it again. */
+    void guaranteed(boolean isGuaranteed) {
+        growth.guaranteed(isGuaranteed);
+        pump();
+    }
+
     @Override
     public boolean isHoldingBack() {
         return !open.throttle().mayTake();
@@ -275,7 +281,7 @@ public final class SlabVolume implements Volume {
             BlockRequest request = run.request();
             ByteBuf data = java.util.Objects.requireNonNull(request.data);
             part.fillData(run, block, count, data, request.dataIndex + (int) (at - run.offsetBytes), crc);
-            part.pieceCost = admission.grow(slab, block, count);
+            part.pieceCost = growth.cost(admission.grow(slab, block, count));
         } else {
             part.fillZeros(run, block, count, run.kind == BlockRequest.Kind.ZERO ? Op.ZERO : Op.UNMAP);
             admission.shrink(slab, block, count);
@@ -342,7 +348,7 @@ public final class SlabVolume implements Volume {
             edges.remove(edge);
             WritePart part = freeWrites.isEmpty() ? new WritePart(this) : freeWrites.pop();
             part.fillEdge(edge.run(), edge.block, edge.takeChanged(), crc);
-            part.pieceCost = admission.grow(edge.slab(), edge.block, 1);
+            part.pieceCost = growth.cost(admission.grow(edge.slab(), edge.block, 1));
             edge.release();
             number(edge.slab(), part);
         }

@@ -10,7 +10,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether a write that makes a thin volume grow has room on every copy. What a copy told last may be old, and counts as gone what its next
+ * Whether a write that makes a volume grow has room on every copy. A thick one always has ({@code docs/internals/thick.md}). For a thin one: what a copy told last may be old, and counts as gone what its next
  * checkpoint gives back; so "full" is said only after every copy of the slab that lacks room was asked to reclaim and still lacks it. Where it
  * depends on pieces that a copy may have given back, all reclaim and tell what they hold. The first write in the queue asks, when all before it is
  * acknowledged; meanwhile it and what is behind it wait. Confined to the volume's loop.
@@ -44,6 +44,7 @@ final class ThinGrowth {
     private long[] fullUntilNanos;
 
     private long[] fullPieces;
+    private boolean isGuaranteed;
     private Question question = Question.NONE;
     private int round;
     private int outstanding;
@@ -67,9 +68,23 @@ final class ThinGrowth {
         fullPieces = Arrays.copyOf(fullPieces, slabs(sizeBytes));
     }
 
+    /** Every copy keeps room for all of the volume, or not any more. */
+    void guaranteed(boolean guaranteed) {
+        isGuaranteed = guaranteed;
+    }
+
+    /** What pieces that take space from now on cost of what the copies have for everybody. */
+    int cost(int pieces) {
+        return isGuaranteed ? 0 : pieces;
+    }
+
     /** For the first write in the queue, of which nothing is numbered yet. {@code isLast}: nothing of the volume but this can be numbered. */
     Verdict ask(long offsetBytes, long lengthBytes, boolean isLast) {
         Verdict verdict = Verdict.ROOM;
+        if (isGuaranteed) {
+            forget();
+            return verdict;
+        }
         for (int slab = first(offsetBytes); slab <= last(offsetBytes, lengthBytes); slab++) {
             if (lacks(slab, growth(slab, offsetBytes, lengthBytes))) {
                 boolean isForCertain = lacks(slab, certainGrowth(slab, offsetBytes, lengthBytes));

@@ -84,6 +84,14 @@ public final class Volumes implements VolumeDirectory {
         }
     }
 
+    /** Every copy of a volume that is attached here in that epoch keeps room for all of it, or not any more. */
+    public void guaranteed(long volume, int epoch, boolean isGuaranteed) {
+        Attached attached = byId.get(volume);
+        if (attached != null && attached.spec.epoch() == epoch) {
+            attached.volume.guaranteed(isGuaranteed);
+        }
+    }
+
     /** Waits for requests in flight, no longer than {@code limit}, and lets go. {@code detached} runs also when the volume is not here. */
     public void detach(long volume, Duration limit, Runnable detached) {
         Attached attached = byId.get(volume);

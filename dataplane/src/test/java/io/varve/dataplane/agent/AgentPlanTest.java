@@ -3,6 +3,7 @@ package io.varve.dataplane.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.api.Attachment;
+import io.varve.api.Growth;
 import io.varve.api.NodeView;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
@@ -50,6 +51,45 @@ class AgentPlanTest {
                 .setSlabs(0, outside.getSlabs(0).toBuilder().addIsr("g1"))
                 .build();
         assertThat(plan(inside, Map.of())).isEmpty();
+    }
+
+    @Test
+    void keepsAsMuchRoomForAReplicaAsTheTruthWants() {
+        Volume thick = volume(VolumeState.VOLUME_ATTACHED, ReplicaPhase.REPLICA_CREATED)
+                .setThick(true)
+                .setSizeBytes(5L << 30)
+                .setSlabBytes(8L << 30)
+                .build();
+        assertThat(plan(thick, Map.of())).singleElement().isInstanceOf(AgentAction.GuaranteeReplicas.class);
+        Volume kept = withGuarantee(thick, 5L << 30);
+        assertThat(plan(kept, Map.of())).isEmpty();
+        Volume growing = kept.toBuilder()
+                .setGrowth(Growth.newBuilder().setSizeBytes(6L << 30))
+                .build();
+        assertThat(plan(growing, Map.of())).singleElement().isInstanceOf(AgentAction.GuaranteeReplicas.class);
+        Volume tooLarge = growing.toBuilder()
+                .setGrowth(growing.getGrowth().toBuilder().setRefused(true))
+                .build();
+        assertThat(plan(tooLarge, Map.of())).isEmpty();
+        Volume countedOn = kept.toBuilder()
+                .setThick(false)
+                .setAttachment(Attachment.newBuilder().setNode("n2").setGuaranteed(true))
+                .build();
+        assertThat(plan(countedOn, Map.of()))
+                .as("its access point has yet to say that it does not count on it")
+                .isEmpty();
+        Volume thin = countedOn.toBuilder().clearAttachment().build();
+        assertThat(plan(thin, Map.of())).singleElement().isInstanceOf(AgentAction.GuaranteeReplicas.class);
+    }
+
+    private static Volume withGuarantee(Volume volume, long bytes) {
+        Slab slab = volume.getSlabs(0);
+        return volume.toBuilder()
+                .setSlabs(
+                        0,
+                        slab.toBuilder()
+                                .setReplicas(0, slab.getReplicas(0).toBuilder().setGuaranteedBytes(bytes)))
+                .build();
     }
 
     @Test

@@ -95,7 +95,7 @@ public final class MemoryStore implements ReplicaStore {
     }
 
     @Override
-    public void create(long stream, long creationId, int blocks, StatusCallback created) {
+    public void create(long stream, long creationId, int blocks, int guaranteedBlocks, StatusCallback created) {
         StreamState existing = states.get(stream);
         if (existing != null && existing.creationId() < creationId) {
             forget(stream);
@@ -103,6 +103,12 @@ public final class MemoryStore implements ReplicaStore {
         disk.streams.computeIfAbsent(stream, s -> new MemoryDisk.Stream(creationId, blocks));
         states.computeIfAbsent(stream, s -> new StreamState(stream, creationId, blocks));
         loop.execute(() -> created.done(StoreStatus.OK));
+    }
+
+    /** It never runs full. */
+    @Override
+    public void guarantee(long stream, long creationId, int guaranteedBlocks, StatusCallback done) {
+        loop.execute(() -> done.done(StoreStatus.OK));
     }
 
     private void forget(long stream) {
@@ -410,7 +416,7 @@ public final class MemoryStore implements ReplicaStore {
 
     @Override
     public StoreStats stats() {
-        return new StoreStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, repaired);
+        return new StoreStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, repaired);
     }
 
     @Override

@@ -3,7 +3,9 @@ package io.varve.dataplane.volume;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.dataplane.store.DiskGroup;
+import io.varve.dataplane.store.StoreStatus;
 import io.varve.model.Geometry;
+import io.varve.model.StreamId;
 import org.junit.jupiter.api.Test;
 
 /** The last twentieth of a pool is not for clients' growth, but for copies that are being filled. */
@@ -86,6 +88,45 @@ class FullPoolTest {
                 .isEqualTo("HEALTHY");
         assertThat(cluster.differences(0)).isEmpty();
         assertThat(cluster.write(0, (long) (full - 1) * MIB, SimulatedCluster.stamp(MIB, 1)))
+                .isEqualTo(BlockStatus.NO_SPACE);
+    }
+
+    /** What the copies guarantee is written and trimmed and written again, while everybody else is told that there is no room. */
+    @Test
+    void writesWhatIsGuaranteedWhenThereIsNoRoom() {
+        SimulatedCluster cluster = new SimulatedCluster(41, 3, 2, 1, 320L * MIB, true);
+        SlabVolume volume = cluster.open(0);
+        int kept = 24;
+        int[] keeping = new int[1];
+        for (int i = 0; i < 2; i++) {
+            SimulatedCluster.Life life = cluster.node(i).life();
+            long creation = 100L + i;
+            life.loop.execute(() -> life.store.guarantee(
+                    StreamId.of(SimulatedCluster.VOLUME, 0),
+                    creation,
+                    kept * Geometry.BLOCKS_PER_EXTENT,
+                    status -> keeping[0] += status == StoreStatus.OK ? 1 : 0));
+        }
+        cluster.scheduler.runFor(SECOND);
+        assertThat(keeping[0]).isEqualTo(2);
+        int full = kept;
+        while (cluster.write(0, (long) full * MIB, SimulatedCluster.stamp(MIB, full)) == BlockStatus.OK) {
+            full++;
+        }
+        assertThat(full).isGreaterThan(100);
+        assertThat(cluster.write(0, 0, SimulatedCluster.stamp(MIB, 1))).isEqualTo(BlockStatus.NO_SPACE);
+        volume.guaranteed(true);
+        for (int round = 1; round <= 2; round++) {
+            for (int at = 0; at < kept; at++) {
+                assertThat(cluster.write(0, (long) at * MIB, SimulatedCluster.stamp(MIB, round * 100 + at)))
+                        .as("round %d, MiB %d", round, at)
+                        .isEqualTo(BlockStatus.OK);
+            }
+            assertThat(cluster.await(cluster.submit(0, cluster.request(BlockRequest.Kind.UNMAP, 0, (long) kept * MIB))))
+                    .isEqualTo(BlockStatus.OK);
+        }
+        volume.guaranteed(false);
+        assertThat(cluster.write(0, (long) full * MIB, SimulatedCluster.stamp(MIB, 1)))
                 .isEqualTo(BlockStatus.NO_SPACE);
     }
 }

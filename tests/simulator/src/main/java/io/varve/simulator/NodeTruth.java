@@ -16,6 +16,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
@@ -99,6 +100,11 @@ final class NodeTruth extends TruthService {
                 .map(result -> ReplicasDeletedResponse.newBuilder()
                         .setResult(result.truth())
                         .build());
+    }
+
+    @Override
+    public Future<TruthResult> replicasGuaranteed(ReplicasGuaranteedRequest request) {
+        return propose(CommandCodec.of(request)).map(MetaResult::truth);
     }
 
     @Override

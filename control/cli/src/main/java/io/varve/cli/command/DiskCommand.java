@@ -180,7 +180,7 @@ final class DiskCommand extends GroupCommand {
     }
 
     private static String table(List<DiskGroup> groups) {
-        var table = Table.of("NODE", "GROUP", "DEVICE", "CLASS", "STATE", ">SIZE", ">FREE", ">GROUP FREE");
+        var table = Table.of("NODE", "GROUP", "DEVICE", "CLASS", "STATE", ">SIZE", ">FREE", ">GROUP FREE", ">THICK");
         for (var group : groups) {
             for (var device : group.getDevicesList()) {
                 table.row(
@@ -191,7 +191,8 @@ final class DiskCommand extends GroupCommand {
                         device.getState() + (group.getEvicting() ? ", evicting" : "") + silence(group),
                         Text.size(device.getSizeBytes()),
                         Text.size(device.getFreeBytes()),
-                        Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()));
+                        Text.size(group.getFreeBytes()) + " of " + Text.size(group.getCapacityBytes()),
+                        Text.size(group.getGuaranteedBytes()));
             }
         }
         var told = RootCommand.tableOr(table, "No disks.");

@@ -76,13 +76,14 @@ final class VolumeCommand extends GroupCommand {
     @Command(
             name = "create",
             description = {
-                "Makes a volume. It is thin: space is taken as it is written.",
+                "Makes a volume. It is thin, space is taken as it is written; or thick, room for all of it is kept from the begin.",
                 "Its copies are placed on different nodes, and in different zones when there are enough."
             },
             footerHeading = "%nExamples:%n",
             footer = {
                 "  varve volume create db --size 20GiB",
                 "  varve volume create scratch --size 1TiB --replicas 1",
+                "  varve volume create wal --size 20GiB --thick",
                 "  varve volume create ledger --size 20GiB --replicas 3 --min-in-sync 2",
                 "  varve volume create cache --size 20GiB --near n2 --distinct-zones",
                 "  varve volume create guest --size 20GiB --iops-limit 2000 --bandwidth-limit 100MiB/s"
@@ -115,6 +116,14 @@ final class VolumeCommand extends GroupCommand {
                 })
         private boolean distinctZones;
 
+        @Option(
+                names = "--thick",
+                description = {
+                    "Room for all of it is kept on the disk groups of its copies: no write of it ever fails because others",
+                    "filled them. Refused when it does not fit. Default: thin."
+                })
+        private boolean thick;
+
         @Mixin
         private LimitOptions limits = new LimitOptions();
 
@@ -130,7 +139,8 @@ final class VolumeCommand extends GroupCommand {
                     .setReplicas(replicas)
                     .setMinInSync(minInSync.value(spec, replicas).orElse(0))
                     .setRequestId(UUID.randomUUID().toString())
-                    .setWish(PlacementWish.newBuilder().setNode(near).setDistinctZones(distinctZones));
+                    .setWish(PlacementWish.newBuilder().setNode(near).setDistinctZones(distinctZones))
+                    .setThick(thick);
             var asked = limits.value(spec);
             if (!asked.equals(LimitChange.getDefaultInstance())) {
                 request.setLimits(VolumeLimits.newBuilder()
@@ -141,7 +151,8 @@ final class VolumeCommand extends GroupCommand {
             root.print(
                     root.ask(ManagementGrpcClient.CreateVolume, request.build()),
                     volume -> "Created " + name + ", " + size + ", copies " + volume.getReplicas()
-                            + ". Make it usable: varve volume attach " + name + "\n");
+                            + (volume.getThick() ? ", thick" : "") + ". Make it usable: varve volume attach " + name
+                            + "\n");
         }
     }
 

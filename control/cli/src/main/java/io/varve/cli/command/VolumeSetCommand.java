@@ -9,7 +9,9 @@ import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.cli.output.ProgressBar;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,11 +19,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code varve volume set}: how many copies a volume has and needs, and what its clients may do at most, changed while it is in use. */
+/** {@code varve volume set}: how many copies a volume has and needs, whether it is thick, and what its clients may do at most, changed while it is in use. */
 @Command(
         name = "set",
         description = {
-            "Changes how many copies a volume has, how many of them a write needs, and what its clients may do at most, while it is in use.",
+            "Changes how many copies a volume has, how many of them a write needs, whether it is thick, and what its clients may do at most, while it is in use.",
             "Further copies are filled, and those that are too many go, by themselves; fewer copies again drop what is not filled yet. Limits hold at once; clients see a slower volume, no errors."
         },
         footerHeading = "%nExamples:%n",
@@ -29,6 +31,7 @@ import picocli.CommandLine.Spec;
             "  varve volume set db --replicas 3",
             "  varve volume set db --replicas 2 --wait",
             "  varve volume set db --min-in-sync 2",
+            "  varve volume set db --thick",
             "  varve volume set db --iops-limit 5000 --bandwidth-limit 200MiB/s --burst 5s",
             "  varve volume set db --iops-limit none --bandwidth-limit none"
         })
@@ -43,6 +46,20 @@ final class VolumeSetCommand implements Runnable {
 
     @Mixin
     private MinInSync minInSync = new MinInSync();
+
+    static final class Provisioning {
+        @Option(
+                names = "--thick",
+                description =
+                        "Keep room for all of it on the disk groups of its copies. Refused when one has too little: then it stays thin.")
+        private boolean thick;
+
+        @Option(names = "--thin", description = "Give that room to everybody again.")
+        private boolean thin;
+    }
+
+    @ArgGroup
+    private @Nullable Provisioning provisioning;
 
     @Mixin
     private LimitOptions limits = new LimitOptions();
@@ -70,10 +87,10 @@ final class VolumeSetCommand implements Runnable {
         var fewest = minInSync.value(spec, replicas);
         var change = limits.value(spec);
         var isLimited = !change.equals(LimitChange.getDefaultInstance());
-        if (!isSaid && fewest.isEmpty() && !isLimited) {
+        if (!isSaid && fewest.isEmpty() && !isLimited && provisioning == null) {
             throw new CommandLine.ParameterException(
                     spec.commandLine(),
-                    "say what is to change: --replicas, --min-in-sync, --iops-limit, --bandwidth-limit, --burst.");
+                    "say what is to change: --replicas, --min-in-sync, --thick, --thin, --iops-limit, --bandwidth-limit, --burst.");
         }
         var root = RootCommand.of(spec);
         var request = SetReplicasRequest.newBuilder().setName(name).setReplicas(replicas);
@@ -81,13 +98,19 @@ final class VolumeSetCommand implements Runnable {
         if (isLimited) {
             request.setLimits(change);
         }
+        if (provisioning != null) {
+            request.setThick(provisioning.thick && !provisioning.thin);
+        }
         var volume = root.ask(ManagementGrpcClient.SetReplicas, request.build());
         replicas = volume.getReplicas();
         if (!isSaid && !wait) {
             root.print(volume, answer -> {
                 var goesOn = name + " goes on with " + VolumeTable.fewest(answer) + " of " + copies() + ".\n";
                 var limited = "Limits of " + name + ": " + VolumeTable.limits(answer) + ".\n";
-                return (fewest.isEmpty() ? "" : goesOn) + (isLimited ? limited : "");
+                var space = name + " is " + VolumeTable.space(answer) + ".\n";
+                return (fewest.isEmpty() ? "" : goesOn)
+                        + (provisioning == null ? "" : space)
+                        + (isLimited ? limited : "");
             });
             return;
         }

@@ -2,12 +2,14 @@ package io.varve.cli.command;
 
 import io.varve.api.Label;
 import io.varve.api.PlacementWish;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.SyncState;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.cli.output.Table;
 import io.varve.cli.output.Text;
 import io.varve.model.ByteSize;
+import io.varve.model.Guarantee;
 import io.varve.model.IoLimits;
 import io.varve.model.Redundancy;
 import java.time.Instant;
@@ -23,7 +25,8 @@ final class VolumeTable {
     /** With the claims that they are, as soon as one is. */
     static String of(List<Volume> volumes) {
         var anyClaim = volumes.stream().anyMatch(volume -> !claim(volume).isEmpty());
-        var columns = Stream.of("VOLUME", "CLAIM", ">SIZE", ">COPIES", "IN SYNC", "HEALTH", "STATE", "NODE", "NBD")
+        var columns = Stream.of(
+                        "VOLUME", "CLAIM", ">SIZE", "SPACE", ">COPIES", "IN SYNC", "HEALTH", "STATE", "NODE", "NBD")
                 .filter(column -> anyClaim || !column.equals("CLAIM"));
         var table = Table.of(columns.toArray(String[]::new));
         for (var volume : volumes) {
@@ -33,6 +36,7 @@ final class VolumeTable {
                 cells.add(Text.orDash(claim(volume)));
             }
             cells.add(new ByteSize(volume.getSizeBytes()));
+            cells.add(volume.getThick() ? "thick" : "thin");
             cells.add(volume.getReplicas());
             cells.add(inSync(volume));
             cells.add(health(volume));
@@ -59,6 +63,10 @@ final class VolumeTable {
                 .append(volume.getId())
                 .append(")\n");
         text.append("Size      ").append(size(volume)).append('\n');
+        text.append("Space     ").append(space(volume)).append('\n');
+        if (!volume.getRefusal().isEmpty()) {
+            text.append("Refused   ").append(volume.getRefusal()).append('\n');
+        }
         volume.getLabelsList()
                 .forEach(label -> text.append("Label     ")
                         .append(label.getKey())
@@ -109,6 +117,22 @@ final class VolumeTable {
         return text.append('\n').append(table.render()).toString();
     }
 
+    static String space(Volume volume) {
+        if (!volume.getThick()) {
+            return volume.getAttachment().getGuaranteed() ? "thin, as soon as its access point knows" : "thin";
+        }
+        return isKept(volume) ? "thick" : "thick, as soon as all copies keep room for it";
+    }
+
+    /** Every copy that was made keeps room for all of it. */
+    private static boolean isKept(Volume volume) {
+        return volume.getSlabsList().stream()
+                .allMatch(slab -> slab.getReplicasList().stream()
+                        .filter(replica -> replica.getPhase() == ReplicaPhase.REPLICA_CREATED)
+                        .allMatch(replica -> replica.getGuaranteedBytes()
+                                >= Guarantee.ofSlab(volume.getSizeBytes(), volume.getSlabBytes(), slab.getIndex())));
+    }
+
     private static String wish(PlacementWish wish) {
         var near = wish.getNode().isEmpty() ? wish.getZone() : wish.getNode();
         return Stream.of(near.isEmpty() ? "" : "a copy on " + near, wish.getDistinctZones() ? "distinct zones" : "")
@@ -118,6 +142,9 @@ final class VolumeTable {
 
     private static String size(Volume volume) {
         var size = new ByteSize(volume.getSizeBytes()).toString();
+        if (volume.getGrowth().getRefused()) {
+            return size + ", what was made to grow it is being taken back";
+        }
         if (volume.hasGrowth()) {
             return size + ", growing to " + new ByteSize(volume.getGrowth().getSizeBytes());
         }

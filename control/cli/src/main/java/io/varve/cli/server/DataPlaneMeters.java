@@ -182,6 +182,11 @@ final class DataPlaneMeters implements MultiCollector {
         metrics.add(statGauge(
                 "varve_group_reserved_bytes", "Room promised to journaled data", groups, StoreStats::reservedBytes));
         metrics.add(statGauge(
+                "varve_group_guaranteed_bytes",
+                "Room kept for what thick volumes have not written",
+                groups,
+                StoreStats::guaranteedBytes));
+        metrics.add(statGauge(
                 "varve_group_last_checkpoint_seconds",
                 "Duration of the last checkpoint",
                 groups,

@@ -23,12 +23,12 @@ final class DataPlaneMetersTest {
         counters.unmaps().record(300_000);
         counters.flushes().record(300_000);
         var volume = new NodeFigures.Volume(1, "db", 3, "HEALTHY", "", counters, 2, List.of(), 0, 4096);
-        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072, 1, 1, true);
+        var replica = new NodeFigures.Replica("g-1", 1 << 16 | 5, 10, 9, 8, 7, 3, 3, false, 131_072, 1, 1, true, 0);
         var group = new NodeFigures.Group(
                 "g-1",
                 "fast",
                 "",
-                new StoreStats(100, 12, 1000, 500, 50, 4096, 3, 6, 2, 5_000_000, 1, 1),
+                new StoreStats(100, 12, 1000, 500, 50, 250, 4096, 3, 6, 2, 5_000_000, 1, 1),
                 List.of(new DeviceLatency("/dev/sdx", counters.writes())),
                 1);
         try (var metrics = new NodeMetrics("n1")) {
@@ -54,6 +54,7 @@ final class DataPlaneMetersTest {
                     .contains("varve_volume_latency_seconds_count{node=\"n1\",op=\"flush\",volume=\"db\"} 1")
                     .contains(
                             "varve_replica_sequence{group=\"g-1\",kind=\"durable\",node=\"n1\",slab=\"5\",volume_id=\"1\"} 9.0")
+                    .contains("varve_group_guaranteed_bytes{group=\"fast\",node=\"n1\"} 250.0")
                     .contains("varve_group_checksum_errors_total{group=\"fast\",node=\"n1\"} 1.0")
                     .contains("varve_group_last_checkpoint_seconds{group=\"fast\",node=\"n1\"} 0.005")
                     .contains(

@@ -358,6 +358,7 @@ final class MetadataCalls {
                         copy.getLastEpoch(),
                         copy.getLastSeq(),
                         copy.getCommitSeq(),
+                        copy.getGuaranteedBytes(),
                         !copy.getIncomplete()))
                 .toList();
         return new FoundNode(

@@ -11,6 +11,7 @@ import io.varve.api.Rebuild;
 import io.varve.api.RebuildList;
 import io.varve.api.SetReplicasRequest;
 import io.varve.api.Volume;
+import io.varve.control.meta.GuaranteeRules;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.ChangeSettings;
 import io.varve.control.meta.MetaCommand.SetReplicas;
@@ -30,11 +31,15 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 
 /** Settings of the cluster, how many copies a volume has, and how far copies under way are, as people ask for it. */
 final class RebuildCalls {
+    /** Where the nodes are there it takes milliseconds; else it goes on behind. */
+    private static final Duration GUARANTEE_WAIT = Duration.ofSeconds(10);
+
     private static final Duration STATS_DEADLINE = Duration.ofSeconds(2);
 
     private final MetaGroup group;
@@ -75,7 +80,8 @@ final class RebuildCalls {
     // ------------------------------------------------------------------ replicas
 
     Future<Volume> setReplicas(SetReplicasRequest request) {
-        boolean isAsItWas = request.getReplicas() == 0 && (request.hasMinInSync() || request.hasLimits());
+        boolean isAsItWas =
+                request.getReplicas() == 0 && (request.hasMinInSync() || request.hasLimits() || request.hasThick());
         if (!isAsItWas && (request.getReplicas() < 1 || request.getReplicas() > 3)) {
             return Future.failedFuture(new RefusedException(
                     GrpcStatus.INVALID_ARGUMENT, "a volume has 1, 2 or 3 replicas, not " + request.getReplicas()));
@@ -90,13 +96,29 @@ final class RebuildCalls {
         }
         OptionalInt fewest = request.hasMinInSync() ? OptionalInt.of(request.getMinInSync()) : OptionalInt.empty();
         return volumes.find(request.getName())
-                .compose(volume -> group.propose(
-                                new SetReplicas(volume.getId(), request.getReplicas(), fewest, request.getLimits()))
+                .compose(volume -> group.propose(new SetReplicas(
+                                volume.getId(),
+                                request.getReplicas(),
+                                fewest,
+                                request.getLimits(),
+                                request.hasThick() ? Optional.of(request.getThick()) : Optional.empty()))
                         .compose(Failures::demandOk)
                         .compose(done -> request.getReplicas() != 0 && request.getReplicas() < volume.getReplicas()
-                                ? dropUnfilled(volume.getId())
-                                : Future.succeededFuture()))
-                .compose(done -> volumes.find(request.getName()));
+                                ? dropUnfilled(volume.getId()).map(done)
+                                : Future.succeededFuture(done)))
+                .compose(done -> request.getThick()
+                        ? group.waitFor(done.index(), state -> guaranteed(state, request.getName()), GUARANTEE_WAIT)
+                        : Future.succeededFuture(Optional.of(done.requireVolume())))
+                .compose(kept -> kept.filter(volume -> request.getThick() && !volume.getThick())
+                        .map(thin -> Future.<Volume>failedFuture(new RefusedException(
+                                GrpcStatus.RESOURCE_EXHAUSTED,
+                                "volume '" + request.getName() + "' stays thin: " + thin.getRefusal())))
+                        .orElseGet(() -> volumes.find(request.getName())));
+    }
+
+    /** The volume when every copy keeps room for it, or when it was given up because one cannot; else empty. */
+    private static Optional<Volume> guaranteed(MetaState state, String name) {
+        return state.volume(name).filter(volume -> !volume.getThick() || GuaranteeRules.isComplete(state, volume));
     }
 
     /** What was to be filled for the sake of the former number is not. Where that is refused the planner looks again. */

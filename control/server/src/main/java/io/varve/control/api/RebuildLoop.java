@@ -183,7 +183,9 @@ final class RebuildLoop {
                     Map<Long, Long> bytes = new HashMap<>();
                     for (ReplicaStats replica : stats.getReplicasList()) {
                         if (replica.getGroup().equals(uuid)) {
-                            bytes.put(replica.getStream(), replica.getAllocatedBytes());
+                            bytes.put(
+                                    replica.getStream(),
+                                    Math.max(replica.getAllocatedBytes(), replica.getGuaranteedBytes()));
                         }
                     }
                     bytesOf = Map.of(uuid, bytes);

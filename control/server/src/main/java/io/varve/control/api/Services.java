@@ -31,6 +31,7 @@ final class Services {
         bind(server, TruthGrpcService.WatchNode, truth::watchNode);
         bind(server, TruthGrpcService.ReplicasCreated, truth::replicasCreated);
         bind(server, TruthGrpcService.ReplicasDeleted, truth::replicasDeleted);
+        bind(server, TruthGrpcService.ReplicasGuaranteed, truth::replicasGuaranteed);
         bind(server, TruthGrpcService.Attach, truth::attach);
         bind(server, TruthGrpcService.Open, truth::open);
         bind(server, TruthGrpcService.ChangeIsr, truth::changeIsr);
@@ -91,6 +92,7 @@ final class Services {
         bind(server, TruthGrpcService.WatchNode, request -> noMember());
         bind(server, TruthGrpcService.ReplicasCreated, request -> noMember());
         bind(server, TruthGrpcService.ReplicasDeleted, request -> noMember());
+        bind(server, TruthGrpcService.ReplicasGuaranteed, request -> noMember());
         bind(server, TruthGrpcService.Attach, request -> noMember());
         bind(server, TruthGrpcService.Open, request -> noMember());
         bind(server, TruthGrpcService.ChangeIsr, request -> noMember());

@@ -18,6 +18,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
@@ -117,12 +118,15 @@ final class TruthEndpoint extends TruthService {
         if (known.isEmpty() || !sameProcess || !withoutSpace(known.get()).equals(withoutSpace(told))) {
             return true;
         }
-        long moved = Math.abs(known.get().getFreeBytes() - told.getFreeBytes());
+        long moved = Math.max(
+                Math.abs(known.get().getFreeBytes() - told.getFreeBytes()),
+                Math.abs(known.get().getGuaranteedBytes() - told.getGuaranteedBytes()));
         return moved > told.getCapacityBytes() / FREE_SPACE_PARTS;
     }
 
     private static DiskGroup withoutSpace(DiskGroup group) {
-        DiskGroup.Builder builder = group.toBuilder().clearFreeBytes().clearEvicting();
+        DiskGroup.Builder builder =
+                group.toBuilder().clearFreeBytes().clearGuaranteedBytes().clearEvicting();
         builder.getDevicesBuilderList().forEach(device -> device.clearFreeBytes());
         return builder.build();
     }
@@ -201,6 +205,13 @@ final class TruthEndpoint extends TruthService {
                 .map(result -> ReplicasDeletedResponse.newBuilder()
                         .setResult(result.truth())
                         .build());
+    }
+
+    @Override
+    public Future<TruthResult> replicasGuaranteed(ReplicasGuaranteedRequest request) {
+        return claims.group(request.getGroup())
+                .compose(own -> group.propose(CommandCodec.of(request)))
+                .map(MetaResult::truth);
     }
 
     @Override

@@ -8,10 +8,12 @@ import io.varve.api.GetVolumeRequest;
 import io.varve.api.Label;
 import io.varve.api.Node;
 import io.varve.api.PublishVolumeRequest;
+import io.varve.api.Replica;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.health.CopiesInSync;
+import io.varve.control.meta.GuaranteeRules;
 import io.varve.control.meta.LimitRules;
 import io.varve.control.meta.MetaCommand;
 import io.varve.control.meta.MetaCommand.CreateVolume;
@@ -23,7 +25,9 @@ import io.varve.control.meta.MetaState;
 import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
 import io.varve.control.placement.Wish;
+import io.varve.model.ByteSize;
 import io.varve.model.Geometry;
+import io.varve.model.Guarantee;
 import io.varve.model.Redundancy;
 import io.varve.model.StreamId;
 import io.varve.model.VolumeName;
@@ -231,7 +235,19 @@ final class VolumeCalls {
         }
         int slabs = (int) Math.ceilDiv(request.getSizeBytes(), Geometry.SLAB_BYTES);
         Wish wish = PlacementWishes.of(state, request.getWish(), request.getSizeBytes());
-        return switch (Placement.place(candidates(state, heard), slabs, replicas, wish)) {
+        long guaranteed = request.getThick() ? request.getSizeBytes() : 0;
+        List<Candidate> candidates = candidates(state, heard);
+        return switch (Placement.place(
+                candidates, slabs, replicas, wish, slab -> Guarantee.ofSlab(guaranteed, Geometry.SLAB_BYTES, slab))) {
+            case Placement.Answer.Impossible impossible
+            when request.getThick() ->
+                new Creation.Refused(new RefusedException(
+                        GrpcStatus.RESOURCE_EXHAUSTED,
+                        "a thick volume of " + new ByteSize(request.getSizeBytes()) + " with " + replicas
+                                + (replicas == 1 ? " replica " : " replicas ") + impossible.reason()
+                                + "; the largest that fits now is "
+                                + new ByteSize(Placement.largest(
+                                        candidates, replicas, wish, Geometry.SLAB_BYTES, request.getSizeBytes()))));
             case Placement.Answer.Impossible impossible ->
                 new Creation.Refused(new RefusedException("a volume with " + replicas
                         + (replicas == 1 ? " replica " : " replicas ") + impossible.reason()));
@@ -251,7 +267,8 @@ final class VolumeCalls {
                                 .toList(),
                         request.getMinInSync(),
                         request.getWish(),
-                        request.getLimits()));
+                        request.getLimits(),
+                        request.getThick()));
         };
     }
 
@@ -261,24 +278,30 @@ final class VolumeCalls {
 
     static List<Candidate> candidates(MetaState state, StatusReport.Heard heard) {
         Map<String, Long> placed = new HashMap<>();
+        Map<String, Long> claimed = new HashMap<>();
         for (Volume volume : state.volumes()) {
-            for (Slab slab : state.slabs(volume.getId())) {
-                slab.getReplicasList().forEach(replica -> placed.merge(replica.getGroup(), 1L, Long::sum));
-            }
-            for (Slab slab : volume.getGrowth().getSlabsList()) {
-                slab.getReplicasList().forEach(replica -> placed.merge(replica.getGroup(), 1L, Long::sum));
+            List<Slab> slabs = new ArrayList<>(state.slabs(volume.getId()));
+            slabs.addAll(volume.getGrowth().getSlabsList());
+            for (Slab slab : slabs) {
+                for (Replica replica : slab.getReplicasList()) {
+                    placed.merge(replica.getGroup(), 1L, Long::sum);
+                    // What it is yet to keep room for is free only until then.
+                    long lacking = GuaranteeRules.wanted(volume, slab.getIndex()) - replica.getGuaranteedBytes();
+                    claimed.merge(replica.getGroup(), Math.max(0, lacking), Long::sum);
+                }
             }
         }
         List<Candidate> candidates = new ArrayList<>();
         for (var group : state.groups()) {
             candidates.add(new Candidate(
-                    group.getUuid(),
-                    group.getNode(),
-                    state.node(group.getNode()).map(Node::getZone).orElse(""),
-                    group.getCapacityBytes(),
-                    group.getFreeBytes(),
-                    placed.getOrDefault(group.getUuid(), 0L),
-                    heard.isLately(group) && stays(state, group)));
+                            group.getUuid(),
+                            group.getNode(),
+                            state.node(group.getNode()).map(Node::getZone).orElse(""),
+                            group.getCapacityBytes(),
+                            group.getFreeBytes(),
+                            placed.getOrDefault(group.getUuid(), 0L),
+                            heard.isLately(group) && stays(state, group))
+                    .less(claimed.getOrDefault(group.getUuid(), 0L)));
         }
         return candidates;
     }
@@ -295,10 +318,23 @@ final class VolumeCalls {
     private Future<Volume> waitUntilCreated(long index, Volume created) {
         return group.waitFor(
                         index,
-                        state -> whole(state, created.getName())
+                        state -> Optional.of(state.volume(created.getId())
+                                        .map(volume ->
+                                                whole(state, volume.getName()).orElse(volume))
+                                        .orElse(created.toBuilder()
+                                                .setState(VolumeState.VOLUME_DELETING)
+                                                .build()))
                                 .filter(volume -> volume.getState() != VolumeState.VOLUME_CREATING),
                         REPLICA_WAIT)
-                .map(made -> made.orElse(created));
+                .compose(made -> made.filter(
+                                volume -> created.getThick() && volume.getState() == VolumeState.VOLUME_DELETING)
+                        .map(undone -> Future.<Volume>failedFuture(new RefusedException(
+                                GrpcStatus.RESOURCE_EXHAUSTED,
+                                "volume '" + created.getName() + "' was not created: "
+                                        + (undone.getRefusal().isEmpty()
+                                                ? "it was deleted, varve events tells why"
+                                                : undone.getRefusal()))))
+                        .orElseGet(() -> Future.succeededFuture(made.orElse(created))));
     }
 
     // ------------------------------------------------------------------ publish

@@ -6,14 +6,19 @@ import io.varve.api.ResizeVolumeRequest;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.control.meta.GrowthRules;
+import io.varve.control.meta.GuaranteeRules;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaState;
+import io.varve.control.placement.Candidate;
 import io.varve.control.placement.Placement;
 import io.varve.model.ByteSize;
+import io.varve.model.Guarantee;
 import io.vertx.core.Future;
 import io.vertx.grpc.common.GrpcStatus;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -74,16 +79,35 @@ final class VolumeGrowth {
                     objection.get()));
         }
         int slabs = (int) Math.ceilDiv(request.getSizeBytes(), volume.getSlabBytes()) - volume.getSlabsCount();
+        Map<String, Long> more = volume.getThick() ? claimed(volume, request.getSizeBytes()) : Map.of();
+        List<Candidate> candidates = VolumeCalls.candidates(state, heard);
+        Optional<String> noRoom = lacking(candidates, more);
+        if (noRoom.isPresent()) {
+            return new Growing.Refused(new RefusedException(
+                    GrpcStatus.RESOURCE_EXHAUSTED,
+                    "thick volume '" + volume.getName() + "' cannot grow to " + new ByteSize(request.getSizeBytes())
+                            + ": " + noRoom.get()));
+        }
         if (slabs == 0) {
             return new Growing.Proposed(
                     new ResizeVolume(volume.getId(), volume.getSizeBytes(), request.getSizeBytes(), List.of(), id));
         }
+        long guaranteed = volume.getThick() ? request.getSizeBytes() : 0;
         return switch (Placement.grow(
-                VolumeCalls.candidates(state, heard),
+                candidates.stream()
+                        .map(candidate -> candidate.less(more.getOrDefault(candidate.group(), 0L)))
+                        .toList(),
                 volume.getSlabsList().stream().map(VolumeGrowth::groups).toList(),
                 slabs,
                 volume.getReplicas(),
-                PlacementWishes.of(state, volume.getWish(), request.getSizeBytes() - volume.getSizeBytes()))) {
+                PlacementWishes.of(state, volume.getWish(), request.getSizeBytes() - volume.getSizeBytes()),
+                slab -> Guarantee.ofSlab(guaranteed, volume.getSlabBytes(), slab))) {
+            case Placement.Answer.Impossible impossible
+            when volume.getThick() ->
+                new Growing.Refused(new RefusedException(
+                        GrpcStatus.RESOURCE_EXHAUSTED,
+                        "thick volume '" + volume.getName() + "', grown to " + new ByteSize(request.getSizeBytes())
+                                + " with " + volume.getReplicas() + " replicas, " + impossible.reason()));
             case Placement.Answer.Impossible impossible ->
                 new Growing.Refused(new RefusedException("a volume with " + volume.getReplicas()
                         + (volume.getReplicas() == 1 ? " replica " : " replicas ") + impossible.reason()));
@@ -91,6 +115,31 @@ final class VolumeGrowth {
                 new Growing.Proposed(new ResizeVolume(
                         volume.getId(), volume.getSizeBytes(), request.getSizeBytes(), placed.slabs(), id));
         };
+    }
+
+    /** What the copies that there are keep room for beyond what they do now, by disk group. */
+    private static Map<String, Long> claimed(Volume volume, long sizeBytes) {
+        Map<String, Long> claimed = new HashMap<>();
+        for (Slab slab : volume.getSlabsList()) {
+            long more = Guarantee.ofSlab(sizeBytes, volume.getSlabBytes(), slab.getIndex())
+                    - GuaranteeRules.wanted(volume, slab.getIndex());
+            slab.getReplicasList().forEach(replica -> claimed.merge(replica.getGroup(), more, Long::sum));
+        }
+        return claimed;
+    }
+
+    /** Which disk group has no room for that; empty: all have. */
+    private static Optional<String> lacking(List<Candidate> candidates, Map<String, Long> claimed) {
+        for (Candidate candidate : candidates) {
+            long needed = claimed.getOrDefault(candidate.group(), 0L);
+            long room = candidate.room(Placement.FULL_PERCENT);
+            if (needed > room) {
+                return Optional.of("a disk group of node " + candidate.node() + " has "
+                        + new ByteSize(room).rounded() + " for new data below " + Placement.FULL_PERCENT
+                        + " % full, and it needs " + new ByteSize(needed).rounded());
+            }
+        }
+        return Optional.empty();
     }
 
     private static List<String> groups(Slab slab) {
@@ -104,9 +153,15 @@ final class VolumeGrowth {
         return group.waitFor(
                         index,
                         state -> VolumeCalls.whole(state, request.getName())
-                                .filter(now -> now.getId() != volume.getId() || isUsable(now, request.getSizeBytes())),
+                                .filter(now -> now.getId() != volume.getId()
+                                        || isUsable(now, request.getSizeBytes())
+                                        || isRefused(now, request.getSizeBytes())),
                         wait)
-                .compose(end -> end.map(Future::succeededFuture)
+                .compose(end -> end.map(now -> isRefused(now, request.getSizeBytes())
+                                ? Future.<Volume>failedFuture(new RefusedException(
+                                        GrpcStatus.RESOURCE_EXHAUSTED,
+                                        "volume '" + request.getName() + "' was not grown: " + now.getRefusal()))
+                                : Future.succeededFuture(now))
                         .orElseGet(() -> report.heard()
                                 .compose(heard -> group.look(state -> VolumeCalls.whole(state, request.getName())
                                         .map(now -> waitsFor(state, now, heard))
@@ -124,6 +179,12 @@ final class VolumeGrowth {
                 && (!volume.getAttachment().getOpen()
                         || volume.getMaintenance()
                         || volume.getAttachment().getSizeBytes() >= sizeBytes);
+    }
+
+    private static boolean isRefused(Volume volume, long sizeBytes) {
+        return !volume.getRefusal().isEmpty()
+                && volume.getSizeBytes() < sizeBytes
+                && (!volume.hasGrowth() || volume.getGrowth().getRefused());
     }
 
     private static String waitsFor(MetaState state, Volume volume, StatusReport.Heard heard) {

@@ -276,7 +276,9 @@ public record ClusterHealth(boolean safe, String headline, List<String> problems
         }
         long used = Math.max(0, group.getCapacityBytes() - group.getFreeBytes());
         double percent = 100.0 * used / group.getCapacityBytes();
-        String full = name + " is " + (int) percent + " % full: ";
+        double kept = 100.0 * group.getGuaranteedBytes() / group.getCapacityBytes();
+        String full = name + " is " + (int) percent + " % full"
+                + (kept < 1 ? "" : ", " + (int) kept + " % kept for thick volumes") + ": ";
         if (percent >= NO_GROWTH_PERCENT) {
             problems.add(new Problem(
                     Urgency.SPACE, full + "writes that need new space are refused; trim or delete, or add disks"));

@@ -88,6 +88,7 @@ final class LoadRates {
                         .setCapacityBytes(group.getCapacityBytes())
                         .setAllocatedBytes(group.getAllocatedBytes())
                         .setReservedBytes(group.getReservedBytes())
+                        .setGuaranteedBytes(group.getGuaranteedBytes())
                         .setJournalBytes(group.getJournalBytes())
                         .setJournalUsedBytes(group.getJournalUsedBytes())
                         .setDeviceBytesPerSecond(

@@ -174,15 +174,17 @@ final class AttachRules {
             return stale(index, volume, command.expectedEpoch());
         }
         Set<String> before = VolumeRules.nodesOf(state, state.withSlabs(volume));
-        Volume after = volume.toBuilder()
+        Volume taken = volume.toBuilder()
                 .setEpoch(volume.getEpoch() + 1)
                 .setState(VolumeState.VOLUME_ATTACHING)
                 .setAttachment(Attachment.newBuilder()
                         .setEpoch(volume.getEpoch() + 1)
                         .setNode(command.node())
                         .setIncarnation(command.incarnation())
-                        .setAttachId(command.attachId()))
+                        .setAttachId(command.attachId())
+                        .setGuaranteed(volume.getThick() && GuaranteeRules.isComplete(state, volume)))
                 .build();
+        Volume after = GuaranteeRules.changed(volume, taken);
         state.putVolume(after);
         Outcome outcome = attachedAs(state, index, after);
         before.addAll(outcome.concerned());
@@ -342,14 +344,19 @@ final class AttachRules {
                                 + command.epoch());
             }
         }
-        Volume after = volume.toBuilder()
+        boolean countsNoMore = !volume.getThick()
+                && command.uncounting()
+                && command.guaranteeVersion() == volume.getGuaranteeVersion();
+        Volume open = volume.toBuilder()
                 .setState(VolumeState.VOLUME_ATTACHED)
                 .setAttachment(volume.getAttachment().toBuilder()
                         .setOpen(true)
+                        .setGuaranteed(volume.getAttachment().getGuaranteed() && !countsNoMore)
                         .setNbdUri(volume.getMaintenance() ? "" : command.nbdUri())
                         // What was told late must not undo what was told since: within an epoch it only grows.
                         .setSizeBytes(Math.max(volume.getAttachment().getSizeBytes(), command.sizeBytes())))
                 .build();
+        Volume after = GuaranteeRules.changed(volume, open);
         state.putVolume(after);
         Outcome outcome = VolumeRules.changed(state, index, after);
         return volume.getAttachment().getOpen()
@@ -391,12 +398,14 @@ final class AttachRules {
 
     /** The epoch stays: it only ever rises. */
     static Volume withoutAttachment(Volume volume) {
-        return volume.toBuilder()
-                .setState(VolumeState.VOLUME_DETACHED)
-                .clearAttachment()
-                .setMaintenance(
-                        volume.getMaintenance() && !volume.getWantedNode().isEmpty())
-                .build();
+        return GuaranteeRules.changed(
+                volume,
+                volume.toBuilder()
+                        .setState(VolumeState.VOLUME_DETACHED)
+                        .clearAttachment()
+                        .setMaintenance(volume.getMaintenance()
+                                && !volume.getWantedNode().isEmpty())
+                        .build());
     }
 
     private static Outcome stale(long index, Volume volume, int epoch) {

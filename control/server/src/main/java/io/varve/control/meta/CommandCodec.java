@@ -12,6 +12,7 @@ import io.varve.api.RegisterGroupRequest;
 import io.varve.api.RegisterNodeRequest;
 import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasDeletedRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.TruthCode;
 import io.varve.api.VolumeLimits;
@@ -65,6 +66,7 @@ import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RestoreState;
@@ -77,6 +79,7 @@ import io.varve.control.meta.MetaCommand.WantNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -84,7 +87,10 @@ import java.util.stream.Collectors;
 /** Commands and results as bytes: what stands in the Raft log, and what the leader answers the proposer. */
 public final class CommandCodec {
     /** Rises with every change that an older member would apply differently. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** Of a command that knows nothing of guarantees: a member that does not either goes on with it. */
+    private static final int THIN_VERSION = 1;
 
     private CommandCodec() {}
 
@@ -98,7 +104,7 @@ public final class CommandCodec {
     public static byte[] encode(Proposed proposed) {
         MetaCommand command = proposed.command();
         CommandRecord.Builder record =
-                CommandRecord.newBuilder().setVersion(VERSION).setProposedUnixMillis(proposed.unixMillis());
+                CommandRecord.newBuilder().setVersion(version(command)).setProposedUnixMillis(proposed.unixMillis());
         switch (command) {
             case InitCluster c ->
                 record.setInitCluster(InitClusterRecord.newBuilder()
@@ -137,7 +143,10 @@ public final class CommandCodec {
                         .setVolume(c.volume())
                         .setGroup(c.group())
                         .addAllSlabs(c.slabs())
-                        .addAllCreationIds(c.creationIds()));
+                        .addAllCreationIds(c.creationIds())
+                        .addAllGuaranteedBytes(c.guaranteedBytes())
+                        .setGuaranteeVersion(c.guaranteeVersion()));
+            case ReplicasGuaranteed c -> record.setReplicasGuaranteed(c.report());
             case ReplicasDeleted c ->
                 record.setReplicasDeleted(ReplicasDeletedRequest.newBuilder()
                         .setVolume(c.volume())
@@ -172,7 +181,9 @@ public final class CommandCodec {
                         .setVolume(c.volume())
                         .setEpoch(c.epoch())
                         .setNbdUri(c.nbdUri())
-                        .setSizeBytes(c.sizeBytes()));
+                        .setSizeBytes(c.sizeBytes())
+                        .setUncounting(c.uncounting())
+                        .setGuaranteeVersion(c.guaranteeVersion()));
             case Detached c ->
                 record.setDetached(
                         DetachedRequest.newBuilder().setVolume(c.volume()).setEpoch(c.epoch()));
@@ -206,6 +217,20 @@ public final class CommandCodec {
         return record.build().toByteArray();
     }
 
+    /** One that carries a guarantee, which an older member would leave out, has it stop instead. */
+    private static int version(MetaCommand command) {
+        boolean isOfGuarantees = switch (command) {
+            case CreateVolume c -> c.thick();
+            case SetReplicas c -> c.thick().isPresent();
+            case ReplicasCreated c ->
+                c.guaranteeVersion() > 0 || c.guaranteedBytes().stream().anyMatch(bytes -> bytes > 0);
+            case Opened c -> c.uncounting();
+            case ReplicasGuaranteed _ -> true;
+            default -> false;
+        };
+        return isOfGuarantees ? VERSION : THIN_VERSION;
+    }
+
     /**
      * Reads a command.
      *
@@ -219,9 +244,9 @@ public final class CommandCodec {
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalStateException("a command in the metadata log cannot be read", e);
         }
-        if (record.getVersion() != VERSION) {
+        if (record.getVersion() < THIN_VERSION || record.getVersion() > VERSION) {
             throw new IllegalStateException("a command in the metadata log is of version " + record.getVersion()
-                    + ", this Varve reads " + VERSION + ": upgrade this node");
+                    + ", this Varve reads " + THIN_VERSION + " to " + VERSION + ": upgrade this node");
         }
         return new Proposed(record.getProposedUnixMillis(), decode(record));
     }
@@ -246,6 +271,7 @@ public final class CommandCodec {
             case MOVE_VOLUME -> decodeMove(record.getMoveVolume());
             case DELETE_VOLUME -> new DeleteVolume(record.getDeleteVolume().getVolume());
             case REPLICAS_CREATED -> of(record.getReplicasCreated());
+            case REPLICAS_GUARANTEED -> of(record.getReplicasGuaranteed());
             case REPLICAS_DELETED -> of(record.getReplicasDeleted());
             case PLACE_COPIES -> decodePlaced(record.getPlaceCopies());
             case RETIRE_COPIES -> decodeRetired(record.getRetireCopies());
@@ -295,7 +321,8 @@ public final class CommandCodec {
                 .addAllSlabs(placements(groups, c.slabs()))
                 .setWholeSlabs(c.wholeSlabs())
                 .addAllLabels(c.labels())
-                .setMinInSync(c.minInSync());
+                .setMinInSync(c.minInSync())
+                .setThick(c.thick());
         if (!c.wish().equals(PlacementWish.getDefaultInstance())) {
             create.setWish(c.wish());
         }
@@ -359,7 +386,8 @@ public final class CommandCodec {
                 c.getLabelsList(),
                 c.getMinInSync(),
                 c.getWish(),
-                c.getLimits());
+                c.getLimits(),
+                c.getThick());
     }
 
     private static SetReplicasRecord encodeReplicas(SetReplicas c) {
@@ -369,6 +397,7 @@ public final class CommandCodec {
         if (c.changesLimits()) {
             set.setLimits(c.limits());
         }
+        c.thick().ifPresent(set::setThick);
         return set.build();
     }
 
@@ -377,7 +406,8 @@ public final class CommandCodec {
                 c.getVolume(),
                 c.getReplicas(),
                 c.hasMinInSync() ? OptionalInt.of(c.getMinInSync()) : OptionalInt.empty(),
-                c.getLimits());
+                c.getLimits(),
+                c.hasThick() ? Optional.of(c.getThick()) : Optional.empty());
     }
 
     private static PublishVolume decodePublish(PublishVolumeRecord r) {
@@ -503,7 +533,17 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(ReplicasCreatedRequest r) {
-        return new ReplicasCreated(r.getVolume(), r.getGroup(), r.getSlabsList(), r.getCreationIdsList());
+        return new ReplicasCreated(
+                r.getVolume(),
+                r.getGroup(),
+                r.getSlabsList(),
+                r.getCreationIdsList(),
+                r.getGuaranteedBytesList(),
+                r.getGuaranteeVersion());
+    }
+
+    public static MetaCommand of(ReplicasGuaranteedRequest r) {
+        return new ReplicasGuaranteed(r);
     }
 
     public static MetaCommand of(ReplicasDeletedRequest r) {
@@ -523,7 +563,13 @@ public final class CommandCodec {
     }
 
     public static MetaCommand of(OpenedRequest r) {
-        return new Opened(r.getVolume(), r.getEpoch(), r.getNbdUri(), r.getSizeBytes());
+        return new Opened(
+                r.getVolume(),
+                r.getEpoch(),
+                r.getNbdUri(),
+                r.getSizeBytes(),
+                r.getUncounting(),
+                r.getGuaranteeVersion());
     }
 
     public static MetaCommand of(DetachedRequest r) {

@@ -167,7 +167,10 @@ final class CopyRules {
             return VolumeRules.no(TruthCode.TRUTH_UNKNOWN, index, "there is no volume " + command.volume());
         }
         Volume volume = found.get();
-        boolean isAsBefore = command.replicas() == 0 && (command.minInSync().isPresent() || command.changesLimits());
+        boolean isAsBefore = command.replicas() == 0
+                && (command.minInSync().isPresent()
+                        || command.changesLimits()
+                        || command.thick().isPresent());
         int replicas = isAsBefore ? volume.getReplicas() : command.replicas();
         int fewest = command.minInSync().orElse(volume.getMinInSync());
         if (replicas < 1 || replicas > VolumeRules.MAX_REPLICAS) {
@@ -196,12 +199,15 @@ final class CopyRules {
                 .setReplicas(replicas)
                 .setMinInSync(fewest)
                 .setReplicasBefore(replicas > before && !areThere(state, volume, replicas) ? before : 0)
+                .setThick(command.thick().orElse(volume.getThick()))
+                .setRefusal(command.thick().isPresent() ? "" : volume.getRefusal())
                 .build();
         if (after.equals(volume)) {
             return unchanged(state, index, volume);
         }
-        state.putVolume(after);
-        return VolumeRules.changed(state, index, after);
+        Volume put = GuaranteeRules.changed(volume, after);
+        state.putVolume(put);
+        return VolumeRules.changed(state, index, put);
     }
 
     /** Every slab has as many copies in sync that are to stay, those that are only being made included. */
@@ -254,7 +260,9 @@ final class CopyRules {
                 }
             }
             anyGone |= forgetGrowing(state, volume, command.group());
-            VolumeRules.buryIfGone(state, index, volume);
+            if (!VolumeRules.buryIfGone(state, index, volume)) {
+                GuaranteeRules.settle(state, volume.getId());
+            }
         }
         return anyGone ? Outcome.all(MetaResult.ok(index)) : Outcome.nobody(MetaResult.ok(index));
     }
@@ -267,7 +275,7 @@ final class CopyRules {
                 after.add(slab.toBuilder().removeReplicas(position).build());
             }
         }
-        GrowthRules.put(state, volume, after);
+        GrowthRules.over(state, GrowthRules.put(state, volume, after));
         return !after.isEmpty();
     }
 

@@ -63,7 +63,8 @@ final class GroupEvents {
     private static Optional<ClusterEvent> space(DiskGroup before, DiskGroup now) {
         int was = percent(before);
         int is = percent(now);
-        String full = "is " + is + " % full";
+        int kept = share(now, now.getGuaranteedBytes());
+        String full = "is " + is + " % full" + (kept == 0 ? "" : ", " + kept + " % kept for thick volumes");
         if (was < FULL_PERCENT && is >= FULL_PERCENT) {
             return Optional.of(event(EventReason.SPACE_FULL, now, full));
         }
@@ -76,8 +77,13 @@ final class GroupEvents {
     }
 
     private static int percent(DiskGroup group) {
+        return share(group, Math.max(0, group.getCapacityBytes() - group.getFreeBytes()));
+    }
+
+    /** Per cent of the group. */
+    private static int share(DiskGroup group, long bytes) {
         long capacity = group.getCapacityBytes();
-        return capacity <= 0 ? 0 : (int) (100.0 * Math.max(0, capacity - group.getFreeBytes()) / capacity);
+        return capacity <= 0 ? 0 : (int) (100.0 * bytes / capacity);
     }
 
     private static ClusterEvent event(EventReason reason, DiskGroup group, String whatHappened) {

@@ -57,17 +57,22 @@ public final class GrowthRules {
             growth.addSlabs(placed);
         }
         state.putCluster(cluster.toBuilder().setNextCreation(creation).build());
-        Volume after = volume.toBuilder()
-                .setGrowth(growth)
-                .setResizeRequestId(command.requestId())
-                .build();
+        Volume after = GuaranteeRules.changed(
+                volume,
+                volume.toBuilder()
+                        .setGrowth(growth)
+                        .setResizeRequestId(command.requestId())
+                        .clearRefusal()
+                        .build());
         state.putVolume(after);
         return settled(state, volume.getId(), VolumeRules.changed(state, index, after));
     }
 
     /** What it has, or grows to. */
-    private static long targetBytes(Volume volume) {
-        return volume.hasGrowth() ? volume.getGrowth().getSizeBytes() : volume.getSizeBytes();
+    static long targetBytes(Volume volume) {
+        return volume.hasGrowth() && !volume.getGrowth().getRefused()
+                ? volume.getGrowth().getSizeBytes()
+                : volume.getSizeBytes();
     }
 
     /** Why the volume cannot have that size; empty when it may. For people. */
@@ -84,6 +89,11 @@ public final class GrowthRules {
         }
         if (sizeBytes <= 0 || sizeBytes % Geometry.BLOCK_BYTES != 0) {
             return Optional.of("a volume's size is a multiple of " + Geometry.BLOCK_BYTES + " bytes and not zero");
+        }
+        if (volume.getGrowth().getRefused()) {
+            return Optional.of(
+                    name + "could not grow, and what was made for that is still being taken back: try again when"
+                            + " that has ended, varve volume show tells");
         }
         long target = targetBytes(volume);
         if (sizeBytes < target) {
@@ -163,7 +173,12 @@ public final class GrowthRules {
     /** The same outcome; and if with it the last replica of a growth was made, or an attach has ended that it waited for, the volume has grown. */
     static Outcome settled(MetaState state, long id, Outcome outcome) {
         Volume volume = state.volume(id).orElse(null);
-        if (!outcome.result().isOk() || volume == null || !volume.hasGrowth() || !mayEnd(volume)) {
+        if (!outcome.result().isOk()
+                || volume == null
+                || !volume.hasGrowth()
+                || volume.getGrowth().getRefused()
+                || !mayEnd(volume)
+                || !GuaranteeRules.isGrown(state, volume)) {
             return outcome;
         }
         boolean attached = volume.hasAttachment();
@@ -194,6 +209,35 @@ public final class GrowthRules {
                 volume.getGrowth().getSlabsList().stream().allMatch(VolumeRules::isComplete);
             case VOLUME_CREATING, VOLUME_ATTACHING, VOLUME_DELETING, VOLUME_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
+    }
+
+    /** There was no room for it: whatever was made for it goes, and then it can be asked for again. The volume as it is then. */
+    static Volume refused(MetaState state, Volume volume, String why) {
+        Growth.Builder growth = volume.getGrowth().toBuilder().setRefused(true);
+        growth.getSlabsBuilderList().forEach(slab -> {
+            slab.clearIsr();
+            slab.getReplicasBuilderList().forEach(replica -> replica.setPhase(ReplicaPhase.REPLICA_LEAVING));
+        });
+        Volume.Builder after =
+                volume.toBuilder().setGrowth(growth).setRefusal(why).clearResizeRequestId();
+        if (growth.getSlabsCount() == 0) {
+            after.clearGrowth();
+        }
+        Volume refused = GuaranteeRules.changed(volume, after.build());
+        state.putVolume(refused);
+        return refused;
+    }
+
+    /** The same; and when the last replica of a growth that was refused is gone, the growth is. */
+    static Volume over(MetaState state, Volume volume) {
+        boolean isOver = volume.getGrowth().getRefused()
+                && volume.getGrowth().getSlabsList().stream().allMatch(slab -> slab.getReplicasCount() == 0);
+        if (!isOver) {
+            return volume;
+        }
+        Volume after = volume.toBuilder().clearGrowth().build();
+        state.putVolume(after);
+        return after;
     }
 
     /** The volume is deleted: what was made for it meanwhile goes the way of its other slabs. */

@@ -9,6 +9,7 @@ import io.varve.api.LimitChange;
 import io.varve.api.Node;
 import io.varve.api.PlacementWish;
 import io.varve.api.PublishVolumeRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SlabIsr;
 import io.varve.api.SlabOpen;
@@ -46,6 +47,7 @@ public sealed interface MetaCommand {
      * @param wholeSlabs the copies of the last slab are made for all of it, so that the volume can grow into it
      * @param wish what the placement was chosen by
      * @param limits the default instance: none
+     * @param thick every copy keeps room for all of it
      */
     record CreateVolume(
             String name,
@@ -59,7 +61,8 @@ public sealed interface MetaCommand {
             List<Label> labels,
             int minInSync,
             PlacementWish wish,
-            VolumeLimits limits)
+            VolumeLimits limits,
+            boolean thick)
             implements MetaCommand {
         public CreateVolume {
             slabs = slabs.stream().map(List::copyOf).toList();
@@ -75,6 +78,36 @@ public sealed interface MetaCommand {
                 List<List<String>> slabs,
                 String requestId) {
             this(name, sizeBytes, replicas, slabBytes, createdUnixMillis, slabs, requestId, false, List.of());
+        }
+
+        /** Thin. */
+        public CreateVolume(
+                String name,
+                long sizeBytes,
+                int replicas,
+                long slabBytes,
+                long createdUnixMillis,
+                List<List<String>> slabs,
+                String requestId,
+                boolean wholeSlabs,
+                List<Label> labels,
+                int minInSync,
+                PlacementWish wish,
+                VolumeLimits limits) {
+            this(
+                    name,
+                    sizeBytes,
+                    replicas,
+                    slabBytes,
+                    createdUnixMillis,
+                    slabs,
+                    requestId,
+                    wholeSlabs,
+                    labels,
+                    minInSync,
+                    wish,
+                    limits,
+                    false);
         }
 
         /** The fewest in sync follow the number of replicas; nothing is wanted of its places, nothing is limited. */
@@ -100,7 +133,8 @@ public sealed interface MetaCommand {
                     labels,
                     0,
                     PlacementWish.getDefaultInstance(),
-                    VolumeLimits.getDefaultInstance());
+                    VolumeLimits.getDefaultInstance(),
+                    false);
         }
     }
 
@@ -149,18 +183,34 @@ public sealed interface MetaCommand {
      * A disk group made these replicas.
      *
      * @param creationIds one for each slab, so that a late report is not taken for that of a replica placed since; empty: whichever there is
+     * @param guaranteedBytes one for each slab; empty: nothing is guaranteed
+     * @param guaranteeVersion of the volume, as it was then
      */
-    record ReplicasCreated(long volume, String group, List<Integer> slabs, List<Long> creationIds)
+    record ReplicasCreated(
+            long volume,
+            String group,
+            List<Integer> slabs,
+            List<Long> creationIds,
+            List<Long> guaranteedBytes,
+            long guaranteeVersion)
             implements MetaCommand {
         public ReplicasCreated {
             slabs = List.copyOf(slabs);
             creationIds = List.copyOf(creationIds);
+            guaranteedBytes = List.copyOf(guaranteedBytes);
         }
 
         public ReplicasCreated(long volume, String group, List<Integer> slabs) {
-            this(volume, group, slabs, List.of());
+            this(volume, group, slabs, List.of(), List.of(), 0);
+        }
+
+        public ReplicasCreated(long volume, String group, List<Integer> slabs, List<Long> creationIds) {
+            this(volume, group, slabs, creationIds, List.of(), 0);
         }
     }
+
+    /** A disk group keeps that much room for replicas, or cannot: docs/internals/thick.md. */
+    record ReplicasGuaranteed(ReplicasGuaranteedRequest report) implements MetaCommand {}
 
     /** A disk group holds these replicas no longer. Creation ids as in {@link ReplicasCreated}. */
     record ReplicasDeleted(long volume, String group, List<Integer> slabs, List<Long> creationIds)
@@ -215,14 +265,20 @@ public sealed interface MetaCommand {
      * @param replicas 0 beside something else that changes: as many as before
      * @param minInSync empty: as before; 0: follows the number of replicas
      * @param limits what it does not name stays as before
+     * @param thick empty: as before
      */
-    record SetReplicas(long volume, int replicas, OptionalInt minInSync, LimitChange limits) implements MetaCommand {
+    record SetReplicas(long volume, int replicas, OptionalInt minInSync, LimitChange limits, Optional<Boolean> thick)
+            implements MetaCommand {
         public SetReplicas(long volume, int replicas) {
             this(volume, replicas, OptionalInt.empty());
         }
 
         public SetReplicas(long volume, int replicas, OptionalInt minInSync) {
             this(volume, replicas, minInSync, LimitChange.getDefaultInstance());
+        }
+
+        public SetReplicas(long volume, int replicas, OptionalInt minInSync, LimitChange limits) {
+            this(volume, replicas, minInSync, limits, Optional.empty());
         }
 
         boolean changesLimits() {
@@ -249,10 +305,21 @@ public sealed interface MetaCommand {
         }
     }
 
-    /** {@code sizeBytes}: what the access point serves; 0: not told. */
-    record Opened(long volume, int epoch, String nbdUri, long sizeBytes) implements MetaCommand {
+    /**
+     * The access point serves the volume.
+     *
+     * @param sizeBytes what it serves; 0: not told
+     * @param uncounting it counts on no guarantee any more
+     * @param guaranteeVersion with that: of the volume that was to be thin
+     */
+    record Opened(long volume, int epoch, String nbdUri, long sizeBytes, boolean uncounting, long guaranteeVersion)
+            implements MetaCommand {
         public Opened(long volume, int epoch, String nbdUri) {
-            this(volume, epoch, nbdUri, 0);
+            this(volume, epoch, nbdUri, 0, false, 0);
+        }
+
+        public Opened(long volume, int epoch, String nbdUri, long sizeBytes) {
+            this(volume, epoch, nbdUri, sizeBytes, false, 0);
         }
     }
 

@@ -25,6 +25,7 @@ import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RestoreState;
@@ -66,16 +67,23 @@ public final class MetaRules {
             case RegisterGroup register -> MemberRules.registerGroup(state, index, register);
             case CreateVolume create -> VolumeRules.create(state, index, create);
             case ReplicasCreated created ->
-                GrowthRules.settled(state, created.volume(), VolumeRules.replicasCreated(state, index, created));
+                settled(state, created.volume(), VolumeRules.replicasCreated(state, index, created));
+            case ReplicasGuaranteed guaranteed ->
+                settled(
+                        state,
+                        guaranteed.report().getVolume(),
+                        GuaranteeRules.guaranteed(state, index, guaranteed.report()));
             case PublishVolume publish ->
                 GrowthRules.settled(state, publish.volume(), PublicationRules.publish(state, index, publish));
             case ResizeVolume resize -> GrowthRules.resize(state, index, resize);
             case DeleteVolume delete -> VolumeRules.delete(state, index, delete);
-            case ReplicasDeleted deleted -> VolumeRules.replicasDeleted(state, index, deleted);
+            case ReplicasDeleted deleted ->
+                settled(state, deleted.volume(), VolumeRules.replicasDeleted(state, index, deleted));
             case PlaceCopies place -> CopyRules.place(state, index, place);
             case RetireCopies retire -> CopyRules.retire(state, index, retire);
-            case PlaceAnew anew -> GrowthRules.settled(state, anew.volume(), AnewRules.place(state, index, anew));
-            case SetReplicas set -> CopyRules.setReplicas(state, index, set);
+            case PlaceAnew anew -> settled(state, anew.volume(), AnewRules.place(state, index, anew));
+            case SetReplicas set ->
+                GuaranteeRules.settled(state, set.volume(), CopyRules.setReplicas(state, index, set));
             case ForgetCopies forget -> CopyRules.forget(state, index, forget);
             case WantNode want -> GrowthRules.settled(state, want.volume(), AttachRules.wantNode(state, index, want));
             case MoveVolume move -> AttachRules.moveVolume(state, index, move);
@@ -96,6 +104,11 @@ public final class MetaRules {
             case RemoveNode remove -> DepartureRules.removeNode(state, index, unixMillis, remove);
             case RemoveGroup remove -> DepartureRules.removeGroup(state, index, remove);
         };
+    }
+
+    /** What waited for copies to be made, guaranteed or gone may be so now. */
+    private static Outcome settled(MetaState state, long volume, Outcome outcome) {
+        return GuaranteeRules.settled(state, volume, GrowthRules.settled(state, volume, outcome));
     }
 
     /** The answer to everything but InitCluster and RestoreState before that. */

@@ -30,11 +30,12 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         List<FoundCopy> sorted =
                 copies.stream().sorted(Comparator.comparing(FoundCopy::group)).toList();
         List<Replica> placed = new ArrayList<>();
-        sorted.forEach(copy -> placed.add(replica(copy.group(), copy.creationId())));
+        sorted.forEach(copy -> placed.add(replica(copy.group(), copy.creationId(), copy.guaranteedBytes())));
         int silent = 0;
         for (Replica replica : before.getReplicasList()) {
             if (leftOut.contains(replica.getGroup())) {
-                placed.add(replica(replica.getGroup(), replica.getCreationId()));
+                // What it keeps room for, it tells when it is back.
+                placed.add(replica(replica.getGroup(), replica.getCreationId(), 0));
                 silent++;
             }
         }
@@ -72,11 +73,12 @@ record RecoveredSlab(Slab slab, int found, int heardNothing, boolean wholeCopyFo
         return candidates;
     }
 
-    private static Replica replica(String group, long creationId) {
+    private static Replica replica(String group, long creationId, long guaranteedBytes) {
         return Replica.newBuilder()
                 .setGroup(group)
                 .setCreationId(creationId)
                 .setPhase(ReplicaPhase.REPLICA_CREATED)
+                .setGuaranteedBytes(guaranteedBytes)
                 .build();
     }
 }

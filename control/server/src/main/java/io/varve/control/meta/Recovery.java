@@ -295,6 +295,7 @@ public final class Recovery {
                                 .setName(name)
                                 .setReplicas(replicas)
                                 .setSlabBytes(Geometry.SLAB_BYTES)
+                                .setThick(all.stream().allMatch(copy -> copy.guaranteedBytes() > 0))
                                 .build(),
                         epochAbove(0, all))
                 .setSizeBytes(labelled > 0 ? labelled : sizeOf(id, last))

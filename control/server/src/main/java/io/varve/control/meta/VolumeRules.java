@@ -54,7 +54,8 @@ final class VolumeRules {
                 .setRequestId(command.requestId())
                 .setWholeSlabs(command.wholeSlabs())
                 .addAllLabels(command.labels())
-                .setMinInSync(command.minInSync());
+                .setMinInSync(command.minInSync())
+                .setThick(command.thick());
         if (!command.wish().equals(PlacementWish.getDefaultInstance())) {
             named.setWish(command.wish());
         }
@@ -81,7 +82,8 @@ final class VolumeRules {
                         EventReason.VOLUME_CREATED,
                         volume,
                         "created, size " + new ByteSize(volume.getSizeBytes()).rounded() + ", copies "
-                                + volume.getReplicas() + elsewhere(state, command)));
+                                + volume.getReplicas() + (volume.getThick() ? ", thick" : "")
+                                + elsewhere(state, command)));
     }
 
     /** That it has no copy where one was wanted: it is used over the network then. */
@@ -181,8 +183,17 @@ final class VolumeRules {
                         "slab " + slabIndex + " of volume '" + volume.getName() + "' has no replica on group "
                                 + command.group());
             }
-            after.add(CopyRules.withPhase(
-                    slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED));
+            long guaranteed = CopyRules.creationAt(command.guaranteedBytes(), i);
+            if (command.guaranteeVersion() != volume.getGuaranteeVersion()
+                    || guaranteed < GuaranteeRules.wanted(volume, slabIndex)) {
+                // Something else is wanted since, and its group makes it so. Whoever writes may count on all of it: so
+                // the replica is not there before.
+                continue;
+            }
+            Slab made = CopyRules.withPhase(
+                    slab.get(), command.group(), ReplicaPhase.REPLICA_NEW, ReplicaPhase.REPLICA_CREATED);
+            // One that was made before has told of its guarantee since: this is the same report again.
+            after.add(made.equals(slab.get()) ? made : GuaranteeRules.with(made, command.group(), guaranteed));
         }
         return changed(state, index, made(state, GrowthRules.put(state, volume, after)));
     }
@@ -271,7 +282,7 @@ final class VolumeRules {
                 after.add(slab.get().toBuilder().removeReplicas(position).build());
             }
         }
-        Volume left = GrowthRules.put(state, volume, after);
+        Volume left = GrowthRules.over(state, GrowthRules.put(state, volume, after));
         if (buryIfGone(state, index, left)) {
             return new Outcome(MetaResult.ok(index), outcome.concerned(), false);
         }

@@ -13,6 +13,19 @@ package io.varve.control.placement;
  */
 public record Candidate(
         String group, String node, String zone, long capacityBytes, long freeBytes, long placed, boolean usable) {
+    /** The same with less free space. */
+    public Candidate less(long bytes) {
+        return bytes == 0
+                ? this
+                : new Candidate(group, node, zone, capacityBytes, Math.max(0, freeBytes - bytes), placed, usable);
+    }
+
+    /** Bytes that may be kept there before the group is so full. */
+    public long room(int fullPercent) {
+        long used = capacityBytes - freeBytes;
+        return Math.max(0, capacityBytes / 100 * fullPercent - used);
+    }
+
     /** Used part of the capacity in percent, rounded down; 100 for a group without capacity. */
     public int usedPercent() {
         if (capacityBytes <= 0) {

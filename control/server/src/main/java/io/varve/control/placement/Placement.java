@@ -1,7 +1,9 @@
 package io.varve.control.placement;
 
 import io.varve.model.ByteSize;
+import io.varve.model.Guarantee;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -11,6 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.IntToLongFunction;
 import java.util.stream.Collectors;
 
 /**
@@ -19,8 +22,8 @@ import java.util.stream.Collectors;
  * wins (highest averages), so that groups fill in proportion to their free space; ties go to the lower uuid.
  * Deterministic: the same question gives the same answer.
  *
- * <p>Volumes are thin: a slab takes no space when it is placed, so space is a weight here, not a condition. Only groups above the
- * watermark take nothing new.
+ * <p>A slab of a thin volume takes no space when it is placed, so space is a weight here, not a condition: only groups above the
+ * watermark take nothing new. What a thick one is guaranteed must fit below the watermark.
  */
 public final class Placement {
     /** No new placement on a group that is fuller: what is left is for volumes that are there already. */
@@ -34,6 +37,11 @@ public final class Placement {
      * reads locally; beyond, one group would carry too much of it.
      */
     static final int HOME_SLABS = 16;
+
+    /** By which part of its capacity a disk group may have less free space than it told last: then it would only refuse the copy. */
+    private static final int TOLD_PARTS = 100;
+
+    private static final int MIB_SHIFT = 20;
 
     private Placement() {}
 
@@ -69,12 +77,47 @@ public final class Placement {
      * it is.
      */
     public static Answer place(List<Candidate> candidates, int slabs, int replicas, Wish wish) {
-        List<Candidate> open = open(candidates, wish);
-        return missing(candidates, open, replicas, wish)
-                .<Answer>map(Answer.Impossible::new)
-                .orElseGet(() -> new Answer.Placed(places(
-                        open, slabs, replicas, near(open, replicas, wish), slabs <= HOME_SLABS, Optional.empty())));
+        return place(candidates, slabs, replicas, wish, Placement::thin);
     }
+
+    /** {@code guaranteed}: bytes of each slab that every copy of it keeps room for. */
+    public static Answer place(
+            List<Candidate> candidates, int slabs, int replicas, Wish wish, IntToLongFunction guaranteed) {
+        List<Candidate> open = open(candidates, wish);
+        Optional<String> missing = missing(candidates, open, replicas, wish);
+        return missing.isPresent()
+                ? new Answer.Impossible(missing.get())
+                : answer(
+                        open,
+                        places(
+                                open,
+                                new Wanted(0, slabs, replicas, guaranteed),
+                                near(open, replicas, wish),
+                                slabs <= HOME_SLABS,
+                                Optional.empty()));
+    }
+
+    private static long thin(int slab) {
+        return 0;
+    }
+
+    private static Answer answer(List<Candidate> open, List<List<String>> places) {
+        return places.isEmpty()
+                ? new Answer.Impossible("finds no room for all of it in distinct places, below " + FULL_PERCENT
+                        + " % full; there is for new data"
+                        + list(": ", rooms(open)))
+                : new Answer.Placed(places);
+    }
+
+    /** "n1 (12GiB)", by node. */
+    private static Map<String, String> rooms(List<Candidate> open) {
+        Map<String, String> rooms = new TreeMap<>();
+        open.forEach(candidate ->
+                rooms.merge(candidate.node(), new ByteSize(room(candidate)).rounded(), (a, b) -> a + " + " + b));
+        return rooms;
+    }
+
+    private record Wanted(int firstSlab, int slabs, int replicas, IntToLongFunction guaranteed) {}
 
     /**
      * Places what a volume grows by. One that has a copy of everything where the wish says keeps that, when there is room; else one that stays small keeps
@@ -85,6 +128,17 @@ public final class Placement {
      */
     public static Answer grow(
             List<Candidate> candidates, List<List<String>> present, int slabs, int replicas, Wish wish) {
+        return grow(candidates, present, slabs, replicas, wish, Placement::thin);
+    }
+
+    /** {@code guaranteed}: as with {@link #place}, by the slab's number in the volume. */
+    public static Answer grow(
+            List<Candidate> candidates,
+            List<List<String>> present,
+            int slabs,
+            int replicas,
+            Wish wish,
+            IntToLongFunction guaranteed) {
         List<Candidate> open = open(candidates, wish);
         Optional<String> missing = missing(candidates, open, replicas, wish);
         if (missing.isPresent()) {
@@ -102,7 +156,8 @@ public final class Placement {
                         && near.isEmpty()
                         && present.stream().allMatch(groups -> groups.contains(candidate.group())))
                 .findFirst();
-        return new Answer.Placed(places(open, slabs, replicas, near, keepsHome, home));
+        Wanted wanted = new Wanted(present.size(), slabs, replicas, guaranteed);
+        return answer(open, places(open, wanted, near, keepsHome, home));
     }
 
     private static List<Candidate> open(List<Candidate> candidates, Wish wish) {
@@ -150,38 +205,95 @@ public final class Placement {
     }
 
     private static long room(Candidate candidate) {
-        long used = candidate.capacityBytes() - candidate.freeBytes();
-        return Math.max(0, candidate.capacityBytes() / 100 * FULL_PERCENT - used);
+        return candidate.room(FULL_PERCENT);
     }
 
-    /** {@code near}: where the first copy of each slab goes; empty: to the home, or anywhere. */
+    /**
+     * {@code near}: where the first copy of each slab goes; empty: to the home, or anywhere. What is guaranteed may find room only where the volume has no
+     * such place. Empty: there is none at all.
+     */
     private static List<List<String>> places(
             List<Candidate> open,
-            int slabs,
-            int replicas,
+            Wanted wanted,
+            List<Candidate> near,
+            boolean keepsHome,
+            Optional<Candidate> firstHome) {
+        List<List<String>> answer = tryPlaces(open, wanted, near, keepsHome, firstHome);
+        return answer.isEmpty() ? tryPlaces(open, wanted, List.of(), false, Optional.empty()) : answer;
+    }
+
+    private static List<List<String>> tryPlaces(
+            List<Candidate> open,
+            Wanted wanted,
             List<Candidate> near,
             boolean keepsHome,
             Optional<Candidate> firstHome) {
         Map<String, Long> placed = new HashMap<>();
-        open.forEach(candidate -> placed.put(candidate.group(), candidate.placed()));
-        boolean byZone = zonesSuffice(open, replicas);
-        List<List<String>> answer = new ArrayList<>(slabs);
-        Optional<Candidate> home = firstHome;
-        for (int slab = 0; slab < slabs; slab++) {
-            List<Candidate> chosen = new ArrayList<>(replicas);
+        Map<String, Candidate> left = new TreeMap<>();
+        open.forEach(candidate -> {
+            placed.put(candidate.group(), candidate.placed());
+            left.put(candidate.group(), candidate);
+        });
+        boolean byZone = zonesSuffice(open, wanted.replicas);
+        List<List<String>> answer = new ArrayList<>(wanted.slabs);
+        Optional<String> home = firstHome.map(Candidate::group);
+        for (int slab = 0; slab < wanted.slabs; slab++) {
+            long bytes = wanted.guaranteed.applyAsLong(wanted.firstSlab + slab);
+            List<Candidate> chosen = new ArrayList<>(wanted.replicas);
             if (!near.isEmpty()) {
-                chosen.add(best(near, chosen, false, placed).orElseThrow());
+                List<Candidate> nearest = near.stream()
+                        .map(candidate -> left.get(candidate.group()))
+                        .toList();
+                best(roomy(nearest, bytes), chosen, false, placed).ifPresent(chosen::add);
             } else if (keepsHome) {
-                home.ifPresent(chosen::add);
+                home.map(left::get)
+                        .filter(candidate -> room(candidate) >= bytes)
+                        .ifPresent(chosen::add);
             }
-            while (chosen.size() < replicas) {
-                chosen.add(best(open, chosen, byZone, placed).orElseThrow());
+            List<Candidate> allowed = roomy(left.values(), bytes);
+            while (chosen.size() < wanted.replicas) {
+                Optional<Candidate> next = best(allowed, chosen, byZone, placed);
+                if (next.isEmpty()) {
+                    return List.of();
+                }
+                chosen.add(next.get());
             }
-            home = Optional.of(chosen.getFirst());
-            chosen.forEach(candidate -> placed.merge(candidate.group(), 1L, Long::sum));
+            home = Optional.of(chosen.getFirst().group());
+            chosen.forEach(candidate -> {
+                placed.merge(candidate.group(), 1L, Long::sum);
+                left.put(candidate.group(), candidate.less(bytes));
+            });
             answer.add(chosen.stream().map(Candidate::group).toList());
         }
         return List.copyOf(answer);
+    }
+
+    private static List<Candidate> roomy(Collection<Candidate> from, long bytes) {
+        return bytes == 0
+                ? List.copyOf(from)
+                : from.stream().filter(candidate -> room(candidate) >= bytes).toList();
+    }
+
+    /** The most that a new thick volume could have, in whole MiB. */
+    public static long largest(List<Candidate> candidates, int replicas, Wish wish, long slabBytes, long mostBytes) {
+        long low = 0;
+        long high = Math.min(mostBytes, room(candidates)) >> MIB_SHIFT;
+        while (low < high) {
+            long middle = low + (high - low + 1) / 2;
+            long bytes = middle << MIB_SHIFT;
+            Answer answer = place(
+                    candidates,
+                    (int) Math.ceilDiv(bytes, slabBytes),
+                    replicas,
+                    wish,
+                    slab -> Guarantee.ofSlab(bytes, slabBytes, slab));
+            if (answer instanceof Answer.Placed) {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        return low << MIB_SHIFT;
     }
 
     /**
@@ -189,12 +301,19 @@ public final class Placement {
      *
      * @param others what the slab keeps
      * @param fullPercent no group that is fuller: {@link #FULL_PERCENT}, or more for a copy that is badly needed
+     * @param guaranteed bytes that the copy keeps room for; 0: it is thin
      * @param placed for each group the replicas that it has; what is chosen is not added
      */
     public static Optional<Candidate> another(
-            List<Candidate> candidates, List<Candidate> others, int fullPercent, Map<String, Long> placed) {
+            List<Candidate> candidates,
+            List<Candidate> others,
+            int fullPercent,
+            long guaranteed,
+            Map<String, Long> placed) {
         List<Candidate> open = candidates.stream()
                 .filter(candidate -> candidate.usable() && candidate.usedPercent() < fullPercent)
+                .filter(candidate -> guaranteed == 0
+                        || candidate.room(fullPercent) >= guaranteed + candidate.capacityBytes() / TOLD_PARTS)
                 .sorted(Comparator.comparing(Candidate::group))
                 .toList();
         Optional<Candidate> elsewhere = best(open, others, true, placed);

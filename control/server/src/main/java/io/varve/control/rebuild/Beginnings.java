@@ -27,6 +27,9 @@ final class Beginnings {
     private final SlabStanding slab;
     private final List<Candidate> candidates;
     private final Map<String, Long> placed = new HashMap<>();
+    /** What copies placed in this round are going to keep, by group. */
+    private final Map<String, Long> claimed = new HashMap<>();
+
     private int placeless;
 
     Beginnings(Standing standing, Set<CopyName> neverMade) {
@@ -71,6 +74,7 @@ final class Beginnings {
             return Optional.empty();
         }
         placed.merge(to.get().group(), 1L, Long::sum);
+        claimed.merge(to.get().group(), volume.guaranteedBytes(slab.slab), Long::sum);
         return Optional.of(anew(lost.getAsInt(), to.get().group()));
     }
 
@@ -128,7 +132,8 @@ final class Beginnings {
         }
         List<Candidate> open = candidates.stream()
                 .filter(candidate -> !taken.contains(candidate.group()))
+                .map(candidate -> candidate.less(claimed.getOrDefault(candidate.group(), 0L)))
                 .toList();
-        return Placement.another(open, kept, Placement.FULL_PERCENT, placed);
+        return Placement.another(open, kept, Placement.FULL_PERCENT, volume.guaranteedBytes(slab.slab), placed);
     }
 }

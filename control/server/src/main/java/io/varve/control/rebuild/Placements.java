@@ -33,6 +33,9 @@ final class Placements {
     private final SlabStanding slab;
     private final List<Candidate> candidates;
     private final Map<String, Long> placed = new HashMap<>();
+    /** What copies placed in this round are going to keep, by group. */
+    private final Map<String, Long> claimed = new HashMap<>();
+
     private int waiting;
     private int placeless;
 
@@ -72,6 +75,7 @@ final class Placements {
             }
             String group = chosen.get().group();
             placed.merge(group, 1L, Long::sum);
+            claimed.merge(group, need.volume().guaranteedBytes(need.slab()), Long::sum);
             byVolume.computeIfAbsent(need.volume(), volume -> new ArrayList<>())
                     .add(new PlacedCopy(need.slab(), group));
             why.putIfAbsent(need.volume(), told(need.reason()));
@@ -114,15 +118,19 @@ final class Placements {
         }
         List<Candidate> open = candidates.stream()
                 .filter(candidate -> !taken.contains(candidate.group()) && !nodes.contains(candidate.node()))
+                .map(candidate -> candidate.less(claimed.getOrDefault(candidate.group(), 0L)))
                 .toList();
+        long bytes = volume.guaranteedBytes(need.slab());
         return switch (need.reason()) {
             case MISSING -> {
-                Optional<Candidate> roomy = Placement.another(open, kept, Placement.FULL_PERCENT, placed);
-                yield roomy.isPresent() ? roomy : Placement.another(open, kept, Placement.REBUILD_FULL_PERCENT, placed);
+                Optional<Candidate> roomy = Placement.another(open, kept, Placement.FULL_PERCENT, bytes, placed);
+                yield roomy.isPresent()
+                        ? roomy
+                        : Placement.another(open, kept, Placement.REBUILD_FULL_PERCENT, bytes, placed);
             }
-            case ORDERED, TOO_FEW -> Placement.another(open, kept, Placement.FULL_PERCENT, placed);
+            case ORDERED, TOO_FEW -> Placement.another(open, kept, Placement.FULL_PERCENT, bytes, placed);
             case ZONES ->
-                Placement.another(open, kept, Placement.FULL_PERCENT, placed)
+                Placement.another(open, kept, Placement.FULL_PERCENT, bytes, placed)
                         .filter(candidate -> !candidate.zone().isEmpty()
                                 && kept.stream().noneMatch(copy -> copy.zone().equals(candidate.zone())));
         };

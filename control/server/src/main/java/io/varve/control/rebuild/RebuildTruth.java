@@ -15,6 +15,7 @@ import java.util.Optional;
  * What the planner needs of the truth, at one index of the log. Groups and nodes are named by their place in the lists.
  *
  * @param placed for each group, the copies that are to stay there
+ * @param claimed for each group, the bytes that copies which it has yet to make are going to keep there
  */
 @SuppressWarnings("ArrayRecordComponent") // tens of thousands of copies are counted once; nobody compares two of these
 public record RebuildTruth(
@@ -23,7 +24,8 @@ public record RebuildTruth(
         List<NodeFact> nodes,
         List<GroupFact> groups,
         List<VolumeFact> volumes,
-        int[] placed) {
+        int[] placed,
+        long[] claimed) {
     /** A node; {@code hasDisks}: it can serve volumes. */
     record NodeFact(String id, String zone, boolean draining, boolean hasDisks) {}
 
@@ -64,18 +66,23 @@ public record RebuildTruth(
                     volume,
                     state.slabs(volume.getId()),
                     uuid -> groupIndex.computeIfAbsent(uuid, unknown -> ghost(unknown, nodes, groups))));
-            if (volume.hasGrowth()) {
+            if (volume.hasGrowth() && !volume.getGrowth().getRefused()) {
                 volumes.add(VolumeFact.growing(
                         volume, uuid -> groupIndex.computeIfAbsent(uuid, unknown -> ghost(unknown, nodes, groups))));
             }
         }
         int[] placed = new int[groups.size()];
+        long[] claimed = new long[groups.size()];
         for (VolumeFact volume : volumes) {
-            for (int copy = 0; copy < volume.copies(); copy++) {
-                placed[volume.group(copy)] += volume.isLeaving(copy) ? 0 : 1;
+            for (int slab = 0; slab < volume.slabs(); slab++) {
+                for (int copy = volume.from(slab); copy < volume.to(slab); copy++) {
+                    placed[volume.group(copy)] += volume.isLeaving(copy) ? 0 : 1;
+                    claimed[volume.group(copy)] += volume.isNew(copy) ? volume.guaranteedBytes(slab) : 0;
+                }
             }
         }
-        return new RebuildTruth(state.applied().index(), Settings.of(state.cluster()), nodes, groups, volumes, placed);
+        return new RebuildTruth(
+                state.applied().index(), Settings.of(state.cluster()), nodes, groups, volumes, placed, claimed);
     }
 
     /**
@@ -90,7 +97,7 @@ public record RebuildTruth(
                 now.set(i, fact(group.get(), now.get(i).node()));
             }
         }
-        return new RebuildTruth(index, settings, nodes, now, volumes, placed);
+        return new RebuildTruth(index, settings, nodes, now, volumes, placed, claimed);
     }
 
     private static GroupFact fact(DiskGroup group, int node) {

@@ -81,13 +81,14 @@ final class Standing {
         for (int i = 0; i < truth.groups().size(); i++) {
             GroupFact group = group(i);
             candidates.add(new Candidate(
-                    group.uuid(),
-                    node(i).id(),
-                    node(i).zone(),
-                    group.capacityBytes(),
-                    group.freeBytes(),
-                    truth.placed()[i],
-                    isLive(i) && !isOrderedAway(i)));
+                            group.uuid(),
+                            node(i).id(),
+                            node(i).zone(),
+                            group.capacityBytes(),
+                            group.freeBytes(),
+                            truth.placed()[i],
+                            isLive(i) && !isOrderedAway(i))
+                    .less(truth.claimed()[i]));
         }
         return candidates;
     }

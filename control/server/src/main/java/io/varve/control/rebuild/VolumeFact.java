@@ -6,6 +6,7 @@ import io.varve.api.Slab;
 import io.varve.api.Volume;
 import io.varve.api.VolumeState;
 import io.varve.control.meta.AnewRules;
+import io.varve.model.Guarantee;
 import io.varve.model.Redundancy;
 import java.util.BitSet;
 import java.util.List;
@@ -43,6 +44,11 @@ final class VolumeFact {
     final int first;
 
     private final BitSet untouched = new BitSet();
+
+    /** What copies of a thick volume are made for; 0: it is thin. */
+    private final long guaranteedBytes;
+
+    private final long slabBytes;
     private final int[] gens;
     private final int[] ends;
     private final int[] copies;
@@ -64,6 +70,8 @@ final class VolumeFact {
         };
         isBeingMade = volume.getState() == VolumeState.VOLUME_CREATING;
         first = slabs.isEmpty() ? 0 : slabs.getFirst().getIndex();
+        guaranteedBytes = volume.getThick() ? volume.getSizeBytes() : 0;
+        slabBytes = volume.getSlabBytes();
         gens = new int[slabs.size()];
         ends = new int[slabs.size()];
         copies = new int[slabs.stream().mapToInt(Slab::getReplicasCount).sum()];
@@ -81,10 +89,16 @@ final class VolumeFact {
         }
     }
 
+    /** Room that a copy of the slab needs before it can be made. */
+    long guaranteedBytes(int slab) {
+        return Guarantee.ofSlab(guaranteedBytes, slabBytes, first + slab);
+    }
+
     /** What the volume grows by, as a volume that is being made. */
     static VolumeFact growing(Volume volume, ToIntFunction<String> groupIndex) {
         Volume.Builder growing = volume.toBuilder()
                 .setState(VolumeState.VOLUME_CREATING)
+                .setSizeBytes(volume.getGrowth().getSizeBytes())
                 .clearWantedNode()
                 .clearAttachment()
                 .clearMoveRequestId()
@@ -136,6 +150,6 @@ final class VolumeFact {
 
     /** Bytes that it takes in memory, about. */
     long bytes() {
-        return 120L + 2L * name.length() + 4L * (gens.length + ends.length + copies.length) + 48;
+        return 136L + 2L * name.length() + 4L * (gens.length + ends.length + copies.length) + 48;
     }
 }

@@ -17,6 +17,7 @@ import io.varve.api.ReplicasCreatedRequest;
 import io.varve.api.ReplicasCreatedResponse;
 import io.varve.api.ReplicasDeletedRequest;
 import io.varve.api.ReplicasDeletedResponse;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.SightingsRequest;
 import io.varve.api.SightingsResponse;
@@ -154,6 +155,11 @@ public final class TruthClient implements io.varve.api.TruthClient {
     @Override
     public Future<ReplicasDeletedResponse> replicasDeleted(ReplicasDeletedRequest request) {
         return ask(TruthGrpcClient.ReplicasDeleted, request);
+    }
+
+    @Override
+    public Future<TruthResult> replicasGuaranteed(ReplicasGuaranteedRequest request) {
+        return ask(TruthGrpcClient.ReplicasGuaranteed, request);
     }
 
     @Override

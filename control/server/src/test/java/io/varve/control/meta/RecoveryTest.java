@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import io.varve.api.ApiToken;
+import io.varve.api.LimitChange;
 import io.varve.api.PublishVolumeRequest;
 import io.varve.api.RecoveredVolume;
 import io.varve.api.Replica;
 import io.varve.api.ReplicaPhase;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.Slab;
 import io.varve.api.TruthCode;
 import io.varve.api.Volume;
@@ -21,6 +23,8 @@ import io.varve.control.meta.MetaCommand.Open;
 import io.varve.control.meta.MetaCommand.PlaceAnew;
 import io.varve.control.meta.MetaCommand.PublishVolume;
 import io.varve.control.meta.MetaCommand.RegisterNode;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
+import io.varve.control.meta.MetaCommand.SetReplicas;
 import io.varve.control.meta.MetaCommand.WantNode;
 import io.varve.control.rebuild.RebuildMemory;
 import io.varve.control.rebuild.RebuildPlan;
@@ -32,6 +36,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -132,6 +137,24 @@ class RecoveryTest {
         assertThat(slab.getReplicasList().stream().map(Replica::getGroup)).containsExactly("g3");
         assertThat(slab.getReplicas(0).getCreationId()).isEqualTo(103);
         assertThat(slab.getIsrList()).containsExactly("g3");
+    }
+
+    /** Its node was not heard: what the backup says of the room that it keeps may be long past. */
+    @Test
+    void aCopyThatIsLeftOutKeepsNoRoomUntilItTells() {
+        Volume volume = backup.createVolume("db", "g1", "g2");
+        backup.must(new SetReplicas(
+                volume.getId(), 0, OptionalInt.empty(), LimitChange.getDefaultInstance(), Optional.of(true)));
+        backup.must(new ReplicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                .setVolume(volume.getId())
+                .setGroup("g2")
+                .addSlabs(0)
+                .addGuaranteedBytes(8 * Truths.GIB)
+                .build()));
+        holds(1, volume.getId(), 3, 10, 5, true);
+        Slab slab = slab(plan(backup.map, Set.of("n2"), 1, 3), volume.getId());
+        assertThat(slab.getReplicasList().stream().map(Replica::getGroup)).containsExactly("g1", "g2");
+        assertThat(slab.getReplicas(1).getGuaranteedBytes()).isZero();
     }
 
     @Test

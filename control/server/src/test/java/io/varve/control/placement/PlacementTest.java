@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.varve.control.placement.Placement.Answer.Impossible;
 import io.varve.control.placement.Placement.Answer.Placed;
+import io.varve.model.Guarantee;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -45,6 +46,57 @@ class PlacementTest {
         assertThat(placed(candidates, 1, 3))
                 .as("two zones do for three replicas")
                 .hasSize(1);
+    }
+
+    private static Placement.Answer thick(List<Candidate> candidates, long gib, int replicas) {
+        return Placement.place(
+                candidates,
+                (int) Math.ceilDiv(gib, 8),
+                replicas,
+                Wish.NONE,
+                slab -> Guarantee.ofSlab(gib * GIB, 8 * GIB, slab));
+    }
+
+    @Test
+    void whatIsGuaranteedMustFitBelowTheWatermark() {
+        // 25, 15 and 5 GiB are left below 85 %.
+        List<Candidate> candidates =
+                List.of(group("a", "na", "", 40), group("b", "nb", "", 30), group("c", "nc", "", 20));
+        assertThat(thick(candidates, 15, 2)).isInstanceOf(Placed.class);
+        assertThat(thick(candidates, 16, 2))
+                .isInstanceOfSatisfying(
+                        Impossible.class,
+                        no -> assertThat(no.reason())
+                                .isEqualTo(
+                                        "finds no room for all of it in distinct places, below 85 % full; there is for new data:"
+                                                + " na (25GiB), nb (15GiB), nc (5GiB)"));
+        assertThat(Placement.largest(candidates, 2, Wish.NONE, 8 * GIB, 1_000 * GIB))
+                .isEqualTo(15 * GIB);
+        assertThat(Placement.largest(candidates, 1, Wish.NONE, 8 * GIB, 1_000 * GIB))
+                .isEqualTo(39 * GIB);
+        assertThat(Placement.largest(candidates, 3, Wish.NONE, 8 * GIB, 1_000 * GIB))
+                .isEqualTo(5 * GIB);
+    }
+
+    @Test
+    void aHomeThatIsTooSmallIsNone() {
+        List<Candidate> candidates = List.of(group("a", "na", "", 30), group("b", "nb", "", 30));
+        assertThat(thick(candidates, 20, 1))
+                .isInstanceOfSatisfying(
+                        Placed.class,
+                        placed -> assertThat(placed.slabs()).containsExactly(List.of("a"), List.of("b"), List.of("b")));
+    }
+
+    @Test
+    void anotherPlaceForAThickCopyHasRoomForAllOfIt() {
+        List<Candidate> candidates = List.of(group("a", "na", "", 24), group("b", "nb", "", 23));
+        assertThat(Placement.another(candidates, List.of(), Placement.FULL_PERCENT, 8 * GIB, Map.of()))
+                .map(Candidate::group)
+                .contains("a");
+        assertThat(Placement.another(candidates, List.of(), Placement.FULL_PERCENT, 9 * GIB, Map.of()))
+                .isEmpty();
+        assertThat(Placement.another(candidates, List.of(), Placement.REBUILD_FULL_PERCENT, 9 * GIB, Map.of()))
+                .isPresent();
     }
 
     @Test

@@ -12,6 +12,7 @@ import io.varve.api.GroupMember;
 import io.varve.api.MetadataGroup;
 import io.varve.api.Node;
 import io.varve.api.PublishVolumeRequest;
+import io.varve.api.ReplicasGuaranteedRequest;
 import io.varve.api.ReportEventRequest;
 import io.varve.api.Slab;
 import io.varve.api.SlabIsr;
@@ -57,6 +58,7 @@ import io.varve.control.meta.MetaCommand.RemoveGroup;
 import io.varve.control.meta.MetaCommand.RemoveNode;
 import io.varve.control.meta.MetaCommand.ReplicasCreated;
 import io.varve.control.meta.MetaCommand.ReplicasDeleted;
+import io.varve.control.meta.MetaCommand.ReplicasGuaranteed;
 import io.varve.control.meta.MetaCommand.ReportEvent;
 import io.varve.control.meta.MetaCommand.ResizeVolume;
 import io.varve.control.meta.MetaCommand.RestoreState;
@@ -194,6 +196,13 @@ class MetaFixturesTest {
         life.add(new SetReplicas(1, 2));
         life.add(new SetReplicas(1, 0, OptionalInt.of(2)));
         life.add(new ForgetCopies("uuid-of-g3"));
+        life.add(new ReplicasGuaranteed(ReplicasGuaranteedRequest.newBuilder()
+                .setVolume(1)
+                .setGroup(GROUPS.first)
+                .addSlabs(0)
+                .addCreationIds(1)
+                .addGuaranteedBytes(8L << 30)
+                .build()));
         life.addAll(departures());
         life.add(new PublishVolume(1, "n1", false, PublishVolumeRequest.State.PUBLISHED));
         life.add(new ResizeVolume(1, 10L << 30, 20L << 30, List.of(both), "resize-1"));
