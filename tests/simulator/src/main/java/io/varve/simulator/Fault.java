@@ -72,7 +72,7 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         /** A copy goes away for some seconds, and is disturbed again and again while it is being filled. */
         BREAK_COPY(4),
         /** Somebody writes until the disk groups have no room left, and gives it back after the length. */
-        FILL(6, Needs.TIGHT),
+        FILL(24, Needs.TIGHT),
         /** Clients may do little for the length. */
         LIMITS(2),
         /** A node, or its disk group, is drained, and after the length is not. */
@@ -84,13 +84,13 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         /** A disk is lost for good, while all other copies are there; its node gets an empty one. */
         LOSE_DISK(2, Needs.PLANNER),
         /** A disk says that all is stable and keeps it in its cache, until the power of its node goes; all other copies are there. */
-        LYING_DISK(1, Needs.PLANNER),
+        LYING_DISK(2, Needs.PLANNER),
         /** Some writes of one disk are answered and not done, while all other copies are there. */
-        LOST_WRITE(1, Needs.PLANNER),
+        LOST_WRITE(2, Needs.PLANNER),
         /** A write of one disk goes to another place, while all other copies are there. */
-        MISDIRECTED_WRITE(1, Needs.PLANNER),
+        MISDIRECTED_WRITE(2, Needs.PLANNER),
         /** The journal of one copy rots, and its process starts again, while all other copies are there. */
-        ROT_JOURNAL(1, Needs.PLANNER);
+        ROT_JOURNAL(2, Needs.PLANNER);
 
         final int weight;
         private final Needs needs;
@@ -107,6 +107,11 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         /** Whether others may take copies of the two nodes for lost. */
         boolean isFelt() {
             return compareTo(FAILING_DISK) <= 0 || this == CRASH_WRITING || this == ROT || this == LOSE_DISK;
+        }
+
+        /** Whether it damages what a disk holds, which takes {@link #REPAIR_NANOS} to be found and mended. */
+        boolean isDamage() {
+            return compareTo(LYING_DISK) >= 0;
         }
 
         boolean isDrawnIn(Scenario scenario) {
@@ -128,6 +133,9 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
 
     private static final long SECOND = 1_000_000_000L;
 
+    /** From a disk's first mistake until its copy was repaired, left out, or given up. */
+    static final long REPAIR_NANOS = 9 * SECOND;
+
     static List<Fault> draw(Scenario scenario, SplittableRandom random) {
         List<Fault> faults = new ArrayList<>();
         List<Kind> kinds = Arrays.stream(Kind.values())
@@ -147,9 +155,13 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
             int node = random.nextInt(scenario.nodes());
             int other = (node + 1 + random.nextInt(scenario.nodes() - 1)) % scenario.nodes();
             long longest = random.nextInt(3) == 0 ? 9 * SECOND : random.nextInt(2) == 0 ? SECOND : 4 * SECOND;
+            long latest = scenario.disturbedNanos() - (drawn.isDamage() ? REPAIR_NANOS : 0);
+            if (latest <= 0) {
+                continue;
+            }
             faults.add(new Fault(
                     i,
-                    random.nextLong(scenario.disturbedNanos()),
+                    random.nextLong(latest),
                     drawn,
                     node,
                     other,

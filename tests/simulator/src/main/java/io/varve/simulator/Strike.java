@@ -54,9 +54,9 @@ final class Strike {
     private static final long SLOWEST_COPY = 10 * MILLI;
 
     /** A disk does wrong for so long at most; then what it did is looked for. */
-    private static final long DAMAGING_NANOS = 2_000 * MILLI;
+    private static final long DAMAGING_NANOS = 1_500 * MILLI;
 
-    private static final long REPAIR_NANOS = 12_000 * MILLI;
+    private static final long REPAIR_NANOS = Fault.REPAIR_NANOS;
     private static final int MOST_LOST_WRITES = 8;
 
     /** Limits that clients feel. */
@@ -557,14 +557,22 @@ final class Strike {
                 healDisk(disk);
             }
         });
-        after(REPAIR_NANOS / 3, () -> giveUpUnreadable(node));
-        after(2 * REPAIR_NANOS / 3, this::verify);
+        after(2 * REPAIR_NANOS / 3, () -> {
+            giveUpWhatIsLeftOut(node);
+            verify();
+        });
         after(REPAIR_NANOS, () -> node.isDoubtful = false);
     }
 
-    private void giveUpUnreadable(Node node) {
+    /** A disk group that does not open any more, or lost what it had acknowledged, does not come back by itself: somebody replaces the disk. */
+    private void giveUpWhatIsLeftOut(Node node) {
+        String group = node.disk.identity.group().toString();
         Node.Life life = node.life();
-        if (life != null && life.refused != null && replaced.add(node.name)) {
+        boolean isOut = cluster.slabsNow().stream()
+                .anyMatch(slab -> slab.getReplicasList().stream()
+                                .anyMatch(replica -> replica.getGroup().equals(group))
+                        && !slab.getIsrList().contains(group));
+        if (((life != null && life.refused != null) || isOut) && replaced.add(node.name)) {
             cluster.replaceDisk(node);
             node.start();
         }
