@@ -516,12 +516,12 @@ final class Strike {
         }
     }
 
-    /** Likewise. The copies are compared at once, and so repaired. */
+    /** Likewise. The copies are compared, and so repaired, after clients have read for a while. */
     private void rot(Node node, SplittableRandom chance) {
         if (cluster.isUntroubled() && cluster.scenario.slabs() == 1) {
             sparesUntilNanos = cluster.scheduler.nanos() + SPARED_NANOS;
             node.disk.rot(1 + chance.nextInt(MOST_ROTTEN), chance);
-            verify();
+            after(chance.nextLong(SPARED_NANOS / 2), this::verify);
         }
     }
 
