@@ -160,13 +160,7 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
                 continue;
             }
             faults.add(new Fault(
-                    i,
-                    random.nextLong(latest),
-                    drawn,
-                    node,
-                    other,
-                    1 + random.nextLong(longest),
-                    random.nextLong()));
+                    i, random.nextLong(latest), drawn, node, other, 1 + random.nextLong(longest), random.nextLong()));
         }
         faults.sort(Comparator.comparingLong(Fault::nanos));
         return faults;

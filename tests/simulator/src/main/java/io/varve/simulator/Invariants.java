@@ -35,6 +35,7 @@ final class Invariants {
     private final Map<Integer, Slab> slabs = new HashMap<>();
     /** When it was last said how many copies there should be, or where. */
     private long changedNanos;
+
     private int epoch;
 
     Invariants(Cluster cluster) {
@@ -130,7 +131,8 @@ final class Invariants {
             if (isTakenOut && isWell(node) && isWell(access)) {
                 throw new Violation(
                         "a copy leaves when enough others are in sync",
-                        requireNonNull(node).name + " is taken out, which leaves " + slab.getIsrList() + " of " + before);
+                        requireNonNull(node).name + " is taken out, which leaves " + slab.getIsrList() + " of "
+                                + before);
             }
         }
     }

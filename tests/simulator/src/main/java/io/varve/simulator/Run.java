@@ -183,7 +183,10 @@ final class Run {
         });
         clients.forEach(Client::stop);
         filler.stop();
-        await("every request is answered", ANSWER_LIMIT, () -> filler.isIdle() && clients.stream().allMatch(Client::isIdle));
+        await(
+                "every request is answered",
+                ANSWER_LIMIT,
+                () -> filler.isIdle() && clients.stream().allMatch(Client::isIdle));
         await("the volume stays whole", HEALING_LIMIT, cluster::isHealthy);
     }
 

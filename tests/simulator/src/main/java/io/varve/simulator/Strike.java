@@ -37,7 +37,6 @@ final class Strike {
     /** What was wrong with a node may have made somebody take its copies for lost for so long afterwards. */
     private static final long AFTERMATH_NANOS = 8_000 * MILLI;
 
-
     /** A process that is started again at once. */
     private static final long QUICK_RESTART_NANOS = 300 * MILLI;
 
@@ -175,15 +174,15 @@ final class Strike {
         }
         SplittableRandom chance = new SplittableRandom(fault.chance());
         int moment = chance.nextInt(cluster.scenario.plans() ? 7 : 4);
-        boolean isIt =
-                switch (moment) {
-                    case 0 -> command instanceof MetaCommand.Open;
-                    case 1 -> command instanceof MetaCommand.Attach;
-                    case 2, 3 -> command instanceof MetaCommand.ChangeIsr change && !change.slabs().isEmpty();
-                    case 4 ->
-                        command instanceof MetaCommand.ReplicasCreated || command instanceof MetaCommand.SetReplicas;
-                    default -> command instanceof MetaCommand.RetireCopies;
-                };
+        boolean isIt = switch (moment) {
+            case 0 -> command instanceof MetaCommand.Open;
+            case 1 -> command instanceof MetaCommand.Attach;
+            case 2, 3 ->
+                command instanceof MetaCommand.ChangeIsr change
+                        && !change.slabs().isEmpty();
+            case 4 -> command instanceof MetaCommand.ReplicasCreated || command instanceof MetaCommand.SetReplicas;
+            default -> command instanceof MetaCommand.RetireCopies;
+        };
         if (isIt) {
             awaiting = null;
             cluster.trace.note(fault.number(), () -> "at " + command.getClass().getSimpleName() + ": " + fault);
@@ -434,8 +433,9 @@ final class Strike {
             cluster.network.slow(node.name, other.name, 1 + chance.nextLong(SLOWEST_COPY));
         }
         long end = cluster.scheduler.nanos() + length + BREAKING_NANOS;
-        after(length + BREAKING_NANOS, () -> cluster.nodes.forEach(
-                other -> cluster.network.slow(node.name, other.name, 0)));
+        after(
+                length + BREAKING_NANOS,
+                () -> cluster.nodes.forEach(other -> cluster.network.slow(node.name, other.name, 0)));
         after(length, () -> breakCopies(chance, end));
     }
 
@@ -445,7 +445,8 @@ final class Strike {
             return;
         }
         if (access != null && cluster.scheduler.nanos() >= sparesUntilNanos) {
-            for (CopyProgress copy : requireNonNull(cluster.served()).accessPoints().copies()) {
+            for (CopyProgress copy :
+                    requireNonNull(cluster.served()).accessPoints().copies()) {
                 Node at = cluster.nodeOf(copy.group());
                 if (at != null && !copy.state().equals("WAITING") && chance.nextInt(BREAKS_ONE_IN) == 0) {
                     cluster.hurry();
@@ -542,8 +543,8 @@ final class Strike {
             case LOST_WRITE -> disk.faults().dropWrites(1 + chance.nextInt(MOST_LOST_WRITES));
             case MISDIRECTED_WRITE ->
                 disk.faults()
-                        .misdirectNextWrite(chance.nextLong(disk.sizeBytes() / Geometry.BLOCK_BYTES)
-                                * Geometry.BLOCK_BYTES);
+                        .misdirectNextWrite(
+                                chance.nextLong(disk.sizeBytes() / Geometry.BLOCK_BYTES) * Geometry.BLOCK_BYTES);
             default -> node.disk.rotJournal(1 + chance.nextInt(MOST_ROTTEN), chance);
         }
         boolean restarts = kind == Fault.Kind.LYING_DISK || kind == Fault.Kind.ROT_JOURNAL || chance.nextBoolean();
