@@ -58,6 +58,9 @@ final class Strike {
     private static final long REPAIR_NANOS = Fault.REPAIR_NANOS;
     private static final int MOST_LOST_WRITES = 8;
 
+    /** One a second, for a copy that is left out. */
+    private static final int MOST_LOOKS = 30;
+
     /** Limits that clients feel. */
     private static final int FEWEST_IOPS = 10;
 
@@ -559,14 +562,17 @@ final class Strike {
             }
         });
         after(2 * REPAIR_NANOS / 3, () -> {
-            giveUpWhatIsLeftOut(node);
+            giveUpWhatIsLeftOut(node, MOST_LOOKS);
             verify();
         });
         after(REPAIR_NANOS, () -> node.isDoubtful = false);
     }
 
-    /** A disk group that does not open any more, or lost what it had acknowledged, does not come back by itself: somebody replaces the disk. */
-    private void giveUpWhatIsLeftOut(Node node) {
+    /**
+     * A disk group that does not open any more, or lost what it had acknowledged, does not come back by itself: somebody replaces the disk. Looks for a while, also
+     * when all other faults are over, since the set may change late.
+     */
+    private void giveUpWhatIsLeftOut(Node node, int looks) {
         String group = node.disk.identity.group().toString();
         Node.Life life = node.life();
         boolean isOut = cluster.slabsNow().stream()
@@ -576,6 +582,8 @@ final class Strike {
         if (((life != null && life.refused != null) || isOut) && replaced.add(node.name)) {
             cluster.replaceDisk(node);
             node.start();
+        } else if (looks > 1) {
+            cluster.world.schedule(Cluster.SECOND, () -> giveUpWhatIsLeftOut(node, looks - 1));
         }
     }
 
