@@ -89,11 +89,8 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         LOST_WRITE(2, Needs.PLANNER),
         /** A write of one disk goes to another place, while all other copies are there. */
         MISDIRECTED_WRITE(2, Needs.PLANNER),
-        /**
-         * The journal of one copy rots, and its process starts again, while all other copies are there. Not drawn (2 would be) until it is known what becomes of such a
-         * copy that is in sync: with it seed 700575 ended in a copy in sync that had less than what was committed.
-         */
-        ROT_JOURNAL(0, Needs.PLANNER);
+        /** The journal of one copy rots, and its process starts again, while all other copies are there. */
+        ROT_JOURNAL(2, Needs.PLANNER);
 
         final int weight;
         private final Needs needs;
