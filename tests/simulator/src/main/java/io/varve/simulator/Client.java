@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * Somebody who uses the volume: one request at a time, mostly where the newest access point is, now and then at one that may be old and not know it.
  * Gives up on a request after a while, as after a broken connection: then it may still take effect.
  */
-final class Client {
+class Client {
     private static final long MILLI = 1_000_000L;
 
     /** Between two looks for an access point. */
@@ -21,6 +21,9 @@ final class Client {
 
     /** The longest pause between two requests of somebody in a hurry. */
     private static final long HURRIED_NANOS = 15 * MILLI;
+
+    /** One request in so many of somebody in a hurry is about a whole piece. */
+    private static final int PIECES_ONE_IN = 4;
 
     /** After a request that failed. */
     private static final long PAUSE_NANOS = 100 * MILLI;
@@ -34,10 +37,10 @@ final class Client {
     /** And of those requests one in so many may be a write. */
     private static final int STRAY_WRITES_ONE_IN = 8;
 
-    private final Cluster cluster;
-    private final Layout layout;
+    final Cluster cluster;
+    final Layout layout;
+    final SplittableRandom random;
     private final History history;
-    private final SplittableRandom random;
     private @Nullable Request current;
     private boolean isStopped;
     private long answered;
@@ -80,7 +83,7 @@ final class Client {
         cluster.world.schedule(nanos, this::next);
     }
 
-    private long thinkNanos() {
+    long thinkNanos() {
         return 1 + random.nextLong(cluster.isHurried() ? HURRIED_NANOS : 2 * cluster.scenario.thinkNanos());
     }
 
@@ -94,10 +97,15 @@ final class Client {
             later(LOOK_NANOS);
             return;
         }
-        draw(at, life).submit();
+        Request drawn = draw(at, life);
+        if (drawn == null) {
+            later(LOOK_NANOS);
+        } else {
+            drawn.submit();
+        }
     }
 
-    private @Nullable SlabVolume choose() {
+    @Nullable SlabVolume choose() {
         List<SlabVolume> open = cluster.allOpen();
         if (open.size() > 1 && random.nextInt(STRAYS_ONE_IN) == 0) {
             return open.get(random.nextInt(open.size()));
@@ -105,7 +113,12 @@ final class Client {
         return cluster.served();
     }
 
-    private Request draw(SlabVolume at, Node.Life life) {
+    /** The next request; null if there is nothing to ask just now. */
+    @Nullable Request draw(SlabVolume at, Node.Life life) {
+        if (layout.piece != null && cluster.isHurried() && random.nextInt(PIECES_ONE_IN) == 0) {
+            Operation.Kind kind = random.nextInt(3) == 0 ? Operation.Kind.READ : Operation.Kind.WRITE;
+            return new Request(at, life, kind, layout.piece.first(), layout.piece.count());
+        }
         Layout.Area area = layout.areas.get(random.nextBoolean() ? 0 : random.nextInt(layout.areas.size()));
         int first = random.nextInt(area.count());
         int most = area.count() - first;
@@ -130,10 +143,14 @@ final class Client {
         new Request(at, life, Operation.Kind.READ, area.first(), area.count()).submit();
     }
 
-    private final class Request extends BlockRequest {
+    /** The request was answered. */
+    void answered(Operation operation, BlockStatus status) {}
+
+    final class Request extends BlockRequest {
         private final SlabVolume volume;
         private final Node.Life life;
         private final Operation operation;
+        private long begunNanos;
         private boolean isAbandoned;
         private io.varve.dataplane.time.Loop.@Nullable Timer patience;
 
@@ -159,12 +176,24 @@ final class Client {
 
         void submit() {
             current = this;
+            begunNanos = cluster.scheduler.nanos();
             cluster.trace.note(operation.number, () -> life.node().name + " is asked " + operation);
-            life.loop.execute(() -> volume.submit(this));
+            life.loop.execute(this::enter);
             patience = cluster.world.schedule(PATIENCE_NANOS, () -> {
                 abandon();
                 later(thinkNanos());
             });
+        }
+
+        /** As a front end does, it waits outside while the volume takes no more. */
+        private void enter() {
+            if (isAbandoned) {
+                release();
+            } else if (volume.canTakeMore()) {
+                volume.submit(this);
+            } else {
+                volume.onDrained(this::enter);
+            }
         }
 
         void abandon() {
@@ -189,9 +218,19 @@ final class Client {
                 forget();
                 current = null;
                 boolean isOk = status == BlockStatus.OK;
+                Client.this.answered(operation, status);
+                boolean isOdd = status == BlockStatus.IO_ERROR
+                        || (status == BlockStatus.NO_SPACE && begunNanos >= cluster.roomFromNanos);
+                if (isOdd && volume == cluster.served() && cluster.isWellSince(begunNanos)) {
+                    throw new Violation("no error while all is well", status + " " + operation);
+                }
                 answered += isOk ? 1 : 0;
                 cluster.world.execute(() -> later(isOk ? thinkNanos() : PAUSE_NANOS));
             }
+            release();
+        }
+
+        private void release() {
             if (data != null) {
                 data.release();
                 data = null;

@@ -54,6 +54,18 @@ final class Cluster {
     private final NodeDisk.Blank blank;
     private long volume;
     private int moves;
+    /** Since when everything has been well; MAX_VALUE: it is not. */
+    private long wellSinceNanos = Long.MAX_VALUE;
+
+    /** Somebody shall write until nothing more fits. */
+    boolean isFilling;
+
+    /** A disk did wrong without saying so: what it left behind is found, and repaired, when the copies are next compared. */
+    boolean wasDamaged;
+
+    /** From then on nobody is to be refused for lack of room; MAX_VALUE while disks are being filled, or are full. */
+    long roomFromNanos;
+
     private long hurryUntilNanos;
     private int readAtIndex;
     private Optional<Volume> volumeNow = Optional.empty();
@@ -77,7 +89,7 @@ final class Cluster {
         List<String> names = new ArrayList<>();
         for (int i = 0; i < scenario.nodes(); i++) {
             names.add("n" + i);
-            nodes.add(new Node(this, "n" + i, blank.of(i, i, scenario.deviceClass(), random.split())));
+            nodes.add(new Node(this, "n" + i, blank.of(i, i, scenario, random.split())));
         }
         metadata = new Metadata(scheduler, names.subList(0, METADATA_MEMBERS), this::reaches, (command, outcome) -> {
             trace.note(
@@ -186,7 +198,7 @@ final class Cluster {
     /** Another node joins, with an empty disk. */
     void join() {
         int number = nodes.size();
-        Node joined = new Node(this, "n" + number, blank.of(number, number, scenario.deviceClass(), random.split()));
+        Node joined = new Node(this, "n" + number, blank.of(number, number, scenario, random.split()));
         nodes.add(joined);
         joined.start();
     }
@@ -195,13 +207,14 @@ final class Cluster {
     void replaceDisk(Node node) {
         String old = node.disk.identity.group().toString();
         int number = nodes.indexOf(node);
-        node.replaceDisk(blank.of(number, SECOND_DISK + number, scenario.deviceClass(), random.split()));
-        insist(new MetaCommand.EvictGroup(old, true));
+        node.replaceDisk(blank.of(number, SECOND_DISK + number, scenario, random.split()));
         giveUp(old);
     }
 
     private void giveUp(String group) {
         if (truth().group(group).isPresent()) {
+            // Again each time: an order of before that drained it may end late.
+            operate(new MetaCommand.EvictGroup(group, true));
             operate(new MetaCommand.ForgetCopies(group));
             operate(new MetaCommand.RemoveGroup(group));
             world.schedule(2 * SECOND, () -> giveUp(group));
@@ -213,6 +226,21 @@ final class Cluster {
         truth().volume(volume)
                 .ifPresent(now ->
                         operate(new MetaCommand.MoveVolume(volume, now.getWantedNode(), to.name, "move-" + ++moves)));
+    }
+
+    /** The node on which a disk group is now; null if on none any more. */
+    @Nullable Node nodeOf(String group) {
+        return nodes.stream()
+                .filter(node -> node.disk.identity.group().toString().equals(group))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** Where the newest access point is; null if there is none. */
+    @Nullable Node accessNode() {
+        SlabVolume open = served();
+        Node.Life life = open == null ? null : lifeOf(open);
+        return life == null ? null : life.node();
     }
 
     /** Clients ask more at the moments that matter: for a little while after something went wrong, or right again. */
@@ -231,14 +259,27 @@ final class Cluster {
         return volumeNow().map(Volume::getReplicas).orElse(scenario.replicas());
     }
 
+    /** Looked at every 50 ms. */
+    void look() {
+        wellSinceNanos = isWell() ? Math.min(wellSinceNanos, scheduler.nanos()) : Long.MAX_VALUE;
+    }
+
+    /** True if everything has been well since then, and is: no reason to answer anybody with an error. */
+    boolean isWellSince(long nanos) {
+        return wellSinceNanos <= nanos && isWell();
+    }
+
     /** True if a disk may be lost now and nothing with it: every copy is in sync, everybody reaches everybody, nobody is asked anything. */
     boolean isUntroubled() {
+        return isWell() && wantedCopies() > 1;
+    }
+
+    private boolean isWell() {
         return isHealthy()
                 && metadata.isQuiet()
                 && nodes.stream().allMatch(Node::runs)
                 && nodes.stream()
-                        .noneMatch(node -> nodes.stream().anyMatch(other -> network.isCut(node.name, other.name)))
-                && wantedCopies() > 1;
+                        .noneMatch(node -> nodes.stream().anyMatch(other -> network.isCut(node.name, other.name)));
     }
 
     boolean isHurried() {

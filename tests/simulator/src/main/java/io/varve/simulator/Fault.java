@@ -65,35 +65,81 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
         CRASH_WRITING(4),
         /** Blocks of one copy rot, while all others are there. */
         ROT(2),
+        /** Members of the metadata group other than the leader follow up to 5 s late, and nodes act on what those show them. */
+        TRUTH_LAGS(3),
+        /** At the moment in which a set, or the copies of a slab, change next: somebody dies, is cut off, or hears of nothing, or the command is carried out again. */
+        AT_CHANGE(8),
+        /** A copy goes away for some seconds, and is disturbed again and again while it is being filled. */
+        BREAK_COPY(4),
+        /** Somebody writes until the disk groups have no room left, and gives it back after the length. */
+        FILL(24, Needs.TIGHT),
+        /** Clients may do little for the length. */
+        LIMITS(2),
         /** A node, or its disk group, is drained, and after the length is not. */
-        DRAIN(4, true),
-        /** The volume shall have one, two or three copies. */
-        SET_REPLICAS(3, true),
+        DRAIN(4, Needs.PLANNER),
+        /** The volume shall have one, two or three copies, and so many of them have to be in sync. */
+        SET_REPLICAS(3, Needs.PLANNER),
         /** Another node joins. */
-        JOIN(1, true),
+        JOIN(1, Needs.PLANNER),
         /** A disk is lost for good, while all other copies are there; its node gets an empty one. */
-        LOSE_DISK(2, true);
+        LOSE_DISK(2, Needs.PLANNER),
+        /** A disk says that all is stable and keeps it in its cache, until the power of its node goes; all other copies are there. */
+        LYING_DISK(2, Needs.PLANNER),
+        /** Some writes of one disk are answered and not done, while all other copies are there. */
+        LOST_WRITE(2, Needs.PLANNER),
+        /** A write of one disk goes to another place, while all other copies are there. */
+        MISDIRECTED_WRITE(2, Needs.PLANNER),
+        /** The journal of one copy rots, and its process starts again, while all other copies are there. */
+        ROT_JOURNAL(2, Needs.PLANNER);
 
         final int weight;
-        /** Only where the planner works is there an end to it. */
-        final boolean isPlanned;
+        private final Needs needs;
 
         Kind(int weight) {
-            this(weight, false);
+            this(weight, Needs.NOTHING);
         }
 
-        Kind(int weight, boolean isPlanned) {
+        Kind(int weight, Needs needs) {
             this.weight = weight;
-            this.isPlanned = isPlanned;
+            this.needs = needs;
         }
+
+        /** Whether others may take copies of the two nodes for lost. */
+        boolean isFelt() {
+            return compareTo(FAILING_DISK) <= 0 || this == CRASH_WRITING || this == ROT || this == LOSE_DISK;
+        }
+
+        /** Whether it damages what a disk holds, which takes {@link #REPAIR_NANOS} to be found and mended. */
+        boolean isDamage() {
+            return compareTo(LYING_DISK) >= 0;
+        }
+
+        boolean isDrawnIn(Scenario scenario) {
+            return switch (needs) {
+                case NOTHING -> true;
+                case PLANNER -> scenario.plans();
+                case TIGHT -> scenario.isTight();
+            };
+        }
+    }
+
+    private enum Needs {
+        NOTHING,
+        /** Only where the planner works is there an end to it. */
+        PLANNER,
+        /** Disks that can be filled. */
+        TIGHT
     }
 
     private static final long SECOND = 1_000_000_000L;
 
+    /** From a disk's first mistake until its copy was repaired, left out, or given up. */
+    static final long REPAIR_NANOS = 9 * SECOND;
+
     static List<Fault> draw(Scenario scenario, SplittableRandom random) {
         List<Fault> faults = new ArrayList<>();
         List<Kind> kinds = Arrays.stream(Kind.values())
-                .filter(kind -> !kind.isPlanned || scenario.plans())
+                .filter(kind -> kind.isDrawnIn(scenario))
                 .toList();
         int total = kinds.stream().mapToInt(kind -> kind.weight).sum();
         for (int i = 0; i < scenario.faults(); i++) {
@@ -109,14 +155,12 @@ record Fault(int number, long nanos, Kind kind, int node, int other, long length
             int node = random.nextInt(scenario.nodes());
             int other = (node + 1 + random.nextInt(scenario.nodes() - 1)) % scenario.nodes();
             long longest = random.nextInt(3) == 0 ? 9 * SECOND : random.nextInt(2) == 0 ? SECOND : 4 * SECOND;
+            long latest = scenario.disturbedNanos() - (drawn.isDamage() ? REPAIR_NANOS : 0);
+            if (latest <= 0) {
+                continue;
+            }
             faults.add(new Fault(
-                    i,
-                    random.nextLong(scenario.disturbedNanos()),
-                    drawn,
-                    node,
-                    other,
-                    1 + random.nextLong(longest),
-                    random.nextLong()));
+                    i, random.nextLong(latest), drawn, node, other, 1 + random.nextLong(longest), random.nextLong()));
         }
         faults.sort(Comparator.comparingLong(Fault::nanos));
         return faults;

@@ -1,7 +1,12 @@
 package io.varve.simulator;
 
+import static java.util.Objects.requireNonNull;
+
+import io.varve.api.Replica;
+import io.varve.api.ReplicaPhase;
 import io.varve.api.Slab;
 import io.varve.api.Volume;
+import io.varve.control.meta.MetaCommand;
 import io.varve.dataplane.store.DiskGroup;
 import io.varve.dataplane.store.StreamState;
 import io.varve.dataplane.volume.SlabVolume;
@@ -19,12 +24,18 @@ final class Invariants {
     /** Tasks and timers of one process: some for each connection, request and checkpoint, and never ever more. */
     private static final int MOST_WAITING = 5_000;
 
+    /** Whoever decides on copies may go by what was true so long ago. */
+    private static final long STALE_NANOS = 15 * Cluster.SECOND;
+
     private final Cluster cluster;
     private final Map<String, Integer> promised = new HashMap<>();
     private final Map<String, Long> durable = new HashMap<>();
     private final Map<Integer, Long> committed = new HashMap<>();
     private final Map<Integer, Integer> gens = new HashMap<>();
-    private final Map<Integer, Integer> inSync = new HashMap<>();
+    private final Map<Integer, Slab> slabs = new HashMap<>();
+    /** When it was last said how many copies there should be, or where. */
+    private long changedNanos;
+
     private int epoch;
 
     Invariants(Cluster cluster) {
@@ -57,21 +68,77 @@ final class Invariants {
     }
 
     /** After each command: a set never shrinks below what is enough. It may be smaller already, where more copies are wanted than before. */
-    void committed() {
-        int enough = cluster.truth()
-                .volume(cluster.volume())
-                .map(volume ->
-                        Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore()))
-                .orElse(1);
+    void committed(MetaCommand command) {
+        Volume volume = cluster.volumeNow().orElse(null);
+        if (volume == null) {
+            return;
+        }
+        if (command instanceof MetaCommand.SetReplicas || command instanceof MetaCommand.PlaceCopies) {
+            changedNanos = cluster.scheduler.nanos();
+        }
+        int enough = Redundancy.minInSync(volume.getReplicas(), volume.getMinInSync(), volume.getReplicasBefore());
         for (Slab slab : cluster.slabsNow()) {
-            int before = inSync.getOrDefault(slab.getIndex(), 0);
-            if (slab.getOpenedEpoch() > 0 && slab.getIsrCount() < Math.min(before, enough)) {
+            Slab before = slabs.put(slab.getIndex(), slab);
+            if (before == null) {
+                continue;
+            }
+            if (slab.getOpenedEpoch() > 0 && slab.getIsrCount() < Math.min(before.getIsrCount(), enough)) {
                 throw new Violation(
                         "10 enough in sync",
-                        "slab " + slab.getIndex() + " had " + before + " and has " + slab.getIsrList());
+                        "slab " + slab.getIndex() + " had " + before.getIsrList() + " and has " + slab.getIsrList());
             }
-            inSync.put(slab.getIndex(), slab.getIsrCount());
+            if (cluster.scheduler.nanos() - changedNanos > STALE_NANOS) {
+                checkLeaving(volume, before, slab, command instanceof MetaCommand.ChangeIsr);
+            }
+            if (slab.getOpenedEpoch() > before.getOpenedEpoch()) {
+                checkSlab(volume, slab);
+            }
         }
+    }
+
+    /**
+     * A copy goes when there are enough others, not before: it is told to when as many as are wanted are in sync without it, and is taken out of the set while they
+     * still are, unless it was lost itself.
+     */
+    private void checkLeaving(Volume volume, Slab before, Slab slab, boolean isChange) {
+        int good = 0;
+        int wanted = 0;
+        int leaving = 0;
+        for (Replica replica : slab.getReplicasList()) {
+            boolean isLeaving = replica.getPhase() == ReplicaPhase.REPLICA_LEAVING;
+            leaving += isLeaving ? 1 : 0;
+            wanted += replica.getPhase() == ReplicaPhase.REPLICA_CREATED ? 1 : 0;
+            good += !isLeaving && slab.getIsrList().contains(replica.getGroup()) ? 1 : 0;
+        }
+        int leavingBefore = 0;
+        for (Replica replica : before.getReplicasList()) {
+            leavingBefore += replica.getPhase() == ReplicaPhase.REPLICA_LEAVING ? 1 : 0;
+        }
+        if (leaving > leavingBefore && good < volume.getReplicas()) {
+            throw new Violation(
+                    "a copy is retired when enough others are in sync", slab.getIsrList() + " of " + before);
+        }
+        if (!isChange || good >= Math.min(volume.getReplicas(), wanted)) {
+            return;
+        }
+        Node access = cluster.accessNode();
+        for (Replica replica : slab.getReplicasList()) {
+            String group = replica.getGroup();
+            Node node = cluster.nodeOf(group);
+            boolean isTakenOut = replica.getPhase() == ReplicaPhase.REPLICA_LEAVING
+                    && before.getIsrList().contains(group)
+                    && !slab.getIsrList().contains(group);
+            if (isTakenOut && isWell(node) && isWell(access)) {
+                throw new Violation(
+                        "a copy leaves when enough others are in sync",
+                        requireNonNull(node).name + " is taken out, which leaves " + slab.getIsrList() + " of "
+                                + before);
+            }
+        }
+    }
+
+    private boolean isWell(@Nullable Node node) {
+        return node != null && node.troubledUntilNanos < cluster.scheduler.nanos();
     }
 
     private void checkSlab(Volume volume, Slab slab) {
@@ -83,19 +150,25 @@ final class Invariants {
             StreamState state = state(node, stream);
             if (state != null) {
                 committed.merge(index, state.commitSeq(), Math::max);
-                String place = node.name + "/" + index + "/" + state.creationId();
+                String place = place(node, index, state);
+                if (node.isDoubtful) {
+                    promised.remove(place);
+                    durable.remove(place);
+                    continue;
+                }
                 rises("5 promise of " + place, promised.getOrDefault(place, 0), state.promisedEpoch());
                 promised.put(place, state.promisedEpoch());
             }
         }
         for (Node node : cluster.nodes) {
-            if (slab.getIsrList().contains(node.disk.identity.group().toString())) {
-                checkMember(node, index, stream);
+            if (slab.getIsrList().contains(node.disk.identity.group().toString()) && !node.isDoubtful) {
+                checkMember(node, slab, stream);
             }
         }
     }
 
-    private void checkMember(Node node, int index, long stream) {
+    private void checkMember(Node node, Slab slab, long stream) {
+        int index = slab.getIndex();
         Node.Life life = node.life();
         DiskGroup store = life == null ? null : life.store();
         if (store == null || store.failure() != null) {
@@ -104,6 +177,12 @@ final class Invariants {
         StreamState state = store.stream(stream);
         if (state == null) {
             throw new Violation("a copy in sync exists", "slab " + index + " on " + node.name);
+        }
+        if (state.promisedEpoch() < slab.getOpenedEpoch()) {
+            throw new Violation(
+                    "5 whoever is in sync has promised the epoch",
+                    node.name + " promised " + state.promisedEpoch() + ", slab " + index + " is open in "
+                            + slab.getOpenedEpoch());
         }
         long needed = committed.getOrDefault(index, 0L);
         if (state.durableSeq() < needed) {
@@ -118,12 +197,16 @@ final class Invariants {
                     node.name + " applied " + state.appliedSeq() + " of slab " + index + ", committed is "
                             + state.commitSeq());
         }
-        String place = node.name + "/" + index + "/" + state.creationId();
+        String place = place(node, index, state);
         long before = durable.getOrDefault(place, 0L);
         durable.put(place, state.durableSeq());
         if (state.durableSeq() < Math.min(before, needed)) {
             throw new Violation("durable stays durable", place + " had " + before + " and has " + state.durableSeq());
         }
+    }
+
+    private static String place(Node node, int index, StreamState state) {
+        return node.name + "/" + index + "/" + state.creationId();
     }
 
     private static @Nullable StreamState state(Node node, long stream) {

@@ -62,6 +62,9 @@ final class Metadata {
     /** Whatever is asked takes up to so much longer. */
     long slowNanos;
 
+    /** Members follow the leader up to so much later. */
+    long lagNanos;
+
     /** Nodes that do not reach any member. */
     final Set<String> cutOff = new HashSet<>();
 
@@ -174,7 +177,7 @@ final class Metadata {
         boolean isLost = losesOneIn > 0 && random.nextInt(losesOneIn) == 0;
         underWay++;
         loop.schedule(delay(), () -> {
-            if (isAway || memberFor(from) == null || leader() == null || (isLost && random.nextBoolean())) {
+            if (isAway || !reachesLeader(from) || (isLost && random.nextBoolean())) {
                 underWay--;
                 timeOut(caller, answer);
                 return;
@@ -188,8 +191,14 @@ final class Metadata {
                 Member now = leader();
                 if (now != null) {
                     MetaResult result = commit(now, bytes, command);
-                    if (!isLost) {
+                    if (isLost) {
+                        return;
+                    }
+                    // Whoever was cut off by what followed from the command does not hear that it was carried out.
+                    if (reachesLeader(from)) {
                         answer(caller, answer, result);
+                    } else {
+                        timeOut(caller, answer);
                     }
                 } else if (!isLost) {
                     timeOut(caller, answer);
@@ -197,6 +206,19 @@ final class Metadata {
             });
         });
         return answer.future();
+    }
+
+    /** What was carried out is carried out once more: an earlier attempt of its proposer, whose answer was lost, comes late. */
+    void again(MetaCommand command, long nanos) {
+        byte[] bytes = CommandCodec.encode(new CommandCodec.Proposed(scheduler.unixMillis(), command));
+        underWay++;
+        loop.schedule(nanos, () -> {
+            underWay--;
+            Member now = leader();
+            if (now != null) {
+                commit(now, bytes, command);
+            }
+        });
     }
 
     /** False while something that was proposed may still be carried out. */
@@ -287,6 +309,12 @@ final class Metadata {
         return found;
     }
 
+    private boolean reachesLeader(String from) {
+        Member asked = memberFor(from);
+        Member now = leader();
+        return asked != null && now != null && reach.between(asked.node, now.node);
+    }
+
     /** Null while there is none: an election takes a second or two. */
     private @Nullable Member leader() {
         if (hasMajority(members.get(leader))) {
@@ -332,7 +360,7 @@ final class Metadata {
     private void follow(Member member) {
         if (!member.isFollowing) {
             member.isFollowing = true;
-            loop.schedule(delay(), () -> {
+            loop.schedule(delay() + (lagNanos == 0 ? 0 : random.nextLong(lagNanos)), () -> {
                 member.isFollowing = false;
                 if (reach.between(members.get(leader).node, member.node)) {
                     catchUp(member);

@@ -37,6 +37,12 @@ final class Node {
     /** Until when the process does not run. */
     long pausedUntilNanos;
 
+    /** Until when what is wrong with the node, or was until a moment ago, may make others take it for lost. */
+    long troubledUntilNanos;
+
+    /** What its disk holds may be damaged: the copy there need not keep what it promised, but no other may suffer. */
+    boolean isDoubtful;
+
     Node(Cluster cluster, String name, NodeDisk disk) {
         this.cluster = cluster;
         this.name = name;

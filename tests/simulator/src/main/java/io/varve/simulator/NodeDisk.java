@@ -27,10 +27,16 @@ final class NodeDisk {
     static final DiskGroupOptions OPTIONS = new DiskGroupOptions(32L << 20, 64, 8, 1_000_000_000L, true);
 
     private static final long MEDIUM_BYTES = 128L << 20;
+
+    /** About 90 units of data: less than the volume, more than what is always in use. */
+    private static final long TIGHT_BYTES = 40L << 20;
+
     private static final int QUEUE_DEPTH = 16;
 
-    /** Behind the superblock and the journal. */
-    private static final long FIRST_DATA_BYTES = 40L << 20;
+    private static final long JOURNAL_BYTES = 1L << 20;
+
+    /** Behind the superblock, the journal and the checksum table. */
+    private static final long FIRST_DATA_BYTES = 34L << 20;
 
     private static final byte[] ZEROS = new byte[Geometry.BLOCK_BYTES];
 
@@ -59,17 +65,19 @@ final class NodeDisk {
         private final Map<String, NodeDisk> formatted = new HashMap<>();
 
         /** {@code serial}: of the disk, among all of a run. */
-        NodeDisk of(int node, int serial, DeviceClass deviceClass, SplittableRandom random) {
-            NodeDisk blank =
-                    formatted.computeIfAbsent(serial + " " + deviceClass, none -> format(node, serial, deviceClass));
+        NodeDisk of(int node, int serial, Scenario scenario, SplittableRandom random) {
+            DeviceClass deviceClass = scenario.deviceClass();
+            long bytes = scenario.isTight() ? TIGHT_BYTES : MEDIUM_BYTES;
+            NodeDisk blank = formatted.computeIfAbsent(
+                    serial + " " + deviceClass + " " + bytes, none -> format(node, serial, deviceClass, bytes));
             return new NodeDisk(blank.identity, blank.index.copy(), blank.medium.copy(), deviceClass, random);
         }
 
-        private static NodeDisk format(int node, int serial, DeviceClass deviceClass) {
+        private static NodeDisk format(int node, int serial, DeviceClass deviceClass, long bytes) {
             SimulatedScheduler scheduler = new SimulatedScheduler(1);
             GroupIdentity identity = new GroupIdentity(CLUSTER, "n" + node, new UUID(9, serial));
             NodeDisk made = new NodeDisk(
-                    identity, new MemoryIndex(), new SimulatedMedium(MEDIUM_BYTES), deviceClass, scheduler.newRandom());
+                    identity, new MemoryIndex(), new SimulatedMedium(bytes), deviceClass, scheduler.newRandom());
             SimulatedLoop loop = scheduler.newLoop("format");
             List<String> ended = new ArrayList<>();
             DiskGroupFormat.format(
@@ -108,11 +116,18 @@ final class NodeDisk {
 
     /** Bits flip in so many blocks that hold something, below the journal: what a read may meet. */
     void rot(int count, SplittableRandom random) {
+        rot(FIRST_DATA_BYTES, disk().sizeBytes(), count, random);
+    }
+
+    /** The same in the journal: what a start may meet. */
+    void rotJournal(int count, SplittableRandom random) {
+        rot(JOURNAL_BYTES, JOURNAL_BYTES + OPTIONS.journalBytes(), count, random);
+    }
+
+    private void rot(long fromBytes, long toBytes, int count, SplittableRandom random) {
         SimulatedMedium now = disk().medium();
         List<Long> used = new ArrayList<>();
-        for (long block = FIRST_DATA_BYTES / Geometry.BLOCK_BYTES;
-                block < MEDIUM_BYTES / Geometry.BLOCK_BYTES;
-                block++) {
+        for (long block = fromBytes / Geometry.BLOCK_BYTES; block < toBytes / Geometry.BLOCK_BYTES; block++) {
             byte[] content = now.read(block);
             if (Arrays.mismatch(content, ZEROS) >= 0) {
                 used.add(block);

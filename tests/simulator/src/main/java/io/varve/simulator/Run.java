@@ -54,6 +54,7 @@ final class Run {
     private final Invariants invariants;
     private final Strike strike;
     private final List<Client> clients = new ArrayList<>();
+    private final Filler filler;
     private boolean isDisturbed = true;
     private long unservedSince;
 
@@ -85,6 +86,7 @@ final class Run {
         this.cluster = new Cluster(random.nextLong(), scenario, blank, reader, this::committed, this::died);
         this.layout = new Layout(scenario, cluster.sizeBytes());
         this.history = new History(layout, scenario.slabs());
+        this.filler = new Filler(cluster, layout, history);
         this.invariants = new Invariants(cluster);
         this.strike = new Strike(cluster, place -> {
             throw new Violation("copies are equal", place);
@@ -140,6 +142,9 @@ final class Run {
             clients.add(client);
             client.start();
         }
+        if (scenario.isTight()) {
+            filler.start();
+        }
         cluster.world.execute(this::look);
     }
 
@@ -165,6 +170,7 @@ final class Run {
         await("the metadata group comes to rest", HEALING_LIMIT, cluster.metadata::isQuiet);
         strike.endOrders();
         await("the volume is whole again", HEALING_LIMIT, cluster::isHealthy);
+        await("what was filled is given back", HEALING_LIMIT, filler::isEmpty);
         cluster.trace.note(7, () -> "healthy");
         long[] before = clients.stream().mapToLong(Client::answered).toArray();
         await("every client goes on", ANSWER_LIMIT + 2 * scenario.thinkNanos(), () -> {
@@ -176,7 +182,11 @@ final class Run {
             return true;
         });
         clients.forEach(Client::stop);
-        await("every request is answered", ANSWER_LIMIT, () -> clients.stream().allMatch(Client::isIdle));
+        filler.stop();
+        await(
+                "every request is answered",
+                ANSWER_LIMIT,
+                () -> filler.isIdle() && clients.stream().allMatch(Client::isIdle));
         await("the volume stays whole", HEALING_LIMIT, cluster::isHealthy);
     }
 
@@ -184,6 +194,7 @@ final class Run {
 
     private void look() {
         invariants.check();
+        cluster.look();
         if (cluster.returnsNow()) {
             cluster.hurry();
         }
@@ -202,7 +213,10 @@ final class Run {
     }
 
     private void committed(MetaCommand command, Outcome outcome) {
-        invariants.committed();
+        if (outcome.result().isOk()) {
+            invariants.committed(command);
+            strike.committed(command);
+        }
         if (command instanceof MetaCommand.Open open && outcome.result().isOk()) {
             cluster.hurry();
             for (SlabOpened slab : outcome.result().slabs()) {
@@ -215,6 +229,7 @@ final class Run {
 
     private void died(Node.Life life) {
         clients.forEach(client -> client.died(life));
+        filler.died(life);
     }
 
     private void await(String what, long limitNanos, BooleanSupplier isSo) {
@@ -233,7 +248,7 @@ final class Run {
     private void lookThrough() {
         SlabVolume open = java.util.Objects.requireNonNull(cluster.served());
         Node.Life life = java.util.Objects.requireNonNull(cluster.lifeOf(open));
-        for (Layout.Area area : layout.areas) {
+        for (Layout.Area area : layout.all) {
             Client reader = clients.getFirst();
             long before = reader.answered();
             reader.read(open, life, area);
@@ -243,13 +258,20 @@ final class Run {
         cluster.scheduler.runFor(SECOND);
         if (scenario.slabs() == 1) {
             // The other volumes are too large to be looked through extent by extent.
-            verify(open);
+            if (cluster.wasDamaged) {
+                compare(open);
+            }
+            List<String> differ = compare(open);
+            if (!differ.isEmpty()) {
+                throw new Violation("copies are equal", differ.toString());
+            }
         }
         compareDigests();
         invariants.check();
     }
 
-    private void verify(SlabVolume open) {
+    /** As varve volume verify: what is damaged is repaired. */
+    private List<String> compare(SlabVolume open) {
         List<String> found = new ArrayList<>();
         List<String> ended = new ArrayList<>();
         open.loop()
@@ -268,16 +290,14 @@ final class Run {
         if (!ended.getFirst().isEmpty()) {
             throw new Violation("the copies can be compared", ended.getFirst());
         }
-        if (!found.isEmpty()) {
-            throw new Violation("copies are equal", found.toString());
-        }
+        return found;
     }
 
     /** Each copy by itself, without the access point's word. */
     private void compareDigests() {
         for (Slab slab : cluster.truth().slabs(cluster.volume())) {
             long stream = StreamId.of(cluster.volume(), slab.getIndex());
-            for (Layout.Area area : layout.areas) {
+            for (Layout.Area area : layout.all) {
                 if (layout.slab(area.first()) == slab.getIndex()) {
                     int extent = (int) (area.offsetBytes() % Geometry.SLAB_BYTES / Geometry.EXTENT_BYTES);
                     compareDigest(slab, stream, extent);

@@ -1,6 +1,7 @@
 package io.varve.simulator;
 
 import io.varve.dataplane.disk.DeviceClass;
+import io.varve.model.Geometry;
 import java.util.SplittableRandom;
 
 /**
@@ -24,24 +25,28 @@ record Scenario(
         int faults,
         boolean lossyTruth,
         DeviceClass deviceClass,
-        boolean plans) {
+        boolean plans,
+        boolean isTight) {
     private static final long SECOND = 1_000_000_000L;
 
     static Scenario of(SplittableRandom random) {
         int replicas = random.nextInt(6) == 0 ? 1 : 2 + random.nextInt(5) / 3;
         int nodes = 3 + (random.nextInt(4) == 0 ? 1 : 0);
+        int slabs = random.nextInt(4) == 0 ? 2 : 1;
+        int cellBytes = random.nextInt(4) == 0 ? 512 : 4096;
         return new Scenario(
                 nodes,
                 replicas,
-                random.nextInt(4) == 0 ? 2 : 1,
-                random.nextInt(4) == 0 ? 512 : 4096,
+                slabs,
+                cellBytes,
                 2 + random.nextInt(4),
                 random.nextInt(3) == 0 ? 40_000_000L : 200_000_000L,
                 (5 + random.nextInt(20)) * SECOND,
                 2 + random.nextInt(9),
                 random.nextInt(3) == 0,
                 random.nextInt(4) == 0 ? DeviceClass.HDD : DeviceClass.NVME,
-                random.nextBoolean());
+                random.nextBoolean(),
+                slabs == 1 && cellBytes == Geometry.BLOCK_BYTES && random.nextInt(3) == 0);
     }
 
     @Override
@@ -50,6 +55,6 @@ record Scenario(
                 + " clients writing multiples of "
                 + cellBytes + " bytes every " + thinkNanos / 1_000_000 + " ms, " + faults + " faults in "
                 + disturbedNanos / SECOND + " s" + (lossyTruth ? ", metadata answers get lost" : "") + ", "
-                + deviceClass + (plans ? ", with the planner" : "");
+                + deviceClass + (plans ? ", with the planner" : "") + (isTight ? ", small disks" : "");
     }
 }

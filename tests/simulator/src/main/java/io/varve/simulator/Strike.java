@@ -1,15 +1,25 @@
 package io.varve.simulator;
 
+import static java.util.Objects.requireNonNull;
+
+import io.varve.api.LimitChange;
+import io.varve.api.Slab;
 import io.varve.control.meta.MetaCommand;
 import io.varve.dataplane.disk.DiskFaults;
 import io.varve.dataplane.disk.Errno;
 import io.varve.dataplane.disk.SimulatedDisk;
+import io.varve.dataplane.replication.CopyProgress;
 import io.varve.dataplane.replication.Verification;
 import io.varve.dataplane.volume.SlabVolume;
+import io.varve.model.Geometry;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** Makes a {@link Fault} happen, and end. Everything that a fault does is undone by itself, or by {@link #endAll}. */
 final class Strike {
@@ -22,6 +32,38 @@ final class Strike {
     private static final int MOST_COPIES = 3;
     private static final int MOST_NODES = 5;
     private static final int MOST_ROTTEN = 8;
+    private static final long LAG_NANOS = 5_000 * MILLI;
+
+    /** What was wrong with a node may have made somebody take its copies for lost for so long afterwards. */
+    private static final long AFTERMATH_NANOS = 8_000 * MILLI;
+
+    /** A process that is started again at once. */
+    private static final long QUICK_RESTART_NANOS = 300 * MILLI;
+
+    /** Between two tries to have the volume moved. */
+    private static final long MOVE_AGAIN_NANOS = 700 * MILLI;
+
+    private static final int MOST_MOVES = 5;
+
+    /** From the end of a copy's absence on, how long it is disturbed while it is being filled; how often one looks; one look in so many disturbs. */
+    private static final long BREAKING_NANOS = 8_000 * MILLI;
+
+    private static final long BREAK_LOOK_NANOS = 4 * MILLI;
+    private static final int BREAKS_ONE_IN = 12;
+    private static final long SLOWEST_COPY = 10 * MILLI;
+
+    /** A disk does wrong for so long at most; then what it did is looked for. */
+    private static final long DAMAGING_NANOS = 1_500 * MILLI;
+
+    private static final long REPAIR_NANOS = Fault.REPAIR_NANOS;
+    /** One a second, for a copy that is left out. */
+    private static final int MOST_LOOKS = 30;
+
+    /** Limits that clients feel. */
+    private static final int FEWEST_IOPS = 10;
+
+    private static final int MOST_IOPS = 200;
+    private static final long LEAST_BANDWIDTH = 1 << 20;
 
     /** Operations of a disk until it crashes in one: some seconds' worth. */
     private static final int LONGEST_COUNTDOWN = 300;
@@ -35,6 +77,10 @@ final class Strike {
     private final Cluster cluster;
     private final Consumer<String> different;
     private final Set<String> replaced = new HashSet<>();
+    /** An {@link Fault.Kind#AT_CHANGE} that waits for its moment. */
+    private @Nullable Fault awaiting;
+
+    private int fillings;
     private boolean isOver;
     private long sparesUntilNanos;
 
@@ -54,11 +100,16 @@ final class Strike {
         Node other = cluster.nodes.get(fault.other());
         SplittableRandom chance = new SplittableRandom(fault.chance());
         long length = fault.lengthNanos();
+        if (fault.kind().isFelt()) {
+            trouble(node, length);
+            trouble(other, length);
+        }
         switch (fault.kind()) {
             case KILL -> kill(node, false, length);
             case POWER_CUT -> kill(node, true, length);
-            case POWER_CUT_ALL -> cluster.nodes.forEach(each -> kill(each, true, chance.nextLong(length)));
-            case KILL_ALL -> cluster.nodes.forEach(each -> kill(each, false, chance.nextLong(length)));
+            // While clients are in a hurry.
+            case POWER_CUT_ALL -> after(chance.nextLong(250 * MILLI), () -> killAll(true, chance, length));
+            case KILL_ALL -> killAll(false, chance, length);
             case PAUSE -> node.pause(length);
             case CUT -> {
                 cluster.network.cut(node.name, other.name);
@@ -94,13 +145,109 @@ final class Strike {
             case CRASH_WRITING -> crashWriting(node, chance, length);
             case ROT -> rot(node, chance);
             case DRAIN -> drain(node, chance.nextBoolean(), length);
-            case SET_REPLICAS -> order(new MetaCommand.SetReplicas(cluster.volume(), 1 + chance.nextInt(MOST_COPIES)));
+            case SET_REPLICAS -> setReplicas(1 + chance.nextInt(MOST_COPIES), chance);
             case JOIN -> {
                 if (cluster.nodes.size() < MOST_NODES) {
                     cluster.join();
                 }
             }
             case LOSE_DISK -> loseDisk(node, length);
+            case TRUTH_LAGS -> lag(length);
+            case AT_CHANGE -> awaiting = fault;
+            case BREAK_COPY -> breakCopy(node, chance, length);
+            case FILL -> fill(length);
+            case LIMITS -> {
+                order(limits(
+                        chance.nextLong(FEWEST_IOPS, MOST_IOPS),
+                        chance.nextBoolean() ? 0 : LEAST_BANDWIDTH,
+                        100 + chance.nextInt(1_000)));
+                after(length, () -> order(limits(0, 0, 0)));
+            }
+            case LYING_DISK, LOST_WRITE, MISDIRECTED_WRITE, ROT_JOURNAL -> damage(fault.kind(), node, chance);
+        }
+    }
+
+    /** A command is being carried out. */
+    void committed(MetaCommand command) {
+        Fault fault = awaiting;
+        if (fault == null || isOver || cluster.scheduler.nanos() < sparesUntilNanos) {
+            return;
+        }
+        SplittableRandom chance = new SplittableRandom(fault.chance());
+        int moment = chance.nextInt(cluster.scenario.plans() ? 7 : 4);
+        boolean isIt = switch (moment) {
+            case 0 -> command instanceof MetaCommand.Open;
+            case 1 -> command instanceof MetaCommand.Attach;
+            case 2, 3 ->
+                command instanceof MetaCommand.ChangeIsr change
+                        && !change.slabs().isEmpty();
+            case 4 -> command instanceof MetaCommand.ReplicasCreated || command instanceof MetaCommand.SetReplicas;
+            default -> command instanceof MetaCommand.RetireCopies;
+        };
+        if (isIt) {
+            awaiting = null;
+            cluster.trace.note(fault.number(), () -> "at " + command.getClass().getSimpleName() + ": " + fault);
+            cluster.hurry();
+            atChange(fault, command, chance);
+        }
+    }
+
+    private void atChange(Fault fault, MetaCommand command, SplittableRandom chance) {
+        Node node = cluster.nodes.get(fault.node());
+        Node access = cluster.accessNode();
+        long length = fault.lengthNanos();
+        if (command instanceof MetaCommand.RetireCopies) {
+            // Another copy is lost before its access point hears that this one may go.
+            lag(length + LAG_NANOS);
+            away(holderBut(access, chance), chance, length);
+            return;
+        }
+        if (chance.nextInt(4) == 0) {
+            lag(length);
+        }
+        switch (chance.nextInt(6)) {
+            case 0 -> {
+                if (access != null) {
+                    loseTouch(access, length + OUTLIVES_NANOS);
+                    moveTo(holderBut(access, chance), MOST_MOVES);
+                }
+            }
+            case 1 -> {
+                cluster.metadata.again(command, chance.nextLong(LAG_NANOS));
+                away(node, chance, length);
+            }
+            case 2 -> cluster.metadata.again(command, chance.nextLong(LAG_NANOS));
+            case 3 -> {
+                if (access != null) {
+                    away(access, chance, length);
+                }
+            }
+            default -> away(holderBut(access, chance), chance, length);
+        }
+    }
+
+    /** A node that has a copy in sync, and is not that one; if there is none, any. */
+    private Node holderBut(@Nullable Node not, SplittableRandom chance) {
+        List<Node> holders = new ArrayList<>();
+        for (Slab slab : cluster.slabsNow()) {
+            for (String group : slab.getIsrList()) {
+                Node holder = cluster.nodeOf(group);
+                if (holder != null && holder != not) {
+                    holders.add(holder);
+                }
+            }
+        }
+        List<Node> any = holders.isEmpty() ? cluster.nodes : holders;
+        return any.get(chance.nextInt(any.size()));
+    }
+
+    private void away(Node node, SplittableRandom chance, long length) {
+        trouble(node, length);
+        switch (chance.nextInt(4)) {
+            case 0 -> kill(node, false, length);
+            case 1 -> kill(node, true, chance.nextLong(QUICK_RESTART_NANOS));
+            case 2 -> loseTouch(node, length);
+            default -> node.pause(length);
         }
     }
 
@@ -120,11 +267,16 @@ final class Strike {
         cluster.metadata.isAway = false;
         cluster.metadata.losesOneIn = 0;
         cluster.metadata.slowNanos = 0;
+        cluster.metadata.lagNanos = 0;
         cluster.metadata.cutOff.clear();
+        cluster.isFilling = false;
+        cluster.nodes.forEach(node -> node.isDoubtful = false);
     }
 
-    /** Nobody is drained any more. Only when no order that was given before can be carried out later. */
+    /** Nobody is drained or limited any more. Only when no order that was given before can be carried out later. */
     void endOrders() {
+        cluster.insist(limits(0, 0, 0));
+        cluster.insist(new MetaCommand.SetReplicas(cluster.volume(), 0, OptionalInt.of(0)));
         for (Node node : cluster.nodes) {
             cluster.insist(new MetaCommand.DrainNode(node.name, false));
             cluster.insist(new MetaCommand.EvictGroup(node.disk.identity.group().toString(), false));
@@ -145,11 +297,30 @@ final class Strike {
         });
     }
 
+    /** From now on, and for a while after that time, others may take the node's copies for lost. */
+    private void trouble(Node node, long length) {
+        node.troubledUntilNanos =
+                Math.max(node.troubledUntilNanos, cluster.scheduler.nanos() + length + AFTERMATH_NANOS);
+    }
+
+    private void killAll(boolean powerCut, SplittableRandom chance, long length) {
+        for (Node each : cluster.nodes) {
+            trouble(each, length);
+            kill(each, powerCut, chance.nextLong(length));
+        }
+    }
+
     private void kill(Node node, boolean powerCut, long downNanos) {
         if (node.life() != null) {
             node.crash(powerCut);
             after(downNanos, node::start);
         }
+    }
+
+    /** Cut off from all others. */
+    private void loseTouch(Node node, long length) {
+        trouble(node, length);
+        isolate(node, length);
     }
 
     private void isolate(Node node, long length) {
@@ -178,7 +349,8 @@ final class Strike {
         Node.Life life = open == null ? null : cluster.lifeOf(open);
         if (life != null && life.node() != to) {
             Node from = life.node();
-            switch (chance.nextInt(6)) {
+            trouble(from, length);
+            switch (chance.nextInt(8)) {
                 case 0 -> from.pause(length);
                 case 1 -> {
                     cluster.network.cutOneWay(from.name, to.name);
@@ -190,10 +362,105 @@ final class Strike {
                     cutFromTruth(from, length);
                     slowTruth(chance, length);
                 }
+                case 5 -> {
+                    isolate(from, drawn + OUTLIVES_NANOS);
+                    restartOthers(from, chance);
+                }
                 default -> cutFromTruth(from, length);
             }
         }
-        cluster.move(to);
+        moveTo(to, MOST_MOVES);
+    }
+
+    /** All other processes start again at once, and have to know what they have to wait for. */
+    private void restartOthers(Node not, SplittableRandom chance) {
+        for (Node each : cluster.nodes) {
+            if (each != not) {
+                trouble(each, QUICK_RESTART_NANOS);
+                kill(each, false, chance.nextLong(QUICK_RESTART_NANOS));
+            }
+        }
+    }
+
+    /** Asked for again where the metadata group did not answer. */
+    private void moveTo(Node to, int times) {
+        boolean isWanted = cluster.volumeNow()
+                .map(now -> now.getWantedNode().equals(to.name))
+                .orElse(true);
+        if (!isWanted) {
+            cluster.move(to);
+            if (times > 1) {
+                after(MOVE_AGAIN_NANOS, () -> moveTo(to, times - 1));
+            }
+        }
+    }
+
+    private void lag(long length) {
+        cluster.metadata.lagNanos = LAG_NANOS;
+        after(length, () -> cluster.metadata.lagNanos = 0);
+    }
+
+    private void setReplicas(int copies, SplittableRandom chance) {
+        order(
+                chance.nextInt(3) > 0
+                        ? new MetaCommand.SetReplicas(cluster.volume(), copies)
+                        : new MetaCommand.SetReplicas(
+                                cluster.volume(), copies, OptionalInt.of(chance.nextInt(copies + 1))));
+    }
+
+    private MetaCommand limits(long iops, long bytesPerSecond, int burstMillis) {
+        return new MetaCommand.SetReplicas(
+                cluster.volume(),
+                0,
+                OptionalInt.empty(),
+                LimitChange.newBuilder()
+                        .setIops(iops)
+                        .setBandwidthBytesPerSecond(bytesPerSecond)
+                        .setBurstMillis(burstMillis)
+                        .build());
+    }
+
+    private void fill(long length) {
+        cluster.isFilling = true;
+        int mine = ++fillings;
+        after(length, () -> cluster.isFilling &= fillings != mine);
+    }
+
+    /** The node goes for long enough that its copies leave their sets; then they are disturbed while they are being filled. */
+    private void breakCopy(Node node, SplittableRandom chance, long length) {
+        trouble(node, length + BREAKING_NANOS);
+        kill(node, chance.nextBoolean(), length);
+        for (Node other : cluster.nodes) {
+            cluster.network.slow(node.name, other.name, 1 + chance.nextLong(SLOWEST_COPY));
+        }
+        long end = cluster.scheduler.nanos() + length + BREAKING_NANOS;
+        after(
+                length + BREAKING_NANOS,
+                () -> cluster.nodes.forEach(other -> cluster.network.slow(node.name, other.name, 0)));
+        after(length, () -> breakCopies(chance, end));
+    }
+
+    private void breakCopies(SplittableRandom chance, long end) {
+        Node access = cluster.accessNode();
+        if (isOver || cluster.scheduler.nanos() > end) {
+            return;
+        }
+        if (access != null && cluster.scheduler.nanos() >= sparesUntilNanos) {
+            for (CopyProgress copy :
+                    requireNonNull(cluster.served()).accessPoints().copies()) {
+                Node at = cluster.nodeOf(copy.group());
+                if (at != null && !copy.state().equals("WAITING") && chance.nextInt(BREAKS_ONE_IN) == 0) {
+                    cluster.hurry();
+                    switch (chance.nextInt(4)) {
+                        case 0 -> kill(at, chance.nextBoolean(), chance.nextLong(QUICK_RESTART_NANOS));
+                        case 1 -> kill(access, false, chance.nextLong(QUICK_RESTART_NANOS));
+                        default -> cluster.network.reset(access.name, at.name);
+                    }
+                    break;
+                }
+            }
+        }
+        cluster.world.schedule(BREAK_LOOK_NANOS, () -> breakCopies(chance, end));
     }
 
     private void disk(Fault fault, Node node, SplittableRandom chance) {
@@ -251,12 +518,75 @@ final class Strike {
         }
     }
 
-    /** Likewise. The copies are compared at once, and so repaired. */
+    /** Likewise. The copies are compared, and so repaired, after clients have read for a while. */
     private void rot(Node node, SplittableRandom chance) {
         if (cluster.isUntroubled() && cluster.scenario.slabs() == 1) {
             sparesUntilNanos = cluster.scheduler.nanos() + SPARED_NANOS;
             node.disk.rot(1 + chance.nextInt(MOST_ROTTEN), chance);
+            after(chance.nextLong(SPARED_NANOS / 2), this::verify);
+        }
+    }
+
+    /**
+     * A disk does wrong without saying so. Likewise: nothing else goes wrong until its copy was looked through, or given up because its journal cannot be
+     * read any more.
+     */
+    private void damage(Fault.Kind kind, Node node, SplittableRandom chance) {
+        if (!cluster.isUntroubled() || cluster.scenario.slabs() > 1 || node.life() == null) {
+            return;
+        }
+        sparesUntilNanos = cluster.scheduler.nanos() + REPAIR_NANOS;
+        node.isDoubtful = true;
+        cluster.wasDamaged = true;
+        trouble(node, REPAIR_NANOS);
+        SimulatedDisk disk = node.disk.disk();
+        switch (kind) {
+            case LYING_DISK -> disk.faults().lie(true);
+            // Two would be data and its checksum: nobody can see that (docs/internals/faults.md).
+            case LOST_WRITE -> disk.faults().dropWrites(1);
+            case MISDIRECTED_WRITE ->
+                disk.faults()
+                        .misdirectNextWrite(
+                                chance.nextLong(disk.sizeBytes() / Geometry.BLOCK_BYTES) * Geometry.BLOCK_BYTES);
+            default -> node.disk.rotJournal(1 + chance.nextInt(MOST_ROTTEN), chance);
+        }
+        boolean restarts = kind == Fault.Kind.LYING_DISK || kind == Fault.Kind.ROT_JOURNAL || chance.nextBoolean();
+        boolean powerCut = kind == Fault.Kind.LYING_DISK || chance.nextBoolean();
+        long then = 1 + chance.nextLong(DAMAGING_NANOS);
+        long commits = node.disk.index.commits();
+        after(then, () -> {
+            // What a checkpoint put in place and the disk forgets, with its checksums, looks as if it had never been written.
+            boolean isSeen = kind != Fault.Kind.LYING_DISK || node.disk.index.commits() == commits;
+            if (restarts && isSeen && node.life() != null) {
+                node.crash(powerCut);
+                node.start();
+            } else if (node.life() != null && node.disk.disk() == disk) {
+                healDisk(disk);
+            }
+        });
+        after(2 * REPAIR_NANOS / 3, () -> {
+            giveUpWhatIsLeftOut(node, MOST_LOOKS);
             verify();
+        });
+        after(REPAIR_NANOS, () -> node.isDoubtful = false);
+    }
+
+    /**
+     * A disk group that does not open any more, or lost what it had acknowledged, does not come back by itself: somebody replaces the disk. Looks for a while, also
+     * when all other faults are over, since the set may change late.
+     */
+    private void giveUpWhatIsLeftOut(Node node, int looks) {
+        String group = node.disk.identity.group().toString();
+        Node.Life life = node.life();
+        boolean isOut = cluster.slabsNow().stream()
+                .anyMatch(slab -> slab.getReplicasList().stream()
+                                .anyMatch(replica -> replica.getGroup().equals(group))
+                        && !slab.getIsrList().contains(group));
+        if (((life != null && life.refused != null) || isOut) && replaced.add(node.name)) {
+            cluster.replaceDisk(node);
+            node.start();
+        } else if (looks > 1) {
+            cluster.world.schedule(Cluster.SECOND, () -> giveUpWhatIsLeftOut(node, looks - 1));
         }
     }
 

@@ -9,7 +9,7 @@ import io.varve.simulator.Operation.Kind;
 import org.junit.jupiter.api.Test;
 
 class CellJudgeTest {
-    private final Scenario scenario = new Scenario(3, 3, 1, 4096, 2, 1, 1, 0, false, DeviceClass.NVME, false);
+    private final Scenario scenario = new Scenario(3, 3, 1, 4096, 2, 1, 1, 0, false, DeviceClass.NVME, false, false);
     private final History history = new History(new Layout(scenario, 16 << 20), 1);
 
     private Operation begin(Kind kind, int epoch) {
