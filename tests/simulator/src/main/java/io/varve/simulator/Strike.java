@@ -555,7 +555,8 @@ final class Strike {
         long then = 1 + chance.nextLong(DAMAGING_NANOS);
         long commits = node.disk.index.commits();
         after(then, () -> {
-            // What a checkpoint put in place and the disk forgets, with its checksums, looks as if it had never been written.
+            // What a checkpoint put in place and the disk forgets, with its checksums, looks as if it had never been
+            // written.
             boolean isSeen = kind != Fault.Kind.LYING_DISK || node.disk.index.commits() == commits;
             if (restarts && isSeen && node.life() != null) {
                 node.crash(powerCut);
