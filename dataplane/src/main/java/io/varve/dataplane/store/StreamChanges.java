@@ -46,9 +46,9 @@ final class StreamChanges {
             make(stream, creationId, blocks, guaranteedBlocks, created);
         } else {
             reclaim.ask(() -> {
-                StoreStatus meanwhile = known(stream, creationId);
-                if (meanwhile != null) {
-                    created.done(meanwhile);
+                if (known(stream, creationId) != null) {
+                    // It may have been made meanwhile, with another guarantee.
+                    create(stream, creationId, blocks, guaranteedBlocks, created);
                 } else if (group.space.keep(Space.pieces(guaranteedBlocks))) {
                     make(stream, creationId, blocks, guaranteedBlocks, created);
                 } else {
@@ -69,8 +69,14 @@ final class StreamChanges {
         commit(batch, () -> {
             // The same replica may have been asked for twice while the first commit was under way.
             group.space.giveUp(Space.pieces(guaranteedBlocks));
-            if (group.failure == null && group.stream(stream) == null) {
+            StreamLog there = group.stream(stream);
+            if (group.failure == null && there == null) {
                 group.space.guarantee(group.addStream(stream, row), Space.pieces(guaranteedBlocks));
+            } else if (group.failure == null && there != null) {
+                // Its row is the one that was written last.
+                there.rowChanged = true;
+                create(stream, creationId, blocks, guaranteedBlocks, created);
+                return;
             }
             created.done(group.failure == null ? StoreStatus.OK : StoreStatus.IO_ERROR);
         });

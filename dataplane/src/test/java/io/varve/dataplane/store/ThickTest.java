@@ -200,6 +200,35 @@ final class ThickTest {
         assertThat(kept()).isZero();
     }
 
+    /** The first answer was not waited for, and meanwhile more was wanted. */
+    @Test
+    void oneThatIsMadeTwiceAtATimeKeepsWhatItIsSaidToKeep() {
+        StoreStatus[] status = new StoreStatus[2];
+        rig.run(() -> {
+            rig.group().create(THICK, 1, 4096 * BLOCKS, 0, done -> status[0] = done);
+            rig.group().create(THICK, 1, 4096 * BLOCKS, KEPT * BLOCKS, done -> status[1] = done);
+        });
+        rig.await(() -> status[0] != null && status[1] != null);
+        assertThat(status).containsExactly(StoreStatus.OK, StoreStatus.OK);
+        assertThat(kept()).isEqualTo(KEPT);
+        rig.restart();
+        assertThat(kept()).isEqualTo(KEPT);
+    }
+
+    /** The room has to be looked for, and meanwhile the replica is made without. */
+    @Test
+    void oneThatWasMadeWhileRoomWasSoughtIsNotSaidToKeepIt() {
+        StoreStatus[] status = new StoreStatus[2];
+        int tooMany = 4096;
+        rig.run(() -> {
+            rig.group().create(THICK, 1, 4096 * BLOCKS, tooMany * BLOCKS, done -> status[0] = done);
+            rig.group().create(THICK, 1, 4096 * BLOCKS, 0, done -> status[1] = done);
+        });
+        rig.await(() -> status[0] != null && status[1] != null);
+        assertThat(status).containsExactly(StoreStatus.NO_SPACE, StoreStatus.OK);
+        assertThat(kept()).isZero();
+    }
+
     @Test
     void goesWithItsReplica() {
         long before = room();
